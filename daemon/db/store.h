@@ -1,0 +1,58 @@
+/*
+ * store.h - the database of the CRM: one writer, readers, migrations.
+ *
+ * SQLite in WAL mode, synchronous=FULL; settings and why: docs/database.md.
+ * The writer connection is taken through a ticket lock, first come first
+ * served. A checkpoint thread keeps the WAL short.
+ */
+#ifndef WACRM_DB_STORE_H
+#define WACRM_DB_STORE_H
+
+#include "db/db.h"
+
+typedef struct store_s store_t;
+
+typedef struct {
+    const char *path;  /* of the database file; made if it is not there */
+    char error[256];   /* out: in words, when the call failed */
+} store_options_t;
+
+/*
+ * Opens, migrates (a copy of the file is kept beside it before), starts the
+ * checkpoint thread. A newer schema: WERR_FUTURE.
+ */
+int store_open(store_t **out, store_options_t *options) WACRM_CHECKED;
+/* All readers must be closed. */
+void store_close(store_t **store);
+
+/* A read connection for one thread. */
+int store_reader(store_t *store, db_t **out) WACRM_CHECKED;
+void store_reader_close(db_t **db);
+
+typedef int (*store_fn)(db_t *db, void *arg);
+
+/*
+ * Runs fn in one write transaction (BEGIN IMMEDIATE): committed with sync if
+ * it returns >= 0, else rolled back. The result is fn's, or the commit's
+ * error. Retries on BUSY up to 5 s. Not to be nested.
+ */
+int store_write(store_t *store, store_fn fn, void *arg) WACRM_CHECKED;
+
+/* true while somebody waits for the writer: time to end a long batch. */
+bool store_contended(store_t *store);
+
+/* A consistent copy into a new file (VACUUM INTO), fsynced. */
+int store_backup(store_t *store, const char *path) WACRM_CHECKED;
+/* quick_check and foreign_key_check; reason in words. */
+int store_check(store_t *store, char *reason, size_t size) WACRM_CHECKED;
+
+typedef struct {
+    int64_t wal_bytes;
+    int64_t db_bytes;
+    int64_t checkpoints;
+    int64_t commits;
+    int64_t commit_us; /* sum */
+} store_stat_t;
+void store_stat(store_t *store, store_stat_t *st);
+
+#endif

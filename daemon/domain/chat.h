@@ -1,0 +1,53 @@
+/*
+ * chat.h - the conversations with a contact through one session, and the
+ * lists that the inbox shows. JSON shapes: docs/openapi.yaml.
+ */
+#ifndef WACRM_DOMAIN_CHAT_H
+#define WACRM_DOMAIN_CHAT_H
+
+#include "base/buf.h"
+#include "domain/domain.h"
+#include "domain/session.h"
+
+/* The chat of (session, contact), made if it is not there. */
+int chat_ensure(tx_t *tx, int64_t session, int64_t contact, int64_t *id,
+                bool *created) WACRM_CHECKED;
+
+typedef enum {
+    INBOX_ALL,
+    INBOX_UNREAD,
+    INBOX_STARRED,
+    INBOX_FAILED
+} inbox_filter_t;
+
+typedef struct {
+    const session_set_t *sessions; /* looked through; one SELECT each */
+    inbox_filter_t filter;
+    const char *search; /* name, phone or last message contains; NULL: all */
+    int limit;          /* 1..200 */
+    int64_t before_ts;  /* keyset (last_ts, id); before_id 0: from the top */
+    int64_t before_id;
+} inbox_query_t;
+
+/*
+ * Writes the array `conversations` (newest first), and tells the keyset of
+ * the next page: *more = false at the end.
+ */
+int chat_inbox(db_t *db, const domain_t *d, const inbox_query_t *q,
+               buf_t *out, bool *more, int64_t *next_ts, int64_t *next_id)
+    WACRM_CHECKED;
+
+/* Writes the array of key: the newest `limit` before message `before` (0:
+ * the newest of all), oldest first. */
+int chat_messages(db_t *db, int64_t chat, int limit, int64_t before,
+                  buf_t *out, const char *key, bool *more, int64_t *oldest)
+    WACRM_CHECKED;
+
+/* The session of a chat; WERR_NOTFOUND. */
+int chat_session(db_t *db, int64_t chat, int64_t *session) WACRM_CHECKED;
+
+/* Unread to 0; queues a read receipt if something was unread and receipt. */
+int chat_mark_read(tx_t *tx, int64_t chat, bool receipt) WACRM_CHECKED;
+int chat_toggle_star(tx_t *tx, int64_t chat, bool *starred) WACRM_CHECKED;
+
+#endif

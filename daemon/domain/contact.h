@@ -1,0 +1,38 @@
+/*
+ * contact.h - a person we talk with, who may be a donor.
+ */
+#ifndef WACRM_DOMAIN_CONTACT_H
+#define WACRM_DOMAIN_CONTACT_H
+
+#include "base/phone.h"
+#include "domain/domain.h"
+
+/* What an event says of a person; NULL or "" where it says nothing. */
+typedef struct {
+    const char *phone; /* canonical digits */
+    const char *alias; /* "..@lid" or BSUID */
+    const char *name;  /* push name */
+} contact_hint_t;
+
+typedef struct {
+    int64_t id;
+    bool created;
+    char phone[ALIAS_MAX]; /* phone, or the alias where none is known */
+} contact_ref_t;
+
+/*
+ * Finds or makes the contact, race-free (the writer is alone). Where phone
+ * and alias are both told they are bound; where they named two contacts,
+ * these are merged (contact_merge). A name "Unknown" or a formatted phone
+ * gives way to a push name; a name that a person set stays.
+ */
+int contact_ensure(tx_t *tx, const contact_hint_t *hint, contact_ref_t *out)
+    WACRM_CHECKED;
+
+/* Moves chats, messages, gifts and aliases of `from` to `into`. */
+int contact_merge(tx_t *tx, int64_t into, int64_t from) WACRM_CHECKED;
+
+/* By canonical phone or alias. */
+int contact_find(db_t *db, const char *phone, int64_t *id) WACRM_CHECKED;
+
+#endif

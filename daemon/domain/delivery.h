@@ -1,0 +1,78 @@
+/*
+ * delivery.h - the rows of the outbox: what has to leave, and how far it is.
+ *
+ * QUEUED -> INFLIGHT -> SENT | QUEUED (retry) | FAILED | UNKNOWN. INFLIGHT is
+ * committed, with an attempt id, before the first byte leaves; at a start
+ * every INFLIGHT becomes UNKNOWN. UNKNOWN holds its lane (session, chat)
+ * until there is proof or its deadline; then it is UNKNOWN_LEFT: visible, the
+ * lane goes on, nothing is resent by itself. States < DELIVERY_OPEN are in
+ * the way of those behind them.
+ */
+#ifndef WACRM_DOMAIN_DELIVERY_H
+#define WACRM_DOMAIN_DELIVERY_H
+
+#include "base/phone.h"
+#include "domain/domain.h"
+
+typedef enum {
+    DELIVERY_QUEUED = 0,
+    DELIVERY_INFLIGHT = 1,
+    DELIVERY_UNKNOWN = 2,
+    DELIVERY_OPEN = 4, /* a bound, no state */
+    DELIVERY_SENT = 4,
+    DELIVERY_FAILED = 5,
+    DELIVERY_UNKNOWN_LEFT = 6,
+} delivery_state_t;
+
+typedef struct {
+    int64_t id, message, session, chat, account;
+    char kind[12];       /* message, read */
+    char remote[200];    /* session at the gateway */
+    char account_name[64];
+    char phone[ALIAS_MAX];
+    char type[16];
+    char *text;          /* malloc'd */
+    int64_t attempts;
+    int64_t not_before;
+    bool first;          /* first message to this contact */
+} delivery_t;
+
+void delivery_free(delivery_t *d, size_t n);
+
+/*
+ * The heads of all lanes that are due at now: the oldest open row of each
+ * (session, chat), if it is QUEUED and not_before <= now. Up to max; out is
+ * the caller's (delivery_free). *next_due: ms of the next one that is not
+ * due yet, or INT64_MAX.
+ */
+int delivery_due(db_t *db, int64_t now, delivery_t *out, size_t max,
+                 size_t *n, int64_t *next_due) WACRM_CHECKED;
+
+/* QUEUED -> INFLIGHT with the attempt id; attempts + 1. */
+int delivery_start(tx_t *tx, int64_t id, const char *attempt) WACRM_CHECKED;
+
+/* The outcomes of an attempt; each checks the attempt id and moves the
+ * message's status with it. */
+int delivery_sent(tx_t *tx, int64_t id, const char *attempt,
+                  const char *wa_id /* NULL: not told */) WACRM_CHECKED;
+int delivery_retry(tx_t *tx, int64_t id, const char *attempt,
+                   int64_t not_before, const char *reason) WACRM_CHECKED;
+int delivery_failed(tx_t *tx, int64_t id, const char *attempt,
+                    const char *code, const char *reason) WACRM_CHECKED;
+int delivery_unknown(tx_t *tx, int64_t id, const char *attempt,
+                     int64_t deadline, const char *reason) WACRM_CHECKED;
+/* Put off without an attempt burnt (pacing): INFLIGHT never began. */
+int delivery_defer(tx_t *tx, int64_t id, int64_t not_before) WACRM_CHECKED;
+
+/* At the start: every INFLIGHT becomes UNKNOWN with that deadline. */
+int delivery_recover(tx_t *tx, int64_t deadline) WACRM_CHECKED;
+/* UNKNOWN past its deadline becomes UNKNOWN_LEFT. */
+int delivery_expire(tx_t *tx, int64_t now) WACRM_CHECKED;
+
+typedef struct {
+    int64_t queued, inflight, unknown, failed;
+    int64_t oldest; /* ms of the oldest queued, 0: none */
+} delivery_stat_t;
+int delivery_stat(db_t *db, delivery_stat_t *st) WACRM_CHECKED;
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * domain.h - what the CRM knows and how it changes: the frame of the nouns.
+ *
+ * A change runs as a tx: one write transaction, its clock, and the numbers of
+ * the events it raises. After the commit those who asked are told (inbox
+ * caches, outbox). The domain knows no HTTP, no gateway's wire, no browser.
+ */
+#ifndef WACRM_DOMAIN_DOMAIN_H
+#define WACRM_DOMAIN_DOMAIN_H
+
+#include <stdatomic.h>
+
+#include "db/store.h"
+
+/* Settings of the organisation (wacrmd.conf), constant after the start. */
+typedef struct {
+    int utc_offset_s;      /* Asia/Jakarta: 25200 */
+    int64_t vip_amount;    /* M28, default 10,000,000 */
+    int64_t major_amount;  /* B of M21, M31 */
+    int64_t mid_amount;    /* M31, default 1,000,000 */
+    int lapse_days;        /* M27, default 395 */
+    bool welcome;          /* S62 */
+    const char *welcome_text; /* {name} is replaced */
+    int welcome_per_minute;
+    int raw_retention_days;
+    const char *default_account; /* source of the default session, or NULL */
+    const char *default_session; /* its remote id (S3), or NULL */
+    bool default_everyone;       /* every CS is a member of it */
+} domain_settings_t;
+
+void domain_settings_default(domain_settings_t *s);
+
+typedef struct {
+    store_t *store;
+    domain_settings_t settings;
+    /* Number of the last committed event; moves also at midnight (the
+     * calendar day stands in the upper half of domain_version()). */
+    _Atomic int64_t last_seq;
+    /* Called after a commit that queued something to send. Any thread. */
+    void (*outbox_ready)(void *arg);
+    void *outbox_arg;
+    /* Called after a commit that raised events, with the last number. */
+    void (*events_ready)(void *arg, int64_t seq);
+    void *events_arg;
+    /* Called after a commit that revoked tokens. */
+    void (*revoked_ready)(void *arg);
+    void *revoked_arg;
+} domain_t;
+
+/* Reads last_seq; store stays the caller's. */
+int domain_init(domain_t *d, store_t *store, const domain_settings_t *s)
+    WACRM_CHECKED;
+
+/* Changes whenever anything that the inbox shows may have changed. */
+int64_t domain_version(const domain_t *d);
+
+typedef struct {
+    db_t *db;
+    const domain_t *domain;
+    int64_t now;      /* ms */
+    int64_t today;    /* day, of the organisation */
+    int64_t last_seq; /* of the events raised so far */
+    int64_t first_seq;
+    bool queued;      /* something for the outbox */
+    bool revoked;     /* tokens */
+} tx_t;
+
+typedef int (*tx_fn)(tx_t *tx, void *arg);
+
+/* Runs fn in one transaction; negative result: nothing of it has happened. */
+int domain_write(domain_t *d, tx_fn fn, void *arg) WACRM_CHECKED;
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * status.h - the states of a message, and which may follow which.
+ *
+ * Incoming messages are DELIVERED. Outgoing: QUEUED, UNKNOWN < SENT <
+ * DELIVERED < READ < PLAYED, forward only; FAILED only from QUEUED, UNKNOWN
+ * or SENT. FAILED is left only by a manual retry, or by a delivered, read or
+ * played that proves it wrong.
+ */
+#ifndef WACRM_DOMAIN_STATUS_H
+#define WACRM_DOMAIN_STATUS_H
+
+#include <stdbool.h>
+
+typedef enum {
+    STATUS_QUEUED = 0,
+    STATUS_UNKNOWN = 1,
+    STATUS_SENT = 2,
+    STATUS_DELIVERED = 3,
+    STATUS_READ = 4,
+    STATUS_PLAYED = 5,
+    STATUS_FAILED = 6,
+} status_t;
+
+const char *status_name(status_t s);
+/* Our words and the gateways': "pending" is queued, "server_ack" sent ...;
+ * any case. false if unknown. */
+bool status_parse(const char *word, status_t *out);
+bool status_may_move(status_t from, status_t to);
+
+#endif

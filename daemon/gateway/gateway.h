@@ -1,0 +1,143 @@
+/*
+ * gateway.h - one driver per WhatsApp gateway behind this: it reads what the
+ * gateway delivers into plain events, and writes the requests that it takes.
+ * It never touches the database and makes no call itself (client.h does).
+ */
+#ifndef WACRM_GATEWAY_GATEWAY_H
+#define WACRM_GATEWAY_GATEWAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "spool/record.h"
+
+/* [gateway NAME] of wacrmd.conf; constant after the start. */
+typedef struct {
+    const char *name;
+    const char *driver;   /* waapi */
+    const char *base_url; /* without a trailing slash */
+    const char *token;    /* configured bearer, or NULL */
+    const char *email;    /* of its login, or NULL */
+    const char *password;
+    int timeout_s;        /* 30 */
+    bool read_receipts;
+} gateway_account_t;
+
+/* ---- incoming ---- */
+
+typedef enum {
+    GW_MESSAGE,
+    GW_STATUS,
+    GW_REACTION,
+    GW_EDIT,
+    GW_DELETE,
+    GW_TYPING,
+    GW_SESSION,
+    GW_QR,
+    GW_ALIAS, /* a LID and a phone are the same person */
+    GW_OTHER  /* understood, nothing to do */
+} gw_kind_t;
+
+/* Strings live as long as the gw_events_t; NULL where nothing was told. */
+typedef struct {
+    gw_kind_t kind;
+    const char *session;   /* remote session id, NULL: the default */
+    const char *wa_id;     /* bare id of the message it is about */
+    const char *chat;      /* JID as sent: group or not is in phone.h */
+    const char *phone;     /* canonical digits of the other side */
+    const char *alias;     /* "..@lid" */
+    const char *push_name;
+    bool from_me;
+    bool group;            /* group, broadcast, newsletter: not a donor */
+    int64_t ts;            /* ms as told; 0: not told */
+    const char *type;      /* text image document audio video sticker location
+                              contacts interactive unsupported */
+    const char *text;      /* never NULL for a message */
+    const char *media_url, *media_mime, *media_name;
+    int64_t media_size;    /* -1 */
+    const char *reply_to;
+    const char *status;    /* GW_STATUS, GW_SESSION: the gateway's word */
+    const char *error_code, *error_title;
+    const char *emoji;     /* GW_REACTION; "" = removed */
+    const char *client_id; /* our own id, where the gateway gives it back */
+    const char *session_phone;
+    const char *name;      /* of the event, for logs and counters */
+    bool typing;
+} gw_event_t;
+
+typedef struct {
+    gw_event_t *items;
+    size_t n;
+    void *memory; /* private */
+} gw_events_t;
+
+void gw_events_free(gw_events_t *ev);
+
+/* ---- outgoing ---- */
+
+typedef struct {
+    const char *method;
+    buf_t url;       /* whole */
+    buf_t body;      /* JSON; empty: none */
+    bool authorised; /* carries the account's bearer */
+} gw_request_t;
+
+void gw_request_init(gw_request_t *r);
+void gw_request_free(gw_request_t *r);
+
+typedef struct {
+    const char *session; /* remote id */
+    const char *phone;   /* canonical, or an alias */
+    const char *type;    /* text */
+    const char *text;
+    const char *client_id;
+} gw_send_t;
+
+/* What the gateway's answer to a send means. */
+typedef enum {
+    GW_ACCEPTED, /* wa_id may be told */
+    GW_RETRY,    /* certainly not sent: try again (Retry-After) */
+    GW_UNKNOWN,  /* may or may not have been sent */
+    GW_REFUSED,  /* permanently; code and reason told */
+    GW_UNAUTHORISED /* one new login, then again */
+} gw_outcome_t;
+
+typedef struct {
+    gw_outcome_t outcome;
+    char wa_id[200];
+    char code[64];
+    char reason[256];
+    int retry_after_s; /* 0: not told */
+} gw_reply_t;
+
+typedef struct {
+    const char *name;
+    /*
+     * Reads one delivery. WERR_OK with 0..n events; WERR_INVALID with a
+     * reason: a dead letter; WERR_NOMEM.
+     */
+    int (*parse)(const spool_record_t *rec, gw_events_t *out, char *reason,
+                 size_t size);
+    int (*send)(const gateway_account_t *a, const gw_send_t *s,
+                gw_request_t *r);
+    void (*send_reply)(int http_status, const char *body, size_t len,
+                       gw_reply_t *out);
+    int (*mark_read)(const gateway_account_t *a, const char *session,
+                     const char *chat_phone, gw_request_t *r);
+    int (*login)(const gateway_account_t *a, gw_request_t *r);
+    /* The bearer in the answer to login, or "" */
+    void (*login_reply)(const char *body, size_t len, char *token,
+                        size_t size);
+    /* Redacts QR, pairing codes, api keys in place (same length); the copy
+     * that is kept for replay goes through it. */
+    void (*redact)(char *body, size_t len);
+} gw_driver_t;
+
+/* NULL if there is none of that name. */
+const gw_driver_t *gw_driver(const char *name);
+extern const gw_driver_t gw_waapi;
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * http.h - the HTTP server of wacrmd: a private unix socket behind nginx.
+ *
+ * One libmicrohttpd epoll thread does I/O only; workers, each with its own
+ * read connection, run routes as straight-line functions. Why and with which
+ * traps: docs/http.md. Identity comes from the edge (X-Wacrm-User,
+ * X-Wacrm-Token-Id, X-Wacrm-Token-Exp: all there exactly once, or no
+ * identity); role, active flag and sessions come from the database at each
+ * request. Peers are checked by SO_PEERCRED: root, our own user, or a member
+ * of our group.
+ */
+#ifndef WACRM_HTTP_HTTP_H
+#define WACRM_HTTP_HTTP_H
+
+#include "domain/domain.h"
+#include "intake/intake.h"
+#include "outbox/outbox.h"
+#include "spool/spool.h"
+
+typedef struct http_server_s http_server_t;
+
+typedef struct {
+    const char *socket_path; /* made 0660 */
+    int workers;             /* 2 */
+    size_t body_max;         /* bytes, default 16 MiB */
+    domain_t *domain;
+    spool_t *spool;          /* health, metrics, revocation */
+    const outbox_t *outbox;  /* metrics */
+    const intake_t *intake;  /* metrics */
+    const char *jwt_secret;  /* HS256, bytes of the key file */
+    size_t jwt_secret_len;
+    const char *issuer, *audience;
+    int access_ttl_s;        /* 12 h */
+    int refresh_ttl_s;       /* 30 days */
+    bool read_receipts;
+} http_options_t;
+
+int http_start(http_server_t **out, const http_options_t *o) WACRM_CHECKED;
+/* Refuses new work, waits for what is in flight, stops. */
+void http_stop(http_server_t **s, int64_t timeout_ms);
+
+#endif
