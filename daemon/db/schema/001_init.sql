@@ -1,6 +1,6 @@
--- 001: the tables of wacrm. One source for every backend: the words in
-
-
+-- 001: the tables of wacrm. One source for every backend: db/migrate.c puts
+-- its words for %ID%, %I64%, %FLAG%, %REAL%, %BYTES% and %STRICT%.
+-- Times are milliseconds since 1970 UTC, days are days since 1970-01-01,
 -- money is integer rupiah, flags are 0 or 1.
 
 CREATE TABLE settings (
