@@ -25,8 +25,9 @@ typedef struct {
     uint32_t depth;
     uint32_t state;
     uint32_t sub; /* place inside a literal, escape or UTF-8 sequence */
-    uint32_t min; /* bounds of the next UTF-8 byte, surrogate state */
+    uint32_t min; /* bounds of the next UTF-8 byte */
     uint32_t max;
+    bool name; /* the string is a member's name */
     size_t offset; /* bytes accepted: where the fault is, after a failure */
 } json_check_t;
 
