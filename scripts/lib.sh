@@ -13,15 +13,13 @@ say() {
 # The commands of the person who owns the clone: as root everything is built
 # and run as that owner, so that a clone stays its owner's.
 owner=$(stat -c %U "$root")
+as=(env)
+if [ "$(id -u)" = 0 ] && [ "$owner" != root ] && [ "$owner" != UNKNOWN ]; then
+    as=(setpriv --reuid="$owner" --regid="$(stat -c %g "$root")" --init-groups
+        env HOME="$(getent passwd "$owner" | cut -d: -f6)")
+fi
 as_owner() {
-    if [ "$(id -u)" = 0 ] && [ "$owner" != root ] && [ "$owner" != UNKNOWN ]
-    then
-        setpriv --reuid="$owner" --regid="$(stat -c %g "$root")" \
-            --init-groups env HOME="$(getent passwd "$owner" | cut -d: -f6)" \
-            "$@"
-    else
-        "$@"
-    fi
+    "${as[@]}" "$@"
 }
 
 # install_packages KIND...: whatever of scripts/packages is missing.
