@@ -35,9 +35,10 @@ enum {
     SPOOL_CORRUPT = -3, /* record or environment damaged */
     SPOOL_FUTURE = -4,  /* record of a later version */
     SPOOL_IO = -5,      /* I/O error; the handle answers SPOOL_IO from then
-                           on, until it is closed and opened again */
+                           on, until it is closed and opened again (while
+                           others hold it: by the next spool_open()) */
     SPOOL_NOMEM = -6,
-    SPOOL_BUSY = -7,  /* reader slots used up */
+    SPOOL_BUSY = -7,  /* reader slots used up, or open.lock held for 5 s */
     SPOOL_INVAL = -8, /* wrong argument, bad path, network file system */
 };
 
@@ -47,10 +48,12 @@ const char *spool_strerror(int rc);
 typedef struct spool_s spool_t;
 
 typedef struct {
-    uint64_t size;   /* LMDB map, bytes; 0 = 4 GiB */
+    uint64_t size;   /* LMDB map, bytes, >= 1 MiB; 0 = what the environment
+                        has, 4 GiB for a new one */
     bool create;     /* make the directory (2770) and the environment if
                         they are not there; files are set to 0660 */
-    char error[256]; /* out: what happened, in words, when the call failed */
+    char error[256]; /* out: what happened, in words, when the call failed;
+                        after SPOOL_OK empty or a warning to be logged */
 } spool_options_t;
 
 int spool_open(spool_t **out, const char *path, spool_options_t *opt);
@@ -81,7 +84,7 @@ typedef struct {
 } spool_batch_t;
 
 /*
- * Copies up to max records (and, after the first, up to max_bytes) with a
+ * Copies up to max (> 0) records (and, after the first, up to max_bytes) with a
  * sequence greater than `after` into batch; SPOOL_EMPTY if there are none. No
  * read transaction outlives the call.
  */
@@ -98,17 +101,24 @@ int spool_delete(spool_t *spool, uint64_t upto);
  */
 int spool_quarantine(spool_t *spool, uint64_t seq, const char *reason);
 
-/* Walks the quarantine, oldest first, until cb returns non-zero. */
+/*
+ * Walks the quarantine, oldest first, until cb returns non-zero. cb may call
+ * the spool; reason and data live until it returns.
+ */
 typedef int (*spool_quarantine_cb)(void *ctx, uint64_t seq, const char *reason,
                                    spool_str_t data);
 int spool_quarantine_walk(spool_t *spool, spool_quarantine_cb cb, void *ctx);
+
+/* Deletes one record of the quarantine; SPOOL_EMPTY if it is not there. */
+int spool_quarantine_drop(spool_t *spool, uint64_t seq);
 
 typedef struct {
     uint64_t next_seq;   /* that the next record will get */
     uint64_t first_seq;  /* of the oldest record; 0 if empty */
     uint64_t records;    /* waiting */
     uint64_t bytes;      /* their fill, as LMDB lays them out */
-    uint64_t limit;      /* soft limit of bytes */
+    uint64_t limit;      /* soft limit of bytes: 80 % of size less what
+                            quarantine and revoked take up */
     uint64_t size;       /* of the map */
     uint64_t quarantine; /* records in quarantine */
     unsigned readers;    /* reader slots in use */

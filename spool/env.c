@@ -1,0 +1,240 @@
+#include "spool/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* nginx workers twice (reload), the threads of wacrmd and its tools. A slot
+ * is 64 bytes and only slots once used are looked at, so there is no thrift. */
+#define MAX_READERS 512
+#define MAX_DBS     8
+#define OPEN_TRIES  5
+
+/* Pages allocated last and given back within one transaction are counted in
+ * the file's extent but never written; a sound file may lack that many. */
+#define UNWRITTEN_PAGES 64
+
+bool spool_lmdb_doubtful(int major, int minor, int patch)
+{
+    return major == 0 && minor == 9 && patch >= 26 && patch <= 31;
+}
+
+static int fail(spool_options_t *opt, const spool_t *s, int rc,
+                const char *what, const char *why)
+{
+    snprintf(opt->error, sizeof(opt->error), "%.120s: %s%s%s", s->dir.path,
+             what, why[0] != '\0' ? ": " : "", why);
+    return rc;
+}
+
+/* The size to ask LMDB for, 0 to leave it as it is. */
+static int choose_size(spool_t *s, spool_options_t *opt, bool fresh,
+                       size_t *size)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t want = opt->size;
+
+    if (want == 0 && fresh) {
+        want = SPOOL_DEFAULT_SIZE;
+    }
+    if (want != 0 && (want < SPOOL_MIN_SIZE || want > SIZE_MAX / 2)) {
+        return fail(opt, s, SPOOL_INVAL,
+                    "size is less than 1 MiB, or too large", "");
+    }
+    *size = (size_t)((want + page - 1) / page * page);
+    return SPOOL_OK;
+}
+
+/* Whether the file is cut: reading a page behind its end would be a SIGBUS. */
+static bool file_cut(spool_t *s, const MDB_envinfo *info, unsigned page_size)
+{
+    uint64_t pages;
+    struct stat st;
+
+    if (fstatat(s->dir.fd, "data.mdb", &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        return true;
+    }
+    pages = (uint64_t)st.st_size / page_size;
+    return pages < 2 || pages + UNWRITTEN_PAGES < info->me_last_pgno + 1;
+}
+
+static int open_env(spool_t *s, size_t size)
+{
+    int fd;
+    int rc;
+
+    rc = mdb_env_create(&s->env);
+    if (rc != MDB_SUCCESS) {
+        s->env = NULL;
+        return rc;
+    }
+    rc = mdb_env_set_maxdbs(s->env, MAX_DBS);
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_env_set_maxreaders(s->env, MAX_READERS);
+    }
+    if (rc == MDB_SUCCESS && size != 0) {
+        rc = mdb_env_set_mapsize(s->env, size);
+    }
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_env_open(s->env, s->dir.path, MDB_NOTLS, 0660);
+    }
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_env_get_fd(s->env, &fd);
+    }
+    if (rc == MDB_SUCCESS && fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+        rc = errno;
+    }
+    return rc;
+}
+
+/* All four in one transaction, once: no dbi is ever opened later or closed. */
+static int open_dbs(spool_t *s, MDB_txn *txn, bool create)
+{
+    const struct {
+        const char *name;
+        MDB_dbi *dbi;
+    } dbs[] = {
+        {"events", &s->events},
+        {"quarantine", &s->quarantine},
+        {"revoked", &s->revoked},
+        {"meta", &s->meta},
+    };
+    int rc;
+
+    for (size_t i = 0; i < sizeof(dbs) / sizeof(dbs[0]); i++) {
+        rc =
+            mdb_dbi_open(txn, dbs[i].name, create ? MDB_CREATE : 0, dbs[i].dbi);
+        if (rc != MDB_SUCCESS) {
+            return rc;
+        }
+    }
+    return MDB_SUCCESS;
+}
+
+/* *rc is what LMDB said; the result is one of ours. */
+static int open_state(spool_t *s, bool create, int *rc)
+{
+    MDB_txn *txn;
+    int ours;
+
+    *rc = mdb_txn_begin(s->env, NULL, 0, &txn);
+    if (*rc != MDB_SUCCESS) {
+        return spool_rc(s, *rc);
+    }
+    *rc = open_dbs(s, txn, create);
+    ours = *rc == MDB_SUCCESS ? spool_state_init(s, txn, create)
+                              : spool_rc(s, *rc);
+    if (ours != SPOOL_OK) {
+        mdb_txn_abort(txn);
+        return ours == SPOOL_EMPTY ? SPOOL_INVAL : ours;
+    }
+    *rc = mdb_txn_commit(txn);
+    return spool_rc(s, *rc);
+}
+
+/* One try; *rc as in open_state(). */
+static int try_open(spool_t *s, spool_options_t *opt, bool fresh, size_t size,
+                    int *rc)
+{
+    MDB_envinfo info;
+    MDB_stat st;
+    int dead;
+    int ours;
+
+    *rc = open_env(s, size);
+    if (*rc != MDB_SUCCESS) {
+        return *rc > 0 ? spool_errno_code(*rc) : spool_rc(s, *rc);
+    }
+    ours = spool_files_settle(&s->dir, fresh);
+    if (ours != SPOOL_OK) {
+        return fail(opt, s, ours, "cannot set the files' modes",
+                    strerror(errno));
+    }
+    *rc = mdb_env_stat(s->env, &st);
+    if (*rc == MDB_SUCCESS) {
+        *rc = mdb_env_info(s->env, &info);
+    }
+    if (*rc == MDB_SUCCESS) {
+        *rc = mdb_reader_check(s->env, &dead);
+    }
+    if (*rc != MDB_SUCCESS) {
+        return spool_rc(s, *rc);
+    }
+    if (file_cut(s, &info, st.ms_psize)) {
+        return fail(opt, s, SPOOL_CORRUPT, "data.mdb is shorter than it says",
+                    "");
+    }
+    s->size = info.me_mapsize;
+    return open_state(s, opt->create, rc);
+}
+
+static bool worth_another(int rc)
+{
+    return rc == EINVAL || rc == EAGAIN || rc == MDB_MAP_RESIZED;
+}
+
+int spool_env_open(spool_t *s, spool_options_t *opt)
+{
+    struct timespec nap = {0, 20000000};
+    int major;
+    int minor;
+    int patch;
+    struct stat st;
+    size_t size;
+    bool fresh;
+    int rc = MDB_SUCCESS;
+    int ours;
+
+    fresh = fstatat(s->dir.fd, "data.mdb", &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+            st.st_size == 0;
+    if (fresh && !opt->create) {
+        return fail(opt, s, SPOOL_INVAL, "no spool there", "");
+    }
+    ours = choose_size(s, opt, fresh, &size);
+    for (int i = 0; ours == SPOOL_OK && i < OPEN_TRIES; i++) {
+        rc = MDB_SUCCESS;
+        ours = try_open(s, opt, fresh, size, &rc);
+        if (ours == SPOOL_OK) {
+            break;
+        }
+        spool_env_close(s);
+        if (!worth_another(rc)) {
+            break;
+        }
+        if (i + 1 < OPEN_TRIES) {
+            ours = SPOOL_OK;
+            nanosleep(&nap, NULL);
+        }
+    }
+    if (ours != SPOOL_OK) {
+        if (opt->error[0] == '\0') {
+            fail(opt, s, ours, "cannot be opened",
+                 rc != MDB_SUCCESS ? mdb_strerror(rc) : spool_strerror(ours));
+        }
+        return ours;
+    }
+    atomic_store(&s->failed, 0);
+    mdb_version(&major, &minor, &patch);
+    if (spool_lmdb_doubtful(major, minor, patch)) {
+        fail(opt, s, SPOOL_OK, "warning",
+             "LMDB 0.9.26 to 0.9.31 may destroy the locks of other processes "
+             "at close");
+    }
+    return SPOOL_OK;
+}
+
+void spool_env_close(spool_t *s)
+{
+    if (s->revoked_txn != NULL) {
+        mdb_txn_abort(s->revoked_txn);
+        s->revoked_txn = NULL;
+    }
+    if (s->env != NULL) {
+        mdb_env_close(s->env);
+        s->env = NULL;
+    }
+}

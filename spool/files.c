@@ -1,0 +1,258 @@
+#include "spool/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DIR_MODE     02770
+#define FILE_MODE    0660
+#define LOCK_TRIES   500
+#define LOCK_WAIT_NS 10000000 /* 10 ms: five seconds in all */
+
+/* f_type as statfs(2) lists it. */
+bool spool_fs_refused(long type)
+{
+    static const uint32_t remote[] = {
+        0x00006969, /* nfs */
+        0x0000517b, /* smb */
+        0xff534d42, /* cifs */
+        0xfe534d42, /* smb2 */
+        0x01021997, /* 9p */
+        0x65735546, /* fuse: sshfs, glusterfs and others */
+        0x00c36400, /* ceph */
+        0x5346414f, /* afs */
+        0x6b414653, /* kafs */
+        0x73757245, /* coda */
+        0x0000564c, /* ncp */
+        0x0bd00bd0, /* lustre */
+        0x01161970, /* gfs2 */
+        0x7461636f, /* ocfs2 */
+        0x47504653, /* gpfs */
+        0x786f4256, /* vboxsf */
+    };
+
+    for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++) {
+        if ((uint32_t)type == remote[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int fail(spool_options_t *opt, int rc, const char *path,
+                const char *what, int err)
+{
+    snprintf(opt->error, sizeof(opt->error), "%.150s: %s%s%s", path, what,
+             err != 0 ? ": " : "", err != 0 ? strerror(err) : "");
+    return rc;
+}
+
+int spool_errno_code(int err)
+{
+    switch (err) {
+    case ENOMEM:
+        return SPOOL_NOMEM;
+    case EIO:
+    case ENOSPC:
+    case EDQUOT:
+    case EMFILE:
+    case ENFILE:
+        return SPOOL_IO;
+    case EAGAIN:
+    case EBUSY:
+        return SPOOL_BUSY;
+    default:
+        return SPOOL_INVAL;
+    }
+}
+
+/* A new directory's name is durable when its parent is. */
+static int sync_parent(const char *path)
+{
+    char *parent = strdup(path);
+    char *slash;
+    int fd;
+    int rc;
+
+    if (parent == NULL) {
+        return -1;
+    }
+    slash = strrchr(parent, '/');
+    slash[slash == parent ? 1 : 0] = '\0';
+    fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(parent);
+    if (fd < 0) {
+        return -1;
+    }
+    rc = fsync(fd);
+    close(fd);
+    return rc;
+}
+
+static int make_dir(const char *path, spool_options_t *opt)
+{
+    char *real;
+    int rc;
+
+    if (mkdir(path, 0700) != 0) {
+        return errno == EEXIST ? SPOOL_OK
+                               : fail(opt, spool_errno_code(errno), path,
+                                      "cannot make the directory", errno);
+    }
+    if (chmod(path, DIR_MODE) != 0) {
+        return fail(opt, SPOOL_INVAL, path, "cannot set its mode", errno);
+    }
+    real = realpath(path, NULL);
+    if (real == NULL) {
+        return fail(opt, spool_errno_code(errno), path, "no real path", errno);
+    }
+    rc = sync_parent(real);
+    free(real);
+    return rc == 0 ? SPOOL_OK
+                   : fail(opt, spool_errno_code(errno), path,
+                          "cannot sync its parent", errno);
+}
+
+int spool_dir_open(spool_dir_t *dir, const char *path, spool_options_t *opt)
+{
+    struct statfs fs;
+    struct stat st;
+    int rc;
+
+    memset(dir, 0, sizeof(*dir));
+    dir->fd = -1;
+    if (path == NULL || path[0] != '/') {
+        return fail(opt, SPOOL_INVAL, path != NULL ? path : "(none)",
+                    "not an absolute path", 0);
+    }
+    rc = opt->create ? make_dir(path, opt) : SPOOL_OK;
+    if (rc != SPOOL_OK) {
+        return rc;
+    }
+    dir->path = realpath(path, NULL);
+    if (dir->path == NULL) {
+        return fail(opt, spool_errno_code(errno), path, "no such directory",
+                    errno);
+    }
+    dir->fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir->fd < 0 || fstat(dir->fd, &st) != 0 || fstatfs(dir->fd, &fs) != 0) {
+        return fail(opt, spool_errno_code(errno), path, "cannot be opened",
+                    errno);
+    }
+    if (spool_fs_refused((long)fs.f_type)) {
+        return fail(opt, SPOOL_INVAL, path,
+                    "on a network or FUSE file system, where LMDB's locks "
+                    "do not hold",
+                    0);
+    }
+    dir->dev = st.st_dev;
+    dir->ino = st.st_ino;
+    return SPOOL_OK;
+}
+
+void spool_dir_close(spool_dir_t *dir)
+{
+    if (dir->fd >= 0) {
+        close(dir->fd);
+    }
+    free(dir->path);
+    dir->fd = -1;
+    dir->path = NULL;
+}
+
+/* The file is chmod'ed before it gets its name, else another user's process
+ * could meet it while the umask still keeps that user out. */
+static int make_lock(const spool_dir_t *dir)
+{
+    char name[40];
+    int err = 0;
+    int fd;
+
+    snprintf(name, sizeof(name), "open.lock.%ld", (long)getpid());
+    fd = openat(dir->fd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return errno;
+    }
+    if (fchmod(fd, FILE_MODE) != 0 ||
+        (linkat(dir->fd, name, dir->fd, "open.lock", 0) != 0 &&
+         errno != EEXIST)) {
+        err = errno;
+    }
+    unlinkat(dir->fd, name, 0);
+    close(fd);
+    return err;
+}
+
+static void nap(long ns)
+{
+    struct timespec ts = {0, ns};
+
+    nanosleep(&ts, NULL);
+}
+
+int spool_lock_open(const spool_dir_t *dir, char *error, size_t size)
+{
+    int err = 0;
+    int fd;
+
+    fd = openat(dir->fd, "open.lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT) {
+        err = make_lock(dir);
+        fd = openat(dir->fd, "open.lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    }
+    if (fd < 0) {
+        err = err != 0 ? err : errno;
+        snprintf(error, size, "%.150s/open.lock: %s", dir->path, strerror(err));
+        return spool_errno_code(err);
+    }
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            return fd;
+        }
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            break;
+        }
+        nap(LOCK_WAIT_NS);
+    }
+    snprintf(error, size, "%.150s/open.lock: held by another process",
+             dir->path);
+    close(fd);
+    return SPOOL_BUSY;
+}
+
+/*
+ * By name, because a descriptor of lock.mdb that is closed again would drop
+ * the fcntl locks by which LMDB knows who is alive. Only the owner can; for
+ * others the modes were set by the one who made the files.
+ */
+static int settle(const spool_dir_t *dir, const char *name)
+{
+    struct stat st;
+
+    if (fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        return -1;
+    }
+    if ((st.st_mode & 07777) == FILE_MODE || st.st_uid != geteuid()) {
+        return 0;
+    }
+    return S_ISREG(st.st_mode) ? fchmodat(dir->fd, name, FILE_MODE, 0) : -1;
+}
+
+int spool_files_settle(const spool_dir_t *dir, bool fresh)
+{
+    if (settle(dir, "data.mdb") != 0 || settle(dir, "lock.mdb") != 0) {
+        return spool_errno_code(errno);
+    }
+    /* LMDB syncs its file, but not the name of it. */
+    if (fresh && fsync(dir->fd) != 0) {
+        return spool_errno_code(errno);
+    }
+    return SPOOL_OK;
+}
