@@ -1,0 +1,32 @@
+-- wrk script: sends the requests of a pool made by t/bench/requests, one
+-- after the other. Arguments: FILE LENGTH COUNT.
+local ffi = require("ffi")
+ffi.cdef [[
+int open(const char *path, int flags);
+void *mmap(void *addr, size_t len, int prot, int flags, int fd, long off);
+]]
+
+local base, len, count, at
+
+function init(args)
+   len, count, at = tonumber(args[2]), tonumber(args[3]), 0
+   local fd = ffi.C.open(args[1], 0)
+   local map = ffi.C.mmap(nil, len * count, 1, 2, fd, 0)
+   assert(fd >= 0 and ffi.cast("intptr_t", map) ~= -1, "cannot map the pool")
+   base = ffi.cast("const char *", map)
+end
+
+function request()
+   local p = base + at * len
+   at = (at + 1) % count
+   return ffi.string(p, len)
+end
+
+function done(summary, latency)
+   local e = summary.errors
+   io.write(string.format(
+      "wrk requests=%d us=%d p50=%d p99=%d errors=%d bad=%d\n",
+      summary.requests, summary.duration, latency:percentile(50),
+      latency:percentile(99), e.connect + e.read + e.write + e.timeout,
+      e.status))
+end
