@@ -1,0 +1,377 @@
+package Wacrm::Desk;
+
+=head1 NAME
+
+Wacrm::Desk - the whole house for one test: simulator, wacrmd, nginx
+
+=head1 SYNOPSIS
+
+    use Test::More;
+    use lib 't/lib';
+    use Wacrm::Desk;
+
+    my $d = Wacrm::Desk->new->start;
+    my $token = $d->login('admin@test.example');
+
+    $d->sim('/_sim/webhook', { count => 3 });
+    $d->wait_for(sub { $d->sql('SELECT count(*) FROM messages') == 3 });
+    my $r = $d->api(GET => '/api/crm/inbox', token => $token);
+    is($r->{status}, 200);
+    is(@{$r->{json}{conversations}}, 3);
+
+    $d->done;
+
+=head1 DESCRIPTION
+
+nginx runs the project's own conf/nginx.conf, wacrmd its conf/wacrmd.conf, with
+paths and ports of the test's directory put in; new(nginx => sub { edits $_ },
+wacrmd => sub { edits $_ }) changes more. Programs come from $WACRM_BUILD
+(build/release).
+
+new() makes the agents admin@, supervisor@, cs1@ and cs2@test.example with the
+password "rahasia-sekali" (agents => 0: none); donors => CSV text is imported.
+
+start() starts all three; wacrmd_start, wacrmd_stop($signal), wacrmd_kill,
+sim_start, sim_stop one of them; nginx is $d->{nginx}, a Wacrm::Nginx.
+
+api($method => $path, token =>, json =>, headers => {}) and sim($path, $json)
+return {status, headers, body, json}; sql($query) the first column of the first
+row in scalar context, a list of rows (array references) otherwise; ctl([args],
+$stdin) (exit code, output). allow(qr/../) declares lines in the logs of all
+three which done() otherwise counts as failures: error lines of wacrmd,
+Sanitizer reports, and what Wacrm::Nginx looks for.
+
+=cut
+
+use strict;
+use warnings;
+
+use JSON::PP ();
+use POSIX qw(WNOHANG);
+use Test::More ();
+use Time::HiRes qw(sleep time);
+
+use Wacrm::Nginx;
+
+our $PASSWORD = 'rahasia-sekali';
+
+my $ROOT = $Wacrm::Nginx::ROOT;
+my $json = JSON::PP->new->utf8->allow_nonref;
+
+sub new {
+    my ($class, %opt) = @_;
+
+    my $build = $ENV{WACRM_BUILD} || "$ROOT/build/release";
+    my $self = bless {
+        build => $build, agents => 1, donors => undef, allowed => [],
+        session => 'demo', sim_args => [], %opt,
+    }, $class;
+    my $edit = delete $self->{nginx};
+    $self->{nginx} = Wacrm::Nginx->new(%{$opt{nginx_options} || {}});
+    $self->{dir} = $self->{nginx}->dir;
+    $self->{sim_port} = Wacrm::Nginx::free_port();
+
+    my $n = $self->{nginx};
+    $n->write('secrets/webhook', 'webhook-secret-of-the-test-00001');
+    $n->write('secrets/jwt', 'jwt-secret-of-the-test-0000000001');
+    $n->conf($self->_nginx_conf($edit));
+    $n->write('wacrmd.conf', $self->_wacrmd_conf);
+    $self->_fill;
+
+    return $self;
+}
+
+sub _slurp {
+    my ($path) = @_;
+    open my $fh, '<', $path or die "$path: $!";
+    local $/;
+    return scalar <$fh>;
+}
+
+sub _paths {
+    my ($self, $text) = @_;
+
+    my $dir = $self->{dir};
+    $text =~ s{/etc/wacrm/secrets}{$dir/secrets}g;
+    $text =~ s{(?:/var/lib|/etc|/var/log|/run)/wacrm}{$dir}g;
+    return $text;
+}
+
+sub _nginx_conf {
+    my ($self, $edit) = @_;
+
+    local $_ = $self->_paths(_slurp("$ROOT/conf/nginx.conf"));
+    # the harness writes what stands before http {} itself
+    s/\A.*?^http \{/%%FRAME%%\nthread_pool default threads=1;\nhttp {/ms;
+    s/^    access_log off;/    access_log off;\n    lingering_close off;/m;
+    s/^http \{/http {
+    client_body_temp_path %%DIR%%\/tmp\/body;
+    proxy_temp_path %%DIR%%\/tmp\/proxy;
+    fastcgi_temp_path %%DIR%%\/tmp\/fastcgi;
+    scgi_temp_path %%DIR%%\/tmp\/scgi;
+    uwsgi_temp_path %%DIR%%\/tmp\/uwsgi;/m;
+    s/listen 80;/listen 127.0.0.1:%%PORT%%;/;
+    $edit->() if $edit;
+    return $_;
+}
+
+sub _wacrmd_conf {
+    my ($self) = @_;
+
+    local $_ = $self->_paths(_slurp("$ROOT/conf/wacrmd.conf"));
+    s{^base_url *=.*}{base_url = http://127.0.0.1:$self->{sim_port}/api/v1}m;
+    s{^[;#]* *default_session *=.*}{default_session = $self->{session}}m;
+    s{^[;#]* *group *=.*}{}m;
+    s{^[;#]* *log_level *=.*}{log_level = debug}m;
+    $self->{wacrmd}->() if $self->{wacrmd};
+    return $_;
+}
+
+sub _fill {
+    my ($self) = @_;
+
+    if ($self->{agents}) {
+        for (['admin', 'admin'], ['supervisor', 'supervisor'],
+             ['cs', 'cs1'], ['cs', 'cs2']) {
+            my ($role, $who) = @$_;
+            my ($rc, $out) = $self->ctl(['user', 'add', '--role', $role,
+                '--name', ucfirst $who, "$who\@test.example"],
+                "$PASSWORD\n");
+            die "user add: $out" if $rc;
+        }
+    }
+    if (defined $self->{donors}) {
+        my ($rc, $out) = $self->ctl(['import', '-'], $self->{donors});
+        die "import: $out" if $rc;
+    }
+}
+
+# ---- running ----
+
+sub start {
+    my ($self) = @_;
+
+    $self->sim_start;
+    $self->wacrmd_start;
+    $self->{nginx}->start;
+    return $self;
+}
+
+sub _spawn {
+    my ($self, $log, @cmd) = @_;
+
+    my $pid = fork;
+    die "fork: $!" unless defined $pid;
+    return $pid if $pid;
+    open STDIN, '<', '/dev/null';
+    open STDOUT, '>>', "$self->{dir}/$log";
+    open STDERR, '>>', "$self->{dir}/$log";
+    $SIG{PIPE} = 'DEFAULT';
+    exec { $cmd[0] } @cmd;
+    print STDERR "$cmd[0]: $!\n";
+    POSIX::_exit(127);
+}
+
+sub sim_start {
+    my ($self) = @_;
+
+    $self->{sim} = $self->_spawn('simulator.log', '/usr/bin/env', 'node',
+        "$ROOT/scripts/simulator", '--port', $self->{sim_port},
+        '--secret-file', "$self->{dir}/secrets/webhook",
+        '--session', $self->{session}, '--retry-ms', '200,400,800',
+        '--webhook', 'http://127.0.0.1:' . $self->{nginx}->port
+        . '/api/webhook/whatsapp', @{$self->{sim_args}});
+    $self->wait_for(sub { $self->{nginx}->read('simulator.log')
+        =~ /^listening/m }) or die 'the simulator did not start: '
+        . $self->{nginx}->read('simulator.log');
+}
+
+sub sim_stop {
+    my ($self) = @_;
+
+    my $pid = delete $self->{sim} or return;
+    kill 'TERM', $pid;
+    waitpid $pid, 0;
+}
+
+sub wacrmd_start {
+    my ($self) = @_;
+
+    my $mark = length $self->log;
+    $self->{wacrmd_pid} = $self->_spawn('wacrmd.log',
+        "$self->{build}/wacrmd", '-c', "$self->{dir}/wacrmd.conf");
+    my $socket = "$self->{dir}/http.sock";
+    $self->wait_for(sub {
+        return 1 if waitpid($self->{wacrmd_pid}, WNOHANG) > 0;
+        substr($self->log, $mark) =~ /msg="?ready/;
+    }, 30);
+    die 'wacrmd did not start: ' . substr($self->log, $mark)
+        unless kill 0, $self->{wacrmd_pid};
+    return $self;
+}
+
+# true if it ended with 0
+sub wacrmd_stop {
+    my ($self, $signal) = @_;
+
+    my $pid = delete $self->{wacrmd_pid} or return 1;
+    kill $signal || 'TERM', $pid;
+    my $end = time + 20;
+    while (time < $end) {
+        return $? == 0 if waitpid($pid, WNOHANG) > 0;
+        sleep 0.01;
+    }
+    Test::More::diag('wacrmd does not stop');
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
+    return 0;
+}
+
+sub wacrmd_kill {
+    my ($self) = @_;
+
+    my $pid = delete $self->{wacrmd_pid} or return;
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
+}
+
+sub wacrmd_pid { $_[0]{wacrmd_pid} }
+sub log { $_[0]{nginx}->read('wacrmd.log') }
+sub allow { push @{$_[0]{allowed}}, $_[1]; $_[0]{nginx}->allow($_[1]) }
+
+sub wait_for {
+    my ($self, $code, $seconds) = @_;
+
+    my $end = time + ($seconds || 10);
+    while (time < $end) {
+        return 1 if $code->();
+        sleep 0.02;
+    }
+    return 0;
+}
+
+# ---- talking ----
+
+sub _json {
+    my ($r) = @_;
+
+    return { status => 0, headers => {}, body => '' } unless $r;
+    $r->{json} = eval { $json->decode($r->{body}) };
+    return $r;
+}
+
+sub api {
+    my ($self, $method, $path, %opt) = @_;
+
+    my %headers = %{$opt{headers} || {}};
+    my $body = $opt{body};
+    $headers{Authorization} = "Bearer $opt{token}" if defined $opt{token};
+    if (exists $opt{json}) {
+        $body = $json->encode($opt{json});
+        $headers{'Content-Type'} ||= 'application/json';
+    }
+    $body = '' if !defined $body && $method ne 'GET';
+    return _json($self->{nginx}->request($method, $path,
+        headers => \%headers, defined $body ? (body => $body) : ()));
+}
+
+# the access token
+sub login {
+    my ($self, $email) = @_;
+
+    my $r = $self->api(POST => '/api/auth/login',
+        json => { email => $email, password => $PASSWORD });
+    die "login of $email: $r->{status} $r->{body}"
+        unless $r->{json} && $r->{json}{token};
+    return $r->{json}{token};
+}
+
+sub sim {
+    my ($self, $path, $data) = @_;
+
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $self->{sim_port}, Proto => 'tcp')
+        or die "simulator: $!";
+    my $body = defined $data ? $json->encode($data) : '';
+    print {$s} defined $data ? "POST" : "GET", " $path HTTP/1.0\r\n",
+        "Host: sim\r\nContent-Type: application/json\r\nContent-Length: ",
+        length $body, "\r\n\r\n", $body;
+    local $/;
+    my $answer = <$s>;
+    my ($head, $text) = split /\r\n\r\n/, defined $answer ? $answer : '', 2;
+    my ($status) = ($head || '') =~ m{^HTTP/\S+ (\d+)};
+    return { status => $status || 0, body => $text,
+        json => eval { $json->decode($text) } };
+}
+
+# Posts a signed body to the webhook.
+sub webhook {
+    my ($self, $body, %headers) = @_;
+
+    $body = $json->encode($body) if ref $body;
+    return _json($self->{nginx}->post('/api/webhook/whatsapp', $body,
+        'Content-Type' => 'application/json',
+        $self->{nginx}->waapi($body, 'webhook-secret-of-the-test-00001'),
+        %headers));
+}
+
+sub sql {
+    my ($self, $query) = @_;
+
+    open my $fh, '-|', 'sqlite3', '-batch', '-readonly', '-separator', "\x1f",
+        '-newline', "\x1e", '-cmd', '.timeout 5000',
+        "$self->{dir}/wacrm.db", $query or die "sqlite3: $!";
+    local $/;
+    my $out = <$fh>;
+    close $fh;
+    my @rows = map { [split /\x1f/, $_, -1] }
+        split /\x1e/, defined $out ? $out : '';
+    return wantarray ? @rows : @rows ? $rows[0][0] : undef;
+}
+
+# (exit code, output of both streams)
+sub ctl {
+    my ($self, $args, $stdin) = @_;
+
+    my $in = $self->{nginx}->write('ctl.in', defined $stdin ? $stdin : '');
+    my $out = "$self->{dir}/ctl.out";
+    my $pid = fork;
+    die "fork: $!" unless defined $pid;
+    if (!$pid) {
+        open STDIN, '<', $in;
+        open STDOUT, '>', $out;
+        open STDERR, '>&', \*STDOUT;
+        exec "$self->{build}/wacrmctl", '-c', "$self->{dir}/wacrmd.conf",
+            @$args;
+        POSIX::_exit(127);
+    }
+    waitpid $pid, 0;
+    return ($? >> 8 || $? & 127, $self->{nginx}->read('ctl.out'));
+}
+
+# ---- the end ----
+
+sub done {
+    my ($self) = @_;
+
+    Test::More::ok($self->wacrmd_stop, 'wacrmd stops cleanly');
+    $self->sim_stop;
+    my @bad = grep {
+        my $line = $_;
+        $line =~ /^\S+ error |Sanitizer|runtime error:/
+            && !grep { $line =~ $_ } @{$self->{allowed}}
+    } split /\n/, $self->log;
+    Test::More::is(join("\n", @bad), '', 'no errors in the log of wacrmd');
+    $self->{nginx}->done;
+}
+
+sub DESTROY {
+    my ($self) = @_;
+
+    return if $self->{nginx}{owner} != $$;
+    local $?;
+    $self->wacrmd_kill;
+    $self->sim_stop;
+}
+
+1;
