@@ -1,0 +1,157 @@
+# wacrm: make [all|daemon|module|unit|test|check|install|clean] [B=release]
+#
+#   B=release  gcc -O2, the default
+#   B=asan     gcc with AddressSanitizer and UBSan
+#   B=clang    clang -O2
+#
+# Sources are found by room; a new file needs no line here.
+
+B      ?= release
+PREFIX ?= /usr/local
+out    := build/$(B)
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.PHONY: all daemon module lib tools unit-programs unit test check install clean FORCE
+
+warnings := -Wall -Wextra -Werror -Wshadow
+harden   := -fstack-protector-strong
+cc       := gcc
+optimise := -O2 -g
+
+ifeq ($(B),release)
+harden   += -D_FORTIFY_SOURCE=2
+else ifeq ($(B),clang)
+cc       := clang
+harden   += -D_FORTIFY_SOURCE=2
+else ifeq ($(B),asan)
+sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+optimise := -O1 -g -fno-omit-frame-pointer
+else
+$(error B=$(B): release, asan or clang)
+endif
+
+packages := jansson sqlite3 libcurl libmicrohttpd lmdb libjwt inih libcrypt \
+            libcrypto
+CPPFLAGS := -D_GNU_SOURCE -I. -Idaemon -Ingx_wacrm_module -I$(out)/gen \
+            $(shell pkg-config --cflags $(packages))
+CFLAGS   := -std=gnu17 $(optimise) $(warnings) $(harden) $(sanitize) -pthread
+LDFLAGS  := $(sanitize) -pthread -Wl,-z,relro,-z,now
+LDLIBS   := $(shell pkg-config --libs $(packages)) -lmsgpackc -lm
+
+mains := daemon/main.c daemon/ctl.c
+srcs  := $(wildcard spool/*.c ngx_wacrm_module/edge/*.c) \
+         $(filter-out $(mains),$(wildcard daemon/*.c daemon/*/*.c \
+                                          daemon/*/*/*.c))
+tests := $(wildcard t/unit/test_*.c)
+
+objs      := $(srcs:%.c=$(out)/obj/%.o) $(out)/obj/gen/schema.o
+main_objs := $(mains:%.c=$(out)/obj/%.o)
+test_objs := $(tests:%.c=$(out)/obj/%.o)
+tools     := $(wildcard t/tools/*.c t/bench/*.c)
+tool_bins := $(foreach t,$(tools),$(out)/tools/$(basename $(notdir $(t))))
+test_bins := $(tests:t/unit/%.c=$(out)/unit/%)
+schema    := $(sort $(wildcard daemon/db/schema/*.sql))
+
+all: module daemon
+
+daemon: $(out)/wacrmd $(out)/wacrmctl
+
+module:
+	@if [ -x scripts/build-module ]; then \
+	    scripts/build-module build/module; fi
+
+lib: $(out)/libwacrm.a
+
+# Compiles again when the options have changed.
+flags := $(cc) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
+$(out)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(flags)' | cmp -s - $@ || echo '$(flags)' > $@
+
+$(out)/obj/%.o: %.c $(out)/flags
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(cc) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(out)/obj/gen/schema.o: $(out)/gen/schema.c $(out)/flags
+	@mkdir -p $(@D)
+	@$(cc) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(out)/gen/schema.c: scripts/embed-schema $(schema)
+	@mkdir -p $(@D)
+	@scripts/embed-schema $(schema) > $@
+
+# The archive is for the tests, which take what they need; the programs and
+# test_plan take every object, so that no DB_QUERY is left out.
+$(out)/libwacrm.a: $(objs)
+	@echo "  AR      $@"
+	@rm -f $@
+	@ar rcs $@ $(objs)
+
+$(out)/wacrmd: $(out)/obj/daemon/main.o $(objs)
+	@echo "  LD      $@"
+	@$(cc) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(out)/wacrmctl: $(out)/obj/daemon/ctl.o $(objs)
+	@echo "  LD      $@"
+	@$(cc) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(out)/unit/test_plan: $(out)/obj/t/unit/test_plan.o $(objs)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(cc) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+$(out)/unit/%: $(out)/obj/t/unit/%.o $(out)/libwacrm.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(cc) $(LDFLAGS) -o $@ $< $(out)/libwacrm.a -lcmocka $(LDLIBS)
+
+# Helpers of the tests and benches.
+tools: $(tool_bins)
+
+define tool_rule
+$(out)/tools/$(basename $(notdir $(1))): $(1:%.c=$(out)/obj/%.o) \
+                                         $(out)/libwacrm.a
+	@mkdir -p $$(@D)
+	@echo "  LD      $$@"
+	@$$(cc) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+endef
+$(foreach t,$(tools),$(eval $(call tool_rule,$(t))))
+
+# Every test runs, then the failed ones are told; T=buf runs one of them.
+unit-programs: $(test_bins)
+
+unit: $(if $(T),$(out)/unit/test_$(T),$(test_bins))
+	@failed=; n=0; \
+	for t in $^; do \
+	    n=$$((n + 1)); \
+	    if "$$t" > "$$t.log" 2>&1; then \
+	        echo "ok $$t"; \
+	    else \
+	        echo "not ok $$t"; cat "$$t.log"; failed="$$failed $$t"; \
+	    fi; \
+	done; \
+	if [ -n "$$failed" ]; then echo "unit: failed:$$failed"; exit 1; fi; \
+	echo "unit: $$n test programs, all passed"
+
+test: all unit
+	prove -I t/lib t
+
+check:
+	@! grep -nE '\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|gets|alloca|system)\(' \
+	    $$(find daemon spool ngx_wacrm_module t/unit -name '*.[ch]')
+	cppcheck -q --std=c11 --enable=warning,portability --inline-suppr \
+	    --error-exitcode=1 -D_GNU_SOURCE -I. -Idaemon -Ingx_wacrm_module \
+	    daemon spool ngx_wacrm_module/edge
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/wacrm
+	install -m 755 $(out)/wacrmd $(out)/wacrmctl $(DESTDIR)$(PREFIX)/sbin
+	install -m 644 build/module/ngx_wacrm_module.so \
+	    $(DESTDIR)$(PREFIX)/lib/wacrm
+
+clean:
+	rm -rf build/release build/asan build/clang build/module
+
+-include $(tools:%.c=$(out)/obj/%.d) $(objs:.o=.d) $(main_objs:.o=.d) $(test_objs:.o=.d)

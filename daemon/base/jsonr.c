@@ -1,0 +1,125 @@
+/*
+ * jsonr.c - jsonr.h on jansson.
+ */
+#include "base/jsonr.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define SEGMENT_MAX 64
+
+json_t *jsonr_parse(const char *text, size_t len, char *reason, size_t size)
+{
+    json_error_t error;
+    json_t *root = json_loadb(text, len, JSON_DECODE_ANY, &error);
+    const char *near;
+    int n;
+
+    if (root)
+        return root;
+    /* " near '...'" would carry the text into logs */
+    near = strstr(error.text, " near ");
+    n = near ? (int)(near - error.text) : (int)strlen(error.text);
+    if (size > 0)
+        (void)snprintf(reason, size, "JSON, line %d column %d: %.*s",
+                       error.line, error.column, n, error.text);
+    return NULL;
+}
+
+/* A member of an object, or an element of an array by its number. */
+static const json_t *member(const json_t *at, const char *key, size_t len)
+{
+    char name[SEGMENT_MAX];
+    unsigned long i;
+    char *end;
+
+    if (len == 0 || len >= sizeof(name))
+        return NULL;
+    memcpy(name, key, len);
+    name[len] = '\0';
+    if (!json_is_array(at))
+        return json_object_get(at, name);
+    i = strtoul(name, &end, 10);
+    if (*end != '\0' || name[0] < '0' || name[0] > '9')
+        return NULL;
+    return json_array_get(at, i);
+}
+
+const json_t *jsonr_path(const json_t *root, const char *path)
+{
+    while (root) {
+        size_t len = strcspn(path, ".");
+
+        root = member(root, path, len);
+        if (path[len] == '\0')
+            return root;
+        path += len + 1;
+    }
+    return NULL;
+}
+
+const char *jsonr_str(const json_t *root, const char *path)
+{
+    const char *s = json_string_value(jsonr_path(root, path));
+
+    return s && *s ? s : NULL;
+}
+
+static bool decimal(const char *s, int64_t *out)
+{
+    const char *digits = *s == '-' ? s + 1 : s;
+    long long v;
+
+    if (*digits == '\0' || strspn(digits, "0123456789") != strlen(digits))
+        return false;
+    errno = 0;
+    v = strtoll(s, NULL, 10);
+    if (errno != 0)
+        return false;
+    *out = v;
+    return true;
+}
+
+bool jsonr_i64(const json_t *root, const char *path, int64_t *out)
+{
+    const json_t *v = jsonr_path(root, path);
+
+    if (json_is_integer(v)) {
+        *out = json_integer_value(v);
+        return true;
+    }
+    return json_is_string(v) && decimal(json_string_value(v), out);
+}
+
+bool jsonr_bool(const json_t *root, const char *path, bool *out)
+{
+    const json_t *v = jsonr_path(root, path);
+
+    if (!json_is_boolean(v))
+        return false;
+    *out = json_is_true(v);
+    return true;
+}
+
+bool jsonr_time(const json_t *root, const char *path, int64_t *ms)
+{
+    const json_t *v = jsonr_path(root, path);
+    const char *s;
+
+    if (json_is_number(v))
+        return clock_from_number(json_number_value(v), ms);
+    s = json_string_value(v);
+    if (!s)
+        return false;
+    if (*s != '\0' && strspn(s, "0123456789.") == strlen(s)) {
+        char *end;
+        double value = strtod(s, &end);
+
+        return *end == '\0' && clock_from_number(value, ms);
+    }
+    return clock_parse_iso(s, strlen(s), ms);
+}

@@ -1,0 +1,155 @@
+#include "base/jsonr.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static json_t *root;
+
+static int setup(void **state)
+{
+    static const char text[] =
+        "{\"a\":{\"s\":\"x\",\"e\":\"\",\"n\":7,\"d\":\"42\",\"m\":\"-9\","
+        "\"f\":1.5,\"t\":true,\"z\":null,\"big\":\"9223372036854775808\","
+        "\"l\":[{\"id\":\"first\"},2]},"
+        "\"ts\":1772337906,\"tms\":1772337906789,\"tf\":1772337906.5,"
+        "\"tstr\":\"1772337906\",\"iso\":\"2026-03-01T04:05:06Z\","
+        "\"bad\":\"yesterday\",\"dots\":\"...\"}";
+    char reason[100];
+
+    (void)state;
+    root = jsonr_parse(text, sizeof(text) - 1, reason, sizeof(reason));
+    return root ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    json_decref(root);
+    return 0;
+}
+
+static void strings(void **state)
+{
+    (void)state;
+    assert_string_equal(jsonr_str(root, "a.s"), "x");
+    assert_null(jsonr_str(root, "a.e"));
+    assert_null(jsonr_str(root, "a.n"));
+    assert_null(jsonr_str(root, "a.z"));
+    assert_null(jsonr_str(root, "a.s.x"));
+    assert_null(jsonr_str(root, "no.such"));
+    assert_null(jsonr_str(root, ""));
+    assert_null(jsonr_str(root, "a..s"));
+    assert_null(jsonr_str(NULL, "a"));
+    assert_string_equal(jsonr_str(root, "a.l.0.id"), "first");
+    assert_null(jsonr_str(root, "a.l.9.id"));
+    assert_null(jsonr_path(root, "a.l.-1"));
+    assert_null(jsonr_path(root, "a.l.0x"));
+    assert_true(json_is_object(jsonr_path(root, "a")));
+}
+
+static void integers(void **state)
+{
+    int64_t v = 5;
+
+    (void)state;
+    assert_true(jsonr_i64(root, "a.n", &v));
+    assert_int_equal(v, 7);
+    assert_true(jsonr_i64(root, "a.d", &v));
+    assert_int_equal(v, 42);
+    assert_true(jsonr_i64(root, "a.m", &v));
+    assert_int_equal(v, -9);
+    assert_false(jsonr_i64(root, "a.f", &v));
+    assert_false(jsonr_i64(root, "a.s", &v));
+    assert_false(jsonr_i64(root, "a.e", &v));
+    assert_false(jsonr_i64(root, "a.t", &v));
+    assert_false(jsonr_i64(root, "a.big", &v));
+    assert_false(jsonr_i64(root, "a.none", &v));
+    assert_int_equal(v, -9);
+}
+
+static void booleans(void **state)
+{
+    bool v = false;
+
+    (void)state;
+    assert_true(jsonr_bool(root, "a.t", &v));
+    assert_true(v);
+    assert_false(jsonr_bool(root, "a.n", &v));
+    assert_false(jsonr_bool(root, "a.z", &v));
+}
+
+static void times(void **state)
+{
+    int64_t ms;
+
+    (void)state;
+    assert_true(jsonr_time(root, "ts", &ms));
+    assert_int_equal(ms, 1772337906000);
+    assert_true(jsonr_time(root, "tms", &ms));
+    assert_int_equal(ms, 1772337906789);
+    assert_true(jsonr_time(root, "tf", &ms));
+    assert_int_equal(ms, 1772337906500);
+    assert_true(jsonr_time(root, "tstr", &ms));
+    assert_int_equal(ms, 1772337906000);
+    assert_true(jsonr_time(root, "iso", &ms));
+    assert_int_equal(ms, 1772337906000);
+    assert_false(jsonr_time(root, "bad", &ms));
+    assert_false(jsonr_time(root, "dots", &ms));
+    assert_false(jsonr_time(root, "a.t", &ms));
+    assert_false(jsonr_time(root, "none", &ms));
+}
+
+static void expect_refused(const char *text, size_t len)
+{
+    char reason[100] = "";
+
+    assert_null(jsonr_parse(text, len, reason, sizeof(reason)));
+    assert_non_null(strstr(reason, "JSON, line "));
+    /* nothing of what was sent may get into a log */
+    assert_null(strstr(reason, "secret"));
+}
+
+static void refuses(void **state)
+{
+    static char deep[5000];
+
+    (void)state;
+    expect_refused("", 0);
+    expect_refused("secret", 6);
+    expect_refused("{\"a\":secret}", 12);
+    expect_refused("{\"secret\":1,}", 13);
+    expect_refused("[1] secret", 10);
+    expect_refused("\"\\u0000\"", 8);
+    expect_refused("\"\xff\"", 3);
+    expect_refused("[99999999999999999999]", 22);
+    memset(deep, '[', sizeof(deep));
+    expect_refused(deep, sizeof(deep));
+}
+
+static void any_top_level(void **state)
+{
+    char reason[100];
+    json_t *v = jsonr_parse("7", 1, reason, sizeof(reason));
+
+    (void)state;
+    assert_true(json_is_integer(v));
+    json_decref(v);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(strings),  cmocka_unit_test(integers),
+        cmocka_unit_test(booleans), cmocka_unit_test(times),
+        cmocka_unit_test(refuses),  cmocka_unit_test(any_top_level),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
