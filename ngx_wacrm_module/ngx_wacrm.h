@@ -77,6 +77,9 @@ typedef enum {
  */
 spool_t *ngx_wacrm_spool(void);
 
+/* 1 if there is a wacrm_spool directive. */
+ngx_uint_t ngx_wacrm_spool_configured(ngx_http_request_t *r);
+
 /*
  * The commit thread found the spool unusable (SPOOL_IO, SPOOL_CORRUPT): it is
  * closed, and opened again after a second. Event loop only, no batch in
@@ -94,6 +97,16 @@ ngx_int_t ngx_wacrm_send_json(ngx_http_request_t *r, ngx_uint_t status,
 /* Adds a response header; name and value must outlive the request. */
 ngx_int_t ngx_wacrm_add_header(ngx_http_request_t *r, char *name,
     ngx_str_t *value);
+
+
+/* ngx_wacrm_refuse.c */
+
+/*
+ * Refuses r in a phase handler: by the error_page of that status where there
+ * is one, else with the JSON body. What the handler is to return.
+ */
+ngx_int_t ngx_wacrm_refuse(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *body);
 
 
 /* ngx_wacrm_metrics.c: counters in shared memory, kept on reload */

@@ -365,7 +365,8 @@ sub workers {
         push @pids, $pid if $cmd =~ $pattern;
     }
 
-    return sort { $a <=> $b } @pids;
+    @pids = sort { $a <=> $b } @pids;
+    return @pids;
 }
 
 sub stop {
