@@ -137,8 +137,7 @@ static int open_state(spool_t *s, bool create, int *rc)
 }
 
 /* One try; *rc as in open_state(). */
-static int try_open(spool_t *s, spool_options_t *opt, bool fresh, size_t size,
-                    int *rc)
+static int try_open(spool_t *s, spool_options_t *opt, size_t size, int *rc)
 {
     MDB_envinfo info;
     MDB_stat st;
@@ -149,7 +148,7 @@ static int try_open(spool_t *s, spool_options_t *opt, bool fresh, size_t size,
     if (*rc != MDB_SUCCESS) {
         return *rc > 0 ? spool_errno_code(*rc) : spool_rc(s, *rc);
     }
-    ours = spool_files_settle(&s->dir, fresh);
+    ours = spool_files_settle(&s->dir);
     if (ours != SPOOL_OK) {
         return fail(opt, s, ours, "cannot set the files' modes",
                     strerror(errno));
@@ -197,7 +196,7 @@ int spool_env_open(spool_t *s, spool_options_t *opt)
     ours = choose_size(s, opt, fresh, &size);
     for (int i = 0; ours == SPOOL_OK && i < OPEN_TRIES; i++) {
         rc = MDB_SUCCESS;
-        ours = try_open(s, opt, fresh, size, &rc);
+        ours = try_open(s, opt, size, &rc);
         if (ours == SPOOL_OK) {
             break;
         }

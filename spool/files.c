@@ -245,13 +245,14 @@ static int settle(const spool_dir_t *dir, const char *name)
     return S_ISREG(st.st_mode) ? fchmodat(dir->fd, name, FILE_MODE, 0) : -1;
 }
 
-int spool_files_settle(const spool_dir_t *dir, bool fresh)
+int spool_files_settle(const spool_dir_t *dir)
 {
     if (settle(dir, "data.mdb") != 0 || settle(dir, "lock.mdb") != 0) {
         return spool_errno_code(errno);
     }
-    /* LMDB syncs its file, but not the name of it. */
-    if (fresh && fsync(dir->fd) != 0) {
+    /* LMDB syncs its file, but not the name of it. Whoever made the file may
+     * have died before he came here. */
+    if (fsync(dir->fd) != 0) {
         return spool_errno_code(errno);
     }
     return SPOOL_OK;

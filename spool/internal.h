@@ -60,7 +60,7 @@ int spool_errno_code(int err);
 /* Waits for open.lock; the descriptor, or a code < 0. */
 int spool_lock_open(const spool_dir_t *dir, char *error, size_t size);
 /* Gives the files their mode and makes their names durable. */
-int spool_files_settle(const spool_dir_t *dir, bool fresh);
+int spool_files_settle(const spool_dir_t *dir);
 /* Whether LMDB must not lie on a file system of that statfs() type. */
 bool spool_fs_refused(long type);
 

@@ -193,6 +193,7 @@ static int decode_copy(const unsigned char *data, size_t len)
                 sum ^= (unsigned char)rec.headers[i].value.data[0];
             }
         }
+        (void)sum;
     }
     free(copy);
     return rc;

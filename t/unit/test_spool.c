@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -559,6 +560,21 @@ static void test_modes(void **state)
     spool_close(&s);
 }
 
+/* The flags that would let a commit return before it is on disk. */
+static void test_flags(void **state)
+{
+    spool_t *s = open_sized(MIB);
+    unsigned flags;
+
+    (void)state;
+    assert_int_equal(mdb_env_get_flags(s->env, &flags), MDB_SUCCESS);
+    assert_int_equal(flags & (MDB_NOSYNC | MDB_NOMETASYNC | MDB_MAPASYNC |
+                              MDB_WRITEMAP | MDB_NOLOCK),
+                     0);
+    assert_true((flags & MDB_NOTLS) != 0);
+    spool_close(&s);
+}
+
 static void write_file(const char *name, const char *data, size_t len, off_t at)
 {
     char path[220];
@@ -674,6 +690,49 @@ static void test_fork(void **state)
     spool_close(&s);
     s = open_sized(8 * MIB);
     assert_true(check_all(s, 6, -6) == 7);
+    spool_close(&s);
+}
+
+/* Another user of the directory's group: nginx's worker and wacrmd. */
+static int child_other_user(int gid)
+{
+    gid_t group = (gid_t)gid;
+
+    umask(077);
+    if (setgroups(1, &group) != 0 || setgid(65534) != 0 || setuid(65534) != 0) {
+        return 9;
+    }
+    return child_append(3);
+}
+
+static void test_two_users(void **state)
+{
+    const int group = 54321;
+    char path[220];
+    struct stat st;
+    spool_t *s;
+
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    assert_int_equal(chmod(dir.base, 0711), 0);
+    assert_int_equal(mkdir(dir.spool, 0770), 0);
+    assert_int_equal(chown(dir.spool, 0, (gid_t)group), 0);
+    assert_int_equal(chmod(dir.spool, 02770), 0);
+    /* Made by the other one, under its umask; then both go on. */
+    assert_int_equal(in_child(child_other_user, group), 0);
+    snprintf(path, sizeof(path), "%s/lock.mdb", dir.spool);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_gid, group);
+    assert_int_equal(st.st_uid, 65534);
+    assert_int_equal(mode_of("lock.mdb"), 0660);
+    s = open_sized(8 * MIB);
+    assert_int_equal(append(s, 4, 1, 100, NULL), SPOOL_OK);
+    assert_int_equal(in_child(child_other_user, group), 0);
+    assert_int_equal(spool_delete(s, 6), SPOOL_OK);
+    assert_int_equal(append(s, 8, 1, 100, NULL), SPOOL_OK);
+    assert_true(check_all(s, 7, 0) == 8);
     spool_close(&s);
 }
 
@@ -980,8 +1039,10 @@ int main(void)
         TEST(test_same_handle),
         TEST(test_moved_away),
         TEST(test_modes),
+        TEST(test_flags),
         TEST(test_damaged),
         TEST(test_fork),
+        TEST(test_two_users),
         TEST(test_two_processes),
         TEST(test_kill),
         TEST(test_kill_in_write),
