@@ -1,0 +1,1151 @@
+/*
+ * Vectors: Standard Webhooks, GitHub, Slack and WAHA have published theirs;
+ * the others are computed over the same bodies.
+ */
+#include "edge/signature.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#define HEADERS_MAX 6
+#define WHSEC       "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+#define GOOD        "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+#define DECOY       "Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc="
+#define MSG_ID      "msg_p5jXN8AQM9LWM0D4loKWxJek"
+#define TEST_BODY   "{\"test\": 2432232314}"
+#define EVENT       "{\"event\":\"message.received\",\"data\":{\"id\":\"1\"}}"
+#define V1          "7d5c18aece3f36400e77d426b95f71899ba8781a66210a3643746b172ce11d17"
+#define V0          "6ffbb59b2300aae63f272406069a9788598b792a944a07aba816edb039989a39"
+#define WAAPI_MAC \
+    "1ac332174a807b0ad06e37e614d9d14e79a97b936d36f875cad0e0100a5fa1a1"
+#define HUB_MAC \
+    "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+#define SLACK_BODY                                                             \
+    "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow" \
+    "&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name="   \
+    "roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2F"  \
+    "hooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZ"  \
+    "RskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8" \
+    "b6703c"
+#define LONG_SECRET "0123456789abcdef0123456789abcdef"
+
+typedef struct {
+    const char *name;
+    const char *value;
+} pair_t;
+
+typedef struct {
+    const char *preset;
+    const char *secret;
+    pair_t headers[HEADERS_MAX];
+    const char *body;
+    int64_t now;
+    sig_result_t result;
+} vector_t;
+
+static const vector_t vectors[] = {
+    {"standard",
+     WHSEC,
+     {{"webhook-id", MSG_ID},
+      {"webhook-timestamp", "1614265330"},
+      {"webhook-signature", GOOD}},
+     TEST_BODY,
+     1614265330,
+     SIG_OK},
+    {"svix",
+     WHSEC,
+     {{"svix-id", MSG_ID},
+      {"svix-timestamp", "1614265330"},
+      {"svix-signature", "v1," DECOY " " GOOD " v2," DECOY}},
+     TEST_BODY,
+     1614265330,
+     SIG_OK},
+    {"hub256",
+     "It's a Secret to Everybody",
+     {{"x-hub-signature-256", "sha256=" HUB_MAC}},
+     "Hello, World!",
+     0,
+     SIG_OK},
+    {"slack",
+     "8f742231b10e8888abcd99yyyzzz85a5",
+     {{"x-slack-request-timestamp", "1531420618"},
+      {"x-slack-signature", "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd"
+                            "27519666489c69b503"}},
+     SLACK_BODY,
+     1531420618,
+     SIG_OK},
+    {"waha",
+     "my-secret-key",
+     {{"x-webhook-hmac-algorithm", "sha512"},
+      {"x-webhook-hmac",
+       "208f8a55dde9e05519e898b10b89bf0d0b3b0fdf11fdbf09b6b90476301b98d8097c46"
+       "2b2b17a6ce93b6b47a136cf2e78a33a63f6752c2c1631777076153fa89"}},
+     "{\"event\":\"message\",\"session\":\"default\",\"engine\":\"WEBJS\"}",
+     0,
+     SIG_OK},
+    {"stripe",
+     "whsec_test_secret",
+     {{"stripe-signature", "t=1614265330,v1=" V1 ",v0=" V0}},
+     EVENT,
+     1614265330,
+     SIG_OK},
+    {"shopify",
+     "hush",
+     {{"x-shopify-hmac-sha256",
+       "eRjaCTZh/JHzp3tpFMDOFrs6o0ErOm6shox2XZx5t+M="}},
+     EVENT,
+     0,
+     SIG_OK},
+    {"waapi",
+     "seed-secret",
+     {{"x-webhook-signature", WAAPI_MAC}},
+     EVENT,
+     0,
+     SIG_OK},
+    {"waapi",
+     "seed-secret",
+     {{"x-webhook-signature", "sha256=" WAAPI_MAC}},
+     EVENT,
+     0,
+     SIG_OK},
+
+#define STANDARD(id, ts, sig, now, result) \
+    {                                      \
+        "standard", WHSEC,                 \
+            {{"webhook-id", id},           \
+             {"webhook-timestamp", ts},    \
+             {"webhook-signature", sig}},  \
+            TEST_BODY, now, result         \
+    }
+    /* must pass: decoys before the right item, the edges of the tolerance */
+    STANDARD(MSG_ID, "1614265330", "v2," DECOY " v1," DECOY " " GOOD,
+             1614265330, SIG_OK),
+    STANDARD(MSG_ID, "1614265330", GOOD, 1614265330 + 300, SIG_OK),
+    STANDARD(MSG_ID, "1614265330", GOOD, 1614265330 - 300, SIG_OK),
+    /* must not */
+    STANDARD(MSG_ID, "1614265330", GOOD, 1614265330 + 301, SIG_STALE),
+    STANDARD(MSG_ID, "1614265330", GOOD, 1614265330 - 301, SIG_STALE),
+    STANDARD(MSG_ID, "1614265330", "v1,", 1614265330, SIG_MISMATCH),
+    STANDARD(MSG_ID, "1614265330",
+             "v2,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIO"
+             "LJ1OE=",
+             1614265330, SIG_MISMATCH),
+    STANDARD(MSG_ID, "1614265330", "v1," DECOY, 1614265330, SIG_MISMATCH),
+    STANDARD(NULL, "1614265330", GOOD, 1614265330, SIG_MISSING),
+    STANDARD("", "1614265330", GOOD, 1614265330, SIG_MISSING),
+    STANDARD(MSG_ID, NULL, GOOD, 1614265330, SIG_MISSING),
+    STANDARD(MSG_ID, "", GOOD, 1614265330, SIG_MISSING),
+    STANDARD(MSG_ID, "hello", GOOD, 1614265330, SIG_MISMATCH),
+    STANDARD(MSG_ID, "-1614265330", GOOD, 1614265330, SIG_MISMATCH),
+    STANDARD(MSG_ID, "1614265330.0", GOOD, 1614265330, SIG_MISMATCH),
+    STANDARD(MSG_ID, "99999999999999999999", GOOD, 1614265330, SIG_MISMATCH),
+    STANDARD(MSG_ID, "1614265330", NULL, 1614265330, SIG_MISSING),
+    STANDARD(MSG_ID, "1614265330", "", 1614265330, SIG_MISSING),
+    STANDARD(MSG_ID ".1", "1614265330", GOOD, 1614265330, SIG_MISMATCH),
+    STANDARD("msg_p5jXN8AQM9LWM0D4loKWxJel", "1614265330", GOOD, 1614265330,
+             SIG_MISMATCH),
+    STANDARD(MSG_ID, "1614265331", GOOD, 1614265330, SIG_MISMATCH),
+    STANDARD(MSG_ID, "1614265330",
+             "v1,g0hM9SsE-OTPJTGt_tmIKtSyZlE3uFJELVlNIO"
+             "LJ1OE=",
+             1614265330, SIG_MISMATCH),
+    STANDARD(MSG_ID, "1614265330",
+             "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIO"
+             "LJ1OE",
+             1614265330, SIG_MISMATCH),
+    {"slack",
+     "8f742231b10e8888abcd99yyyzzz85a5",
+     {{"x-slack-request-timestamp", "1531420618"},
+      {"x-slack-signature", "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd"
+                            "27519666489c69b503"}},
+     "T" SLACK_BODY,
+     1531420618,
+     SIG_MISMATCH},
+    {"hub256",
+     "It's a Secret to Everybody",
+     {{"x-hub-signature-256", "sha1=" HUB_MAC}},
+     "Hello, World!",
+     0,
+     SIG_MISMATCH},
+    {"hub256",
+     "It's a Secret to Everybody",
+     {{"x-hub-signature-256", HUB_MAC}},
+     "Hello, World!",
+     0,
+     SIG_MISMATCH},
+    {"hub256",
+     "It's a Secret to Everybody",
+     {{"x-hub-signature-256", "sha256="}},
+     "Hello, World!",
+     0,
+     SIG_MISMATCH},
+    {"hub256",
+     "It's a Secret to Everybody",
+     {{NULL, NULL}},
+     "Hello, World!",
+     0,
+     SIG_MISSING},
+    {"hub256",
+     "It's another Secret indeed!",
+     {{"x-hub-signature-256", "sha256=" HUB_MAC}},
+     "Hello, World!",
+     0,
+     SIG_MISMATCH},
+    {"stripe",
+     "whsec_test_secret",
+     {{"stripe-signature", "t=1614265330,v0=" V0}},
+     EVENT,
+     1614265330,
+     SIG_MISMATCH},
+    {"stripe",
+     "whsec_test_secret",
+     {{"stripe-signature", "t=1614265330,v1=" V0 ",v1=" V1}},
+     EVENT,
+     1614265330,
+     SIG_OK},
+    {"stripe",
+     "whsec_test_secret",
+     {{"stripe-signature", "v1=" V1}},
+     EVENT,
+     1614265330,
+     SIG_MISSING},
+    {"stripe",
+     "whsec_test_secret",
+     {{"stripe-signature", "t=1614265330,t=1614265330,v1=" V1}},
+     EVENT,
+     1614265330,
+     SIG_MISMATCH},
+    {"stripe",
+     "whsec_test_secret",
+     {{"stripe-signature", "t=1614265330,v1=" V1}},
+     EVENT,
+     1614266330,
+     SIG_STALE},
+    {"waha",
+     "my-secret-key",
+     {{"x-webhook-hmac-algorithm", "sha256"},
+      {"x-webhook-hmac",
+       "208f8a55dde9e05519e898b10b89bf0d0b3b0fdf11fdbf09b6b90476301b98d8097c46"
+       "2b2b17a6ce93b6b47a136cf2e78a33a63f6752c2c1631777076153fa89"}},
+     "{\"event\":\"message\",\"session\":\"default\",\"engine\":\"WEBJS\"}",
+     0,
+     SIG_MISMATCH},
+    {"waha",
+     "my-secret-key",
+     {{"x-webhook-timestamp", "1614265330000"},
+      {"x-webhook-hmac",
+       "208f8a55dde9e05519e898b10b89bf0d0b3b0fdf11fdbf09b6b90476301b98d8097c46"
+       "2b2b17a6ce93b6b47a136cf2e78a33a63f6752c2c1631777076153fa89"}},
+     "{\"event\":\"message\",\"session\":\"default\",\"engine\":\"WEBJS\"}",
+     1614265330 + 301,
+     SIG_STALE},
+    {"waha",
+     "my-secret-key",
+     {{"x-webhook-timestamp", "1614265330000"},
+      {"x-webhook-hmac",
+       "208f8a55dde9e05519e898b10b89bf0d0b3b0fdf11fdbf09b6b90476301b98d8097c46"
+       "2b2b17a6ce93b6b47a136cf2e78a33a63f6752c2c1631777076153fa89"}},
+     "{\"event\":\"message\",\"session\":\"default\",\"engine\":\"WEBJS\"}",
+     1614265330 + 299,
+     SIG_OK},
+    {"waapi",
+     "seed-secret",
+     {{"x-webhook-signature", "sha512=" WAAPI_MAC}},
+     EVENT,
+     0,
+     SIG_MISMATCH},
+    {"waapi",
+     "seed-secret",
+     {{"x-webhook-signature", "sha256=sha256=" WAAPI_MAC}},
+     EVENT,
+     0,
+     SIG_MISMATCH},
+};
+
+/* ---- a request ---- */
+
+typedef struct {
+    const pair_t *headers;
+    size_t count;
+    const char *query;
+} fake_t;
+
+static sig_str_t str(const char *text)
+{
+    return (sig_str_t){text, text == NULL ? 0 : strlen(text)};
+}
+
+static sig_str_t fake_header(void *ctx, const char *name, bool *more)
+{
+    const fake_t *fake = ctx;
+    sig_str_t found = {NULL, 0};
+    size_t i;
+
+    for (i = 0; i < fake->count; i++) {
+        if (fake->headers[i].name == NULL || fake->headers[i].value == NULL ||
+            strcasecmp(fake->headers[i].name, name) != 0) {
+            continue;
+        }
+        *more = *more || found.data != NULL;
+        found = str(fake->headers[i].value);
+    }
+    return found;
+}
+
+static sig_str_t fake_query(void *ctx, const char *name)
+{
+    const fake_t *fake = ctx;
+
+    return str(strcmp(name, "token") == 0 ? fake->query : NULL);
+}
+
+/* The body in pieces of `step` bytes. */
+static sig_result_t verify_in(const sig_scheme_t *scheme, const pair_t *headers,
+                              size_t count, const char *query, sig_str_t body,
+                              int64_t now, size_t step)
+{
+    fake_t fake = {headers, count, query};
+    sig_request_t request = {&fake, fake_header, fake_query, now};
+    sig_verify_t *v;
+    sig_result_t result;
+    size_t at, n;
+
+    result = sig_verify_begin(&v, scheme, &request);
+    if (result != SIG_OK) {
+        assert_null(v);
+        return result;
+    }
+    assert_non_null(v);
+    for (at = 0; at < body.len; at += n) {
+        n = body.len - at < step ? body.len - at : step;
+        sig_verify_update(v, body.data + at, n);
+    }
+    result = sig_verify_final(&v);
+    assert_null(v);
+    return result;
+}
+
+static sig_result_t verify(const sig_scheme_t *scheme, const char *name,
+                           const char *value, const char *body)
+{
+    pair_t header = {name, value};
+
+    return verify_in(scheme, &header, 1, NULL, str(body), 0, 1000000);
+}
+
+static void option(sig_scheme_t *scheme, const char *key, const char *value)
+{
+    char error[SIG_ERROR_MAX] = "";
+
+    if (sig_scheme_option(scheme, str(key), str(value), error) != 0) {
+        fail_msg("%s=%s: %s", key, value, error);
+    }
+}
+
+static void secret(sig_scheme_t *scheme, const char *text)
+{
+    char error[SIG_ERROR_MAX] = "";
+
+    if (sig_scheme_secret(scheme, str(text), 0, error) != 0) {
+        fail_msg("secret %s: %s", text, error);
+    }
+}
+
+static void finish(sig_scheme_t *scheme)
+{
+    char error[SIG_ERROR_MAX] = "";
+
+    if (sig_scheme_finish(scheme, error) != 0) {
+        fail_msg("finish: %s", error);
+    }
+}
+
+static sig_scheme_t *scheme_of(const char *preset, const char *key)
+{
+    char error[SIG_ERROR_MAX] = "";
+    sig_scheme_t *scheme;
+
+    if (sig_scheme_new(&scheme, str(preset), error) != 0) {
+        fail_msg("%s: %s", preset, error);
+    }
+    if (key != NULL) {
+        secret(scheme, key);
+        finish(scheme);
+    }
+    return scheme;
+}
+
+/* ---- the vectors ---- */
+
+static void the_vectors(void **state)
+{
+    static const size_t steps[] = {1, 7, 1000000};
+    sig_scheme_t *scheme;
+    const vector_t *k;
+    sig_result_t result;
+    size_t i, s;
+
+    (void)state;
+    for (i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
+        k = &vectors[i];
+        scheme = scheme_of(k->preset, k->secret);
+        assert_string_equal(sig_scheme_name(scheme), k->preset);
+        for (s = 0; s < 3; s++) {
+            result = verify_in(scheme, k->headers, HEADERS_MAX, NULL,
+                               str(k->body), k->now, steps[s]);
+            if (result != k->result) {
+                fail_msg("vector %zu, %s: %s", i, k->preset,
+                         sig_result_name(result));
+            }
+        }
+        sig_scheme_free(&scheme);
+        assert_null(scheme);
+    }
+}
+
+/* One byte of the body, one digit less, a letter that is none. */
+static void broken(const vector_t *k, const sig_scheme_t *scheme)
+{
+    pair_t headers[HEADERS_MAX];
+    char value[256];
+    size_t i, len;
+
+    memcpy(headers, k->headers, sizeof(headers));
+    assert_int_not_equal(verify_in(scheme, headers, HEADERS_MAX, NULL,
+                                   (sig_str_t){k->body, strlen(k->body) - 1},
+                                   k->now, 1000),
+                         SIG_OK);
+    for (i = 0; i < HEADERS_MAX && headers[i].name != NULL; i++) {
+        if (strstr(headers[i].name, "signature") == NULL &&
+            strstr(headers[i].name, "hmac") == NULL) {
+            continue;
+        }
+        len = strlen(headers[i].value);
+        if (len < 40 || strchr(headers[i].value, ' ') != NULL ||
+            strstr(headers[i].value, ",v0") != NULL) {
+            continue;
+        }
+        assert_true(len < sizeof(value));
+        snprintf(value, sizeof(value), "%s", headers[i].value);
+        headers[i].value = value;
+        value[len - 1] = '\0';
+        assert_int_equal(verify_in(scheme, headers, HEADERS_MAX, NULL,
+                                   str(k->body), k->now, 1000),
+                         SIG_MISMATCH);
+        snprintf(value, sizeof(value), "%s", k->headers[i].value);
+        value[len - 3] = 'g' + 13;
+        value[len - 4] = '\x80';
+        assert_int_equal(verify_in(scheme, headers, HEADERS_MAX, NULL,
+                                   str(k->body), k->now, 1000),
+                         SIG_MISMATCH);
+        headers[i].value = k->headers[i].value;
+    }
+}
+
+static void broken_vectors(void **state)
+{
+    sig_scheme_t *scheme;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
+        if (vectors[i].result == SIG_OK) {
+            scheme = scheme_of(vectors[i].preset, vectors[i].secret);
+            broken(&vectors[i], scheme);
+            sig_scheme_free(&scheme);
+        }
+    }
+}
+
+/* The shared file of vectors, where there is one. */
+static const char *preset_of(const char *name)
+{
+    static const char *const names[][2] = {
+        {"standard", "standard"}, {"svix", "svix"},   {"x-hub-", "hub256"},
+        {"slack", "slack"},       {"waha", "waha"},   {"stripe", "stripe"},
+        {"shopify", "shopify"},   {"waapi", "waapi"}, {"openwa", "openwa"}};
+    size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strncmp(name, names[i][0], strlen(names[i][0])) == 0) {
+            return names[i][1];
+        }
+    }
+    return NULL;
+}
+
+static int64_t time_of(const char *name, const char *value)
+{
+    const char *item = strstr(value, "t=");
+
+    if (strstr(name, "timestamp") != NULL) {
+        return strtoll(value, NULL, 10);
+    }
+    return strcmp(name, "stripe-signature") == 0 && item != NULL
+               ? strtoll(item + 2, NULL, 10)
+               : 0;
+}
+
+static void accept_sample(json_t *sample)
+{
+    const char *name = json_string_value(json_object_get(sample, "name"));
+    const char *preset = preset_of(name);
+    pair_t headers[HEADERS_MAX] = {{NULL, NULL}};
+    sig_scheme_t *scheme;
+    sig_result_t result;
+    const char *key;
+    json_t *value;
+    int64_t now = 0;
+    size_t n = 0;
+
+    assert_non_null(preset);
+    json_object_foreach(json_object_get(sample, "headers"), key, value)
+    {
+        assert_true(n < HEADERS_MAX);
+        headers[n].name = key;
+        headers[n].value = json_string_value(value);
+        now += time_of(key, headers[n].value);
+        n++;
+    }
+    scheme =
+        scheme_of(preset, json_string_value(json_object_get(sample, "secret")));
+    result = verify_in(scheme, headers, n, NULL,
+                       str(json_string_value(json_object_get(sample, "body"))),
+                       now, 5);
+    if (result != SIG_OK) {
+        fail_msg("%s: %s", name, sig_result_name(result));
+    }
+    sig_scheme_free(&scheme);
+}
+
+static void the_samples(void **state)
+{
+    const char *dir = getenv("WACRM_SAMPLES");
+    char path[1024];
+    json_t *root, *sample;
+    size_t i;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/signatures/vectors.json",
+             dir == NULL ? "../shared/gateway-samples" : dir);
+    root = json_load_file(path, 0, NULL);
+    if (root == NULL) {
+        skip();
+    }
+    assert_true(json_array_size(json_object_get(root, "accept")) > 0);
+    json_array_foreach(json_object_get(root, "accept"), i, sample)
+    {
+        accept_sample(sample);
+    }
+    json_decref(root);
+}
+
+/* ---- rotation, doubled headers, other schemes ---- */
+
+static const char *mac_of(const EVP_MD *md, const char *key, const char *text)
+{
+    static char hex[129];
+    unsigned char mac[64];
+    unsigned len = 0, i;
+
+    assert_non_null(HMAC(md, key, (int)strlen(key), (const void *)text,
+                         strlen(text), mac, &len));
+    for (i = 0; i < len; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", mac[i]);
+    }
+    return hex;
+}
+
+static void rotation(void **state)
+{
+    static const pair_t twice[] = {{"x-webhook-signature", WAAPI_MAC},
+                                   {"x-webhook-signature", WAAPI_MAC}};
+    sig_scheme_t *scheme = scheme_of("waapi", NULL);
+    char both[400];
+
+    (void)state;
+    secret(scheme, "new-secret");
+    secret(scheme, "seed-secret");
+    finish(scheme);
+    assert_int_equal(verify(scheme, "x-webhook-signature", WAAPI_MAC, EVENT),
+                     SIG_OK);
+    assert_int_equal(verify(scheme, "x-webhook-signature",
+                            mac_of(EVP_sha256(), "new-secret", EVENT), EVENT),
+                     SIG_OK);
+    assert_int_equal(verify(scheme, "x-webhook-signature",
+                            mac_of(EVP_sha256(), "retired", EVENT), EVENT),
+                     SIG_MISMATCH);
+    assert_int_equal(verify_in(scheme, twice, 2, NULL, str(EVENT), 0, 100),
+                     SIG_MISMATCH);
+    /* No separator: two digests in one header are none. */
+    snprintf(both, sizeof(both), "%s,%s", WAAPI_MAC, WAAPI_MAC);
+    assert_int_equal(verify(scheme, "x-webhook-signature", both, EVENT),
+                     SIG_MISMATCH);
+    sig_scheme_free(&scheme);
+}
+
+/* Keys about the size of a block, an empty body, upper-case digits. */
+static void key_lengths(void **state)
+{
+    static const size_t lens[] = {1, 63, 64, 65, 127, 128, 129, 1000};
+    char key[1001];
+    char upper[129];
+    sig_scheme_t *scheme;
+    size_t i, k;
+
+    (void)state;
+    for (i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+        memset(key, 'k', lens[i]);
+        key[lens[i]] = '\0';
+        scheme = scheme_of("hub1", key);
+        snprintf(upper, sizeof(upper), "sha1=%s", mac_of(EVP_sha1(), key, ""));
+        for (k = 5; upper[k] != '\0'; k++) {
+            upper[k] -= upper[k] >= 'a' ? 32 : 0;
+        }
+        assert_int_equal(verify(scheme, "X-Hub-Signature", upper, ""), SIG_OK);
+        sig_scheme_free(&scheme);
+        scheme = scheme_of("waha", key);
+        assert_int_equal(verify(scheme, "x-webhook-hmac",
+                                mac_of(EVP_sha512(), key, EVENT), EVENT),
+                         SIG_OK);
+        sig_scheme_free(&scheme);
+    }
+}
+
+static void general_form(void **state)
+{
+    char value[300];
+    pair_t headers[3] = {{"x-sig", value},
+                         {"x-at", "2026-01-15T08:30:00.250+07:00"},
+                         {"x-id", "e1"}};
+    int64_t now = 1768440600; /* 01:30:00Z */
+    sig_scheme_t *scheme = scheme_of("custom", NULL);
+
+    (void)state;
+    option(scheme, "header", "X-Sig");
+    option(scheme, "prefix", "h=");
+    option(scheme, "separator", "comma");
+    option(scheme, "digest", "sha512");
+    option(scheme, "coding", "hex");
+    option(scheme, "template", "<{id}|{ts}>{body}<end>");
+    option(scheme, "id_header", "X-Id");
+    option(scheme, "timestamp_header", "X-At");
+    option(scheme, "timestamp", "iso");
+    option(scheme, "tolerance", "10");
+    option(scheme, "key", "base64");
+    secret(scheme, "a2V5LWtleS1rZXk=");
+    finish(scheme);
+    assert_string_equal(sig_scheme_id_header(scheme), "x-id");
+    assert_string_equal(sig_scheme_timestamp_header(scheme), "x-at");
+    snprintf(value, sizeof(value), "a=1, h=%s",
+             mac_of(EVP_sha512(), "key-key-key",
+                    "<e1|2026-01-15T08:30:00.250+07:00>" EVENT "<end>"));
+    assert_int_equal(verify_in(scheme, headers, 3, NULL, str(EVENT), now, 9),
+                     SIG_OK);
+    assert_int_equal(
+        verify_in(scheme, headers, 3, NULL, str(EVENT), now + 10, 9), SIG_OK);
+    assert_int_equal(
+        verify_in(scheme, headers, 3, NULL, str(EVENT), now + 11, 9),
+        SIG_STALE);
+    headers[2].value = "e|1";
+    assert_int_equal(verify_in(scheme, headers, 3, NULL, str(EVENT), now, 9),
+                     SIG_MISMATCH);
+    sig_scheme_free(&scheme);
+}
+
+static void iso_times(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t now;
+        sig_result_t result;
+    } times[] = {
+        {"1970-01-01T00:00:00Z", 0, SIG_OK},
+        {"2000-02-29T23:59:59Z", 951868799, SIG_OK},
+        {"2024-03-01T00:00:00z", 1709251200, SIG_OK},
+        {"2038-01-19T03:14:08.000000000Z", 2147483648, SIG_OK},
+        {"2026-01-15T08:30:00-01:30", 1768471200, SIG_OK},
+        {"2026-01-15T08:30:00", 1768465800, SIG_MISMATCH},
+        {"2026-01-15T08:30:00.Z", 1768465800, SIG_MISMATCH},
+        {"2026-01-15 08:30:00Z", 1768465800, SIG_MISMATCH},
+        {"2026-13-15T08:30:00Z", 1768465800, SIG_MISMATCH},
+        {"2026-01-15T25:30:00Z", 1768465800, SIG_MISMATCH},
+        {"2026-01-15T08:30:00+0700", 1768465800, SIG_MISMATCH},
+        {"0000-01-01T00:00:00Z", 0, SIG_MISMATCH},
+        {"2026-01-15T08:30:00ZZ", 1768465800, SIG_MISMATCH},
+        {"1768465800", 1768465800, SIG_MISMATCH},
+    };
+    char value[200];
+    char text[300];
+    pair_t headers[2] = {{"x-webhook-signature", value},
+                         {"x-webhook-timestamp", NULL}};
+    sig_scheme_t *scheme = scheme_of("generic", NULL);
+    sig_result_t result;
+    size_t i;
+
+    (void)state;
+    option(scheme, "timestamp", "iso");
+    option(scheme, "tolerance", "1");
+    secret(scheme, LONG_SECRET);
+    finish(scheme);
+    for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        headers[1].value = times[i].text;
+        snprintf(text, sizeof(text), "%s.%s", times[i].text, EVENT);
+        snprintf(value, sizeof(value), "sha256=%s",
+                 mac_of(EVP_sha256(), LONG_SECRET, text));
+        result =
+            verify_in(scheme, headers, 2, NULL, str(EVENT), times[i].now, 100);
+        if (result != times[i].result) {
+            fail_msg("%s: %s", times[i].text, sig_result_name(result));
+        }
+    }
+    sig_scheme_free(&scheme);
+}
+
+/* ---- Ed25519 ---- */
+
+static void ed25519(void **state)
+{
+    static const char text[] = MSG_ID ".1614265330." TEST_BODY;
+    unsigned char raw[32], sig[64];
+    char key[64] = "whpk_";
+    char value[300] = DECOY " v1a,";
+    pair_t headers[3] = {{"webhook-id", MSG_ID},
+                         {"webhook-timestamp", "1614265330"},
+                         {"webhook-signature", value}};
+    sig_scheme_t *scheme = scheme_of("standard", NULL);
+    EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    size_t raw_len = sizeof(raw), sig_len = sizeof(sig);
+
+    (void)state;
+    assert_int_equal(EVP_PKEY_get_raw_public_key(pkey, raw, &raw_len), 1);
+    EVP_EncodeBlock((unsigned char *)key + 5, raw, 32);
+    assert_int_equal(EVP_DigestSignInit(ctx, NULL, NULL, NULL, pkey), 1);
+    assert_int_equal(EVP_DigestSign(ctx, sig, &sig_len, (const void *)text,
+                                    sizeof(text) - 1),
+                     1);
+    EVP_EncodeBlock((unsigned char *)value + strlen(value), sig, 64);
+    secret(scheme, key);
+    secret(scheme, WHSEC);
+    finish(scheme);
+    assert_int_equal(
+        verify_in(scheme, headers, 3, NULL, str(TEST_BODY), 1614265330, 3),
+        SIG_OK);
+    assert_int_equal(
+        verify_in(scheme, headers, 3, NULL, str("{}"), 1614265330, 3),
+        SIG_MISMATCH);
+    headers[2].value = GOOD; /* the HMAC beside it */
+    assert_int_equal(
+        verify_in(scheme, headers, 3, NULL, str(TEST_BODY), 1614265330, 3),
+        SIG_OK);
+    headers[2].value = value; /* an Ed25519 signature is none as v1 */
+    memcpy(value, "v2,", 3);
+    memmove(strstr(value, "v1a,"), " v1,", 4);
+    assert_int_equal(
+        verify_in(scheme, headers, 3, NULL, str(TEST_BODY), 1614265330, 3),
+        SIG_MISMATCH);
+    sig_scheme_free(&scheme);
+    EVP_MD_CTX_free(ctx);
+    EVP_PKEY_free(pkey);
+}
+
+static void too_large(void **state)
+{
+    size_t len = 16u * 1024 * 1024;
+    char *body = malloc(2 * len);
+    sig_scheme_t *scheme = scheme_of("token", NULL);
+    pair_t none = {NULL, NULL};
+
+    (void)state;
+    assert_non_null(body);
+    memset(body, ' ', 2 * len);
+    memcpy(body, "{\"apikey\":\"0123456789abcdef\"}", 29);
+    option(scheme, "json", "apikey");
+    secret(scheme, "0123456789abcdef");
+    finish(scheme);
+    assert_int_equal(
+        verify_in(scheme, &none, 1, NULL, (sig_str_t){body, len}, 0, 65536),
+        SIG_OK);
+    assert_int_equal(
+        verify_in(scheme, &none, 1, NULL, (sig_str_t){body, 2 * len}, 0, 65536),
+        SIG_MISMATCH);
+    free(body);
+    sig_scheme_free(&scheme);
+}
+
+/* ---- tokens ---- */
+
+static sig_result_t in_body(const sig_scheme_t *scheme, const char *body)
+{
+    pair_t none = {NULL, NULL};
+
+    return verify_in(scheme, &none, 1, NULL, str(body), 0, 4);
+}
+
+static void tokens(void **state)
+{
+    sig_scheme_t *scheme = scheme_of("token", NULL);
+    pair_t none = {NULL, NULL};
+
+    (void)state;
+    option(scheme, "header", "Authorization");
+    option(scheme, "prefix", "Bearer ");
+    secret(scheme, "old-token-old-token");
+    secret(scheme, "new-token-new-token");
+    finish(scheme);
+    assert_int_equal(
+        verify(scheme, "authorization", "Bearer new-token-new-token", ""),
+        SIG_OK);
+    assert_int_equal(
+        verify(scheme, "authorization", "Bearer old-token-old-token", ""),
+        SIG_OK);
+    assert_int_equal(
+        verify(scheme, "authorization", "Bearer new-token-new-toke", ""),
+        SIG_MISMATCH);
+    assert_int_equal(verify(scheme, "authorization", "Bearer ", ""),
+                     SIG_MISMATCH);
+    assert_int_equal(verify(scheme, "authorization", "new-token-new-token", ""),
+                     SIG_MISMATCH);
+    assert_int_equal(verify(scheme, "authorization", "", ""), SIG_MISSING);
+    sig_scheme_free(&scheme);
+
+    scheme = scheme_of("token", NULL);
+    option(scheme, "query", "token");
+    secret(scheme, "0123456789abcdef");
+    finish(scheme);
+    assert_string_equal(sig_scheme_token_query(scheme), "token");
+    assert_int_equal(
+        verify_in(scheme, &none, 1, "0123456789abcdef", str(""), 0, 1), SIG_OK);
+    assert_int_equal(
+        verify_in(scheme, &none, 1, "0123456789abcdeF", str(""), 0, 1),
+        SIG_MISMATCH);
+    assert_int_equal(verify_in(scheme, &none, 1, NULL, str(""), 0, 1),
+                     SIG_MISSING);
+    sig_scheme_free(&scheme);
+
+    scheme = scheme_of("token", NULL);
+    option(scheme, "json", "apikey");
+    secret(scheme, "0123456789abcdef");
+    finish(scheme);
+    assert_int_equal(in_body(scheme, "{\"apikey\":\"0123456789abcdef\",\"n\":"
+                                     "9999999999999999999999,\"z\":"
+                                     "\"\\u0000\"}"),
+                     SIG_OK);
+    assert_int_equal(in_body(scheme, "{\"apikey\":\"0123456789abcde\"}"),
+                     SIG_MISMATCH);
+    assert_int_equal(in_body(scheme, "{\"a\":{\"apikey\":"
+                                     "\"0123456789abcdef\"}}"),
+                     SIG_MISSING);
+    assert_int_equal(in_body(scheme, "{\"apikey\":null}"), SIG_MISSING);
+    assert_int_equal(in_body(scheme, "[\"0123456789abcdef\"]"), SIG_MISSING);
+    assert_int_equal(in_body(scheme, "{\"apikey\":\"0123456789abcdef\""),
+                     SIG_MISMATCH);
+    assert_int_equal(in_body(scheme, ""), SIG_MISSING);
+    sig_scheme_free(&scheme);
+}
+
+static void unsigned_events(void **state)
+{
+    char error[SIG_ERROR_MAX];
+    sig_scheme_t *scheme = scheme_of("none", NULL);
+
+    (void)state;
+    assert_true(sig_scheme_unsigned(scheme));
+    assert_int_equal(sig_scheme_secret(scheme, str(LONG_SECRET), 16, error),
+                     -1);
+    assert_int_equal(sig_scheme_option(scheme, str("header"), str("x"), error),
+                     -1);
+    finish(scheme);
+    assert_int_equal(verify(scheme, "x", "y", EVENT), SIG_OK);
+    sig_scheme_free(&scheme);
+}
+
+/* ---- Evolution's JWT ---- */
+
+static void b64url(char *out, const unsigned char *in, size_t len)
+{
+    size_t n = (size_t)EVP_EncodeBlock((unsigned char *)out, in, (int)len);
+    size_t i;
+
+    while (n > 0 && out[n - 1] == '=') {
+        out[--n] = '\0';
+    }
+    for (i = 0; i < n; i++) {
+        out[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
+    }
+}
+
+static const char *bearer(const char *key, const char *header,
+                          const char *claims)
+{
+    static char value[2048];
+    char *token = value + 7;
+    unsigned char mac[32];
+
+    memcpy(value, "Bearer ", 8);
+    b64url(token, (const void *)header, strlen(header));
+    snprintf(token + strlen(token), 2, ".");
+    b64url(token + strlen(token), (const void *)claims, strlen(claims));
+    assert_non_null(HMAC(EVP_sha256(), key, (int)strlen(key),
+                         (const void *)token, strlen(token), mac, NULL));
+    snprintf(token + strlen(token), 2, ".");
+    b64url(token + strlen(token), mac, sizeof(mac));
+    return value;
+}
+
+static sig_result_t with_jwt(const sig_scheme_t *scheme, const char *value,
+                             int64_t now)
+{
+    pair_t header = {"authorization", value};
+
+    return verify_in(scheme, &header, 1, NULL, str(EVENT), now, 100);
+}
+
+static void evolution_jwt(void **state)
+{
+    static const char hs256[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
+    static const char claims[] =
+        "{\"iat\":1000,\"exp\":1600,\"app\":\"evolution\","
+        "\"action\":\"webhook\"}";
+    sig_scheme_t *scheme = scheme_of("jwt_hs256", LONG_SECRET);
+    char error[SIG_ERROR_MAX];
+    char broken_token[2048];
+    const char *good;
+
+    (void)state;
+    good = bearer(LONG_SECRET, hs256, claims);
+    assert_int_equal(with_jwt(scheme, good, 1000), SIG_OK);
+    assert_int_equal(with_jwt(scheme, good, 1600 + 1799), SIG_OK);
+    assert_int_equal(with_jwt(scheme, good, 1600 + 1800), SIG_STALE);
+    assert_int_equal(with_jwt(scheme, good + 7, 1000), SIG_MISMATCH);
+    assert_int_equal(with_jwt(scheme, NULL, 1000), SIG_MISSING);
+    assert_int_equal(with_jwt(scheme, "Bearer ", 1000), SIG_MISMATCH);
+    snprintf(broken_token, sizeof(broken_token), "%s", good);
+    broken_token[strlen(good) - 5] ^= 1;
+    assert_int_equal(with_jwt(scheme, broken_token, 1000), SIG_MISMATCH);
+    assert_int_equal(
+        with_jwt(scheme, bearer(LONG_SECRET "x", hs256, claims), 1000),
+        SIG_MISMATCH);
+    assert_int_equal(with_jwt(scheme,
+                              bearer(LONG_SECRET, "{\"alg\":\"none\"}", claims),
+                              1000),
+                     SIG_MISMATCH);
+    assert_int_equal(with_jwt(scheme,
+                              bearer(LONG_SECRET, hs256,
+                                     "{\"exp\":1600,\"app\":\"evolution\"}"),
+                              1000),
+                     SIG_MISMATCH);
+    assert_int_equal(with_jwt(scheme,
+                              bearer(LONG_SECRET, hs256,
+                                     "{\"exp\":1600,\"app\":\"evolution\","
+                                     "\"action\":\"login\"}"),
+                              1000),
+                     SIG_MISMATCH);
+    assert_int_equal(with_jwt(scheme,
+                              bearer(LONG_SECRET, hs256,
+                                     "{\"app\":\"evolution\","
+                                     "\"action\":\"webhook\"}"),
+                              1000),
+                     SIG_STALE);
+    sig_scheme_free(&scheme);
+
+    scheme = scheme_of("jwt_hs256", NULL);
+    assert_int_equal(sig_scheme_secret(scheme, str("too short"), 0, error), -1);
+    option(scheme, "leeway", "0");
+    option(scheme, "claim.app", "other");
+    option(scheme, "claim.action", "");
+    secret(scheme, LONG_SECRET);
+    finish(scheme);
+    assert_int_equal(
+        with_jwt(scheme,
+                 bearer(LONG_SECRET, hs256, "{\"exp\":1600,\"app\":\"other\"}"),
+                 1599),
+        SIG_OK);
+    assert_int_equal(with_jwt(scheme, bearer(LONG_SECRET, hs256, claims), 1599),
+                     SIG_MISMATCH);
+    sig_scheme_free(&scheme);
+}
+
+/* ---- what the configuration refuses ---- */
+
+static void refused_options(void **state)
+{
+    static const char *const bad[][3] = {
+        {"hub256", "colour", "red"},     {"hub256", "query", "token"},
+        {"hub256", "leeway", "1"},       {"hub256", "claim.a", "b"},
+        {"token", "digest", "sha256"},   {"token", "template", "{body}"},
+        {"jwt_hs256", "tolerance", "1"}, {"jwt_hs256", "claim.", "b"},
+        {"custom", "header", ""},        {"custom", "header", "a b"},
+        {"custom", "header", "a:"},      {"custom", "digest", "md5"},
+        {"custom", "digest", "SHA256"},  {"custom", "coding", "base32"},
+        {"custom", "separator", ";"},    {"custom", "optional_prefix", "1"},
+        {"custom", "timestamp", "m"},    {"custom", "tolerance", "-1"},
+        {"custom", "tolerance", "abc"},  {"custom", "tolerance", "9999999"},
+        {"custom", "tolerance", ""},     {"custom", "key", "hex"},
+        {"custom", "template", ""},      {"custom", "prefix", "a\nb"},
+        {"none", "header", "x"},         {"custom", "", "x"},
+    };
+    char error[SIG_ERROR_MAX];
+    sig_scheme_t *scheme;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        scheme = scheme_of(bad[i][0], NULL);
+        error[0] = '\0';
+        if (sig_scheme_option(scheme, str(bad[i][1]), str(bad[i][2]), error) !=
+                -1 ||
+            error[0] == '\0') {
+            fail_msg("%s %s=%s accepted", bad[i][0], bad[i][1], bad[i][2]);
+        }
+        sig_scheme_free(&scheme);
+    }
+    assert_int_equal(sig_scheme_new(&scheme, str("hub512"), error), -1);
+    assert_null(scheme);
+    assert_int_equal(sig_scheme_new(&scheme, str(""), error), -1);
+}
+
+static void refused_secrets(void **state)
+{
+    static const char *const bad[][2] = {
+        {"hub256", ""},
+        {"hub256", "secret"},
+        {"hub256", "fifteen-bytes-x"},
+        {"token", "fifteen-bytes-x"},
+        {"token", "secret"},
+        {"standard", "whsec_c2hvcnQ="},
+        {"standard", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa!w"},
+        {"standard", "whsec_"},
+        {"jwt_hs256", "sixteen-bytes-xx"},
+    };
+    char error[SIG_ERROR_MAX];
+    sig_scheme_t *scheme;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        scheme = scheme_of(bad[i][0], NULL);
+        error[0] = '\0';
+        if (sig_scheme_secret(scheme, str(bad[i][1]), 16, error) != -1 ||
+            error[0] == '\0') {
+            fail_msg("%s: secret \"%s\" accepted", bad[i][0], bad[i][1]);
+        }
+        assert_int_equal(sig_scheme_finish(scheme, error), -1);
+        sig_scheme_free(&scheme);
+    }
+    scheme = scheme_of("hub256", NULL);
+    assert_int_equal(
+        sig_scheme_secret(scheme, str("sixteen-bytes-xx"), 16, error), 0);
+    /* The secret is decoded by then. */
+    assert_int_equal(
+        sig_scheme_option(scheme, str("key"), str("base64"), error), -1);
+    finish(scheme);
+    assert_int_equal(sig_scheme_finish(scheme, error), -1);
+    assert_int_equal(
+        sig_scheme_secret(scheme, str("sixteen-bytes-xx"), 16, error), -1);
+    sig_scheme_free(&scheme);
+    scheme = scheme_of("standard", NULL);
+    secret(scheme, "whpk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"); /* 24 bytes */
+    assert_int_equal(sig_scheme_finish(scheme, error), -1);
+    sig_scheme_free(&scheme);
+}
+
+static void refused_forms(void **state)
+{
+    /* header, template, and two options */
+    static const char *const bad[][6] = {
+        {NULL, "{body}"},
+        {"x", NULL},
+        {"x", "nothing"},
+        {"x", "{body}{body}"},
+        {"x", "{ts}.{body}"},
+        {"x", "{id}.{body}"},
+        {"x", "{url}{body}"},
+        {"x", "{body"},
+        {"x", "{id}{body}", "id_header", "i"},
+        {"x", "{id}{ts}.{body}", "id_header", "i", "timestamp_header", "t"},
+        {"x", "{ts}.{body}", "timestamp_item", "t"},
+        {"x", "{ts}.{body}", "timestamp_item", "t", "timestamp_header", "t"},
+        {"x", "{body}", "optional_prefix", "on"},
+    };
+    char error[SIG_ERROR_MAX];
+    sig_scheme_t *scheme;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        scheme = scheme_of("custom", NULL);
+        if (bad[i][0] != NULL) {
+            option(scheme, "header", bad[i][0]);
+        }
+        if (bad[i][1] != NULL) {
+            option(scheme, "template", bad[i][1]);
+        }
+        if (bad[i][2] != NULL) {
+            option(scheme, bad[i][2], bad[i][3]);
+        }
+        if (bad[i][4] != NULL) {
+            option(scheme, bad[i][4], bad[i][5]);
+        }
+        secret(scheme, LONG_SECRET);
+        error[0] = '\0';
+        if (sig_scheme_finish(scheme, error) != -1 || error[0] == '\0') {
+            fail_msg("form %zu accepted", i);
+        }
+        sig_scheme_free(&scheme);
+    }
+    scheme = scheme_of("token", NULL);
+    secret(scheme, LONG_SECRET);
+    assert_int_equal(sig_scheme_finish(scheme, error), -1);
+    option(scheme, "header", "x");
+    option(scheme, "query", "x");
+    assert_int_equal(sig_scheme_finish(scheme, error), -1);
+    sig_scheme_free(&scheme);
+}
+
+static void given_up(void **state)
+{
+    pair_t header = {"x-webhook-signature", WAAPI_MAC};
+    fake_t fake = {&header, 1, NULL};
+    sig_request_t request = {&fake, fake_header, fake_query, 0};
+    sig_scheme_t *scheme = scheme_of("waapi", "seed-secret");
+    sig_verify_t *v;
+
+    (void)state;
+    assert_int_equal(sig_verify_begin(&v, scheme, &request), SIG_OK);
+    sig_verify_update(v, EVENT, 3);
+    sig_verify_abort(&v);
+    assert_null(v);
+    sig_verify_abort(&v);
+    sig_scheme_free(&scheme);
+    scheme = scheme_of("waapi", NULL);
+    assert_int_equal(sig_verify_begin(&v, scheme, &request), SIG_FAULT);
+    sig_scheme_free(&scheme);
+    sig_scheme_free(&scheme);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_vectors),     cmocka_unit_test(broken_vectors),
+        cmocka_unit_test(the_samples),     cmocka_unit_test(rotation),
+        cmocka_unit_test(key_lengths),     cmocka_unit_test(general_form),
+        cmocka_unit_test(iso_times),       cmocka_unit_test(ed25519),
+        cmocka_unit_test(too_large),       cmocka_unit_test(tokens),
+        cmocka_unit_test(unsigned_events), cmocka_unit_test(evolution_jwt),
+        cmocka_unit_test(refused_options), cmocka_unit_test(refused_secrets),
+        cmocka_unit_test(refused_forms),   cmocka_unit_test(given_up),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
