@@ -293,9 +293,10 @@ sub _spawn {
     $SIG{PIPE} = 'DEFAULT';
     $ENV{ASAN_OPTIONS} ||= 'detect_leaks=0:abort_on_error=1';
     $ENV{UBSAN_OPTIONS} ||= 'print_stacktrace=1';
-    exec $self->{nginx}, '-p', "$self->{dir}/", '-c', 'nginx.conf',
-        '-e', @args ? 'stderr' : $self->path('error.log'), @args;
-    print STDERR "$self->{nginx}: $!\n";
+    exec { $self->{nginx} } $self->{nginx}, '-p', "$self->{dir}/",
+        '-c', 'nginx.conf',
+        '-e', @args ? 'stderr' : $self->path('error.log'), @args
+        or print STDERR "$self->{nginx}: $!\n";
     POSIX::_exit(127);
 }
 
@@ -554,11 +555,12 @@ sub read_response {
         $body = substr $buf, 0, $len, '';
     } elsif (($headers{'transfer-encoding'} || '') eq 'chunked') {
         while (1) {
-            until ($buf =~ /^([0-9a-f]+)\r\n/i) {
+            until ($buf =~ /^[0-9a-f]+\r\n/i) {
                 $more->() or return undef;
             }
-            my $size = hex $1;
-            my $head = length($1) + 2;
+            my ($digits) = $buf =~ /^([0-9a-f]+)/i;
+            my $size = hex $digits;
+            my $head = length($digits) + 2;
             while (length $buf < $head + $size + 2) {
                 $more->() or return undef;
             }

@@ -1,0 +1,810 @@
+/*
+ * ngx_wacrm_webhook_handler.c - one webhook request: body, signature, JSON,
+ * spool.
+ */
+
+#include "ngx_wacrm_webhook.h"
+#include "ngx_wacrm_conf.h"
+
+#include "edge/json_check.h"
+
+#include <openssl/crypto.h>
+
+
+#define NGX_WACRM_CHALLENGE_MAX  256
+
+
+typedef struct {
+    ngx_uint_t               status;
+    char                    *reason;
+    ngx_str_t                body;
+} ngx_wacrm_answer_t;
+
+
+static void ngx_wacrm_webhook_cleanup(void *data);
+static ngx_int_t ngx_wacrm_webhook_method(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf);
+static ngx_int_t ngx_wacrm_webhook_challenge(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf);
+static ngx_uint_t ngx_wacrm_webhook_same(ngx_str_t *one, ngx_str_t *two);
+static ngx_int_t ngx_wacrm_webhook_arg(ngx_http_request_t *r, char *name,
+    ngx_str_t *value);
+static void ngx_wacrm_webhook_mask(ngx_http_request_t *r, ngx_str_t *name);
+static void ngx_wacrm_webhook_mask_line(ngx_str_t *line, ngx_str_t *name);
+static ngx_uint_t ngx_wacrm_webhook_type(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf);
+static sig_result_t ngx_wacrm_webhook_begin(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf, ngx_wacrm_webhook_ctx_t *ctx);
+static sig_str_t ngx_wacrm_webhook_header(void *data, const char *name,
+    bool *more);
+static sig_str_t ngx_wacrm_webhook_query(void *data, const char *name);
+static void ngx_wacrm_webhook_body(ngx_http_request_t *r);
+static ngx_int_t ngx_wacrm_webhook_event(ngx_http_request_t *r);
+static ngx_int_t ngx_wacrm_webhook_collect(ngx_http_request_t *r,
+    sig_verify_t *verify, ngx_str_t *body);
+static ngx_int_t ngx_wacrm_webhook_store(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf, ngx_wacrm_webhook_ctx_t *ctx,
+    ngx_str_t *body);
+static void ngx_wacrm_webhook_record(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf, spool_record_t *record);
+static void ngx_wacrm_webhook_done(ngx_http_request_t *r,
+    ngx_wacrm_event_e result);
+static ngx_int_t ngx_wacrm_webhook_not_signed(ngx_http_request_t *r,
+    sig_result_t result);
+static ngx_int_t ngx_wacrm_webhook_refuse(ngx_http_request_t *r,
+    ngx_wacrm_event_e result);
+static ngx_int_t ngx_wacrm_webhook_answer(ngx_http_request_t *r,
+    ngx_wacrm_event_e result, ngx_str_t *body);
+
+
+#define ngx_wacrm_unauthenticated                                             \
+    ngx_string("{\"message\":\"Unauthenticated.\"}")
+
+#define ngx_wacrm_unavailable                                                 \
+    ngx_string("{\"message\":\"Event cannot be stored now, try again.\"}")
+
+
+static ngx_wacrm_answer_t  ngx_wacrm_webhook_answers[] = {
+
+    { NGX_HTTP_OK, "stored", ngx_string("{\"success\":true}") },
+
+    { NGX_HTTP_UNAUTHORIZED, "signature_missing", ngx_wacrm_unauthenticated },
+    { NGX_HTTP_UNAUTHORIZED, "signature_mismatch", ngx_wacrm_unauthenticated },
+    { NGX_HTTP_UNAUTHORIZED, "signature_stale", ngx_wacrm_unauthenticated },
+
+    { NGX_HTTP_BAD_REQUEST, "not_json",
+      ngx_string("{\"success\":false,\"data\":null,"
+                 "\"message\":\"Body is not JSON\"}") },
+
+    { NGX_HTTP_NOT_ALLOWED, "method",
+      ngx_string("{\"message\":\"Method Not Allowed\"}") },
+
+    { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, "too_large",
+      ngx_string("{\"message\":\"Body is too large\"}") },
+
+    { NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, "content_type",
+      ngx_string("{\"message\":\"Content type is not accepted\"}") },
+
+    { NGX_HTTP_TOO_MANY_REQUESTS, "rate",
+      ngx_string("{\"message\":\"Too many requests. Please wait.\"}") },
+
+    { NGX_HTTP_SERVICE_UNAVAILABLE, "spool_full", ngx_wacrm_unavailable },
+    { NGX_HTTP_SERVICE_UNAVAILABLE, "spool_error", ngx_wacrm_unavailable },
+    { NGX_HTTP_SERVICE_UNAVAILABLE, "queue_full", ngx_wacrm_unavailable },
+    { NGX_HTTP_SERVICE_UNAVAILABLE, "timeout", ngx_wacrm_unavailable },
+    { NGX_HTTP_SERVICE_UNAVAILABLE, "fault", ngx_wacrm_unavailable }
+};
+
+
+static ngx_str_t  ngx_wacrm_webhook_not_found =
+    ngx_string("{\"success\":false,\"message\":\"Not Found\"}");
+static ngx_str_t  ngx_wacrm_webhook_forbidden =
+    ngx_string("{\"message\":\"Forbidden.\"}");
+
+static ngx_str_t  ngx_wacrm_webhook_retry = ngx_string("1");
+static ngx_str_t  ngx_wacrm_webhook_allow = ngx_string("POST");
+static ngx_str_t  ngx_wacrm_webhook_allow_get = ngx_string("GET, POST");
+
+
+ngx_int_t
+ngx_wacrm_webhook_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                      rc;
+    sig_result_t                   result;
+    ngx_http_cleanup_t            *cln;
+    ngx_wacrm_webhook_ctx_t       *ctx;
+    ngx_wacrm_webhook_loc_conf_t  *wlcf;
+
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_wacrm_webhook_module);
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_wacrm_webhook_ctx_t));
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_wacrm_webhook_cleanup;
+    cln->data = ctx;
+
+    ctx->request = r;
+    ngx_http_set_ctx(r, ctx, ngx_wacrm_webhook_module);
+
+    if (wlcf->token_query.len) {
+        rc = ngx_wacrm_webhook_arg(r, (char *) wlcf->token_query.data,
+                                   &ctx->token);
+        if (rc == NGX_ERROR) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ngx_wacrm_webhook_mask(r, &wlcf->token_query);
+    }
+
+    if (r->method != NGX_HTTP_POST) {
+        return ngx_wacrm_webhook_method(r, wlcf);
+    }
+
+    if (wlcf->types && !ngx_wacrm_webhook_type(r, wlcf)) {
+        return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_TYPE);
+    }
+
+    result = ngx_wacrm_webhook_begin(r, wlcf, ctx);
+
+    if (result != SIG_OK) {
+        return ngx_wacrm_webhook_not_signed(r, result);
+    }
+
+    rc = ngx_http_read_client_request_body(r, ngx_wacrm_webhook_body);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_wacrm_webhook_cleanup(void *data)
+{
+    ngx_wacrm_webhook_ctx_t  *ctx = data;
+
+    if (ctx->verify) {
+        sig_verify_abort(&ctx->verify);
+    }
+
+    if (ctx->entry) {
+        ngx_wacrm_commit_detach(ctx->entry);
+        ctx->entry = NULL;
+    }
+}
+
+
+static ngx_int_t
+ngx_wacrm_webhook_method(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf)
+{
+    ngx_str_t                *allow;
+    ngx_wacrm_webhook_ctx_t  *ctx;
+
+    if (r->method == NGX_HTTP_GET) {
+
+        if (wlcf->verify_token.len) {
+            return ngx_wacrm_webhook_challenge(r, wlcf);
+        }
+
+        ctx = ngx_http_get_module_ctx(r, ngx_wacrm_webhook_module);
+        ctx->own = 1;
+
+        ngx_wacrm_count_event(wlcf->slot, NGX_WACRM_EVENT_METHOD);
+        ngx_wacrm_webhook_log(r, wlcf, NGX_HTTP_NOT_FOUND, "method");
+
+        return ngx_wacrm_send_json(r, NGX_HTTP_NOT_FOUND,
+                                   &ngx_wacrm_webhook_not_found);
+    }
+
+    allow = wlcf->verify_token.len ? &ngx_wacrm_webhook_allow_get
+                                   : &ngx_wacrm_webhook_allow;
+
+    if (ngx_wacrm_add_header(r, "Allow", allow) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_METHOD);
+}
+
+
+/* The handshake of the WhatsApp Cloud API. */
+
+static ngx_int_t
+ngx_wacrm_webhook_challenge(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf)
+{
+    u_char                    ch;
+    ngx_str_t                 mode, token, challenge, *message;
+    ngx_uint_t                i;
+    ngx_wacrm_webhook_ctx_t  *ctx;
+
+    static ngx_str_t  type = ngx_string("text/plain");
+    static ngx_str_t  verify_token = ngx_string("hub.verify_token");
+    static ngx_str_t  subscribe = ngx_string("subscribe");
+
+    if (ngx_wacrm_webhook_arg(r, "hub.mode", &mode) == NGX_ERROR
+        || ngx_wacrm_webhook_arg(r, "hub.verify_token", &token) == NGX_ERROR
+        || ngx_wacrm_webhook_arg(r, "hub.challenge", &challenge) == NGX_ERROR)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_wacrm_webhook_mask(r, &verify_token);
+
+    /* it is sent back as it came, so it may not be a page or a script */
+
+    for (i = 0; i < challenge.len; i++) {
+        ch = challenge.data[i];
+
+        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+              || (ch >= '0' && ch <= '9')
+              || ch == '-' || ch == '_' || ch == '.'))
+        {
+            break;
+        }
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_wacrm_webhook_module);
+
+    if (i > 0 && i == challenge.len && i <= NGX_WACRM_CHALLENGE_MAX
+        && ngx_wacrm_webhook_same(&mode, &subscribe)
+        && ngx_wacrm_webhook_same(&token, &wlcf->verify_token))
+    {
+        ctx->own = 1;
+
+        return ngx_wacrm_send(r, NGX_HTTP_OK, &type, &challenge);
+    }
+
+    if (ngx_wacrm_rate_take(r, &message) == NGX_HTTP_TOO_MANY_REQUESTS) {
+        ngx_wacrm_count_event(wlcf->slot, NGX_WACRM_EVENT_RATE);
+        return ngx_wacrm_webhook_answer(r, NGX_WACRM_EVENT_RATE, message);
+    }
+
+    ctx->own = 1;
+
+    ngx_wacrm_count_event(wlcf->slot, NGX_WACRM_EVENT_SIG_MISMATCH);
+    ngx_wacrm_webhook_log(r, wlcf, NGX_HTTP_FORBIDDEN, "verify_token");
+
+    return ngx_wacrm_send_json(r, NGX_HTTP_FORBIDDEN,
+                               &ngx_wacrm_webhook_forbidden);
+}
+
+
+static ngx_uint_t
+ngx_wacrm_webhook_same(ngx_str_t *one, ngx_str_t *two)
+{
+    return one->len == two->len
+           && CRYPTO_memcmp(one->data, two->data, one->len) == 0;
+}
+
+
+/* The decoded value of a query parameter, copied; empty if absent. */
+
+static ngx_int_t
+ngx_wacrm_webhook_arg(ngx_http_request_t *r, char *name, ngx_str_t *value)
+{
+    u_char     *dst, *src;
+    ngx_str_t   raw;
+
+    ngx_str_null(value);
+
+    if (ngx_http_arg(r, (u_char *) name, ngx_strlen(name), &raw) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    /* never empty: a parameter without value is not an absent one */
+
+    value->data = ngx_pnalloc(r->pool, raw.len + 1);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    dst = value->data;
+    src = raw.data;
+
+    ngx_unescape_uri(&dst, &src, raw.len, 0);
+
+    value->len = dst - value->data;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Secrets of the query go nowhere: neither into the spool nor into a log, and
+ * every line of nginx's logs has the request line.
+ */
+
+static void
+ngx_wacrm_webhook_mask(ngx_http_request_t *r, ngx_str_t *name)
+{
+    ngx_wacrm_webhook_mask_line(&r->args, name);
+    ngx_wacrm_webhook_mask_line(&r->unparsed_uri, name);
+    ngx_wacrm_webhook_mask_line(&r->request_line, name);
+}
+
+
+static void
+ngx_wacrm_webhook_mask_line(ngx_str_t *line, ngx_str_t *name)
+{
+    u_char  *p, *last;
+
+    if (line->len == 0) {
+        return;
+    }
+
+    p = line->data;
+    last = line->data + line->len;
+
+    while (p + name->len < last) {
+
+        if ((p == line->data || p[-1] == '&' || p[-1] == '?')
+            && p[name->len] == '='
+            && ngx_strncasecmp(p, name->data, name->len) == 0)
+        {
+            for (p += name->len + 1; p < last; p++) {
+                if (*p == '&' || *p == ' ' || *p == '#') {
+                    break;
+                }
+
+                *p = '*';
+            }
+
+            continue;
+        }
+
+        p++;
+    }
+}
+
+
+static ngx_uint_t
+ngx_wacrm_webhook_type(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf)
+{
+    size_t      len;
+    ngx_str_t  *type, *value;
+    ngx_uint_t  i;
+
+    if (r->headers_in.content_type == NULL) {
+        return 0;
+    }
+
+    value = &r->headers_in.content_type->value;
+
+    for (len = 0; len < value->len; len++) {
+        if (value->data[len] == ';' || value->data[len] == ' '
+            || value->data[len] == '\t')
+        {
+            break;
+        }
+    }
+
+    type = wlcf->types->elts;
+
+    for (i = 0; i < wlcf->types->nelts; i++) {
+        if (type[i].len == len
+            && ngx_strncasecmp(type[i].data, value->data, len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static sig_result_t
+ngx_wacrm_webhook_begin(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf, ngx_wacrm_webhook_ctx_t *ctx)
+{
+    sig_request_t  request;
+
+    request.ctx = ctx;
+    request.header = ngx_wacrm_webhook_header;
+    request.query = ngx_wacrm_webhook_query;
+    request.now = ngx_time();
+
+    return sig_verify_begin(&ctx->verify, wlcf->scheme, &request);
+}
+
+
+static sig_str_t
+ngx_wacrm_webhook_header(void *data, const char *name, bool *more)
+{
+    ngx_wacrm_webhook_ctx_t *ctx = data;
+
+    size_t            len;
+    sig_str_t         value;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    len = ngx_strlen(name);
+
+    value.data = NULL;
+    value.len = 0;
+    *more = false;
+
+    part = &ctx->request->headers_in.headers.part;
+    header = part->elts;
+
+    for (i = 0; /* void */; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            header = part->elts;
+            i = 0;
+        }
+
+        if (header[i].key.len != len
+            || ngx_memcmp(header[i].lowcase_key, name, len) != 0)
+        {
+            continue;
+        }
+
+        if (value.data) {
+            *more = true;
+            break;
+        }
+
+        value.data = (char *) header[i].value.data;
+        value.len = header[i].value.len;
+    }
+
+    return value;
+}
+
+
+static sig_str_t
+ngx_wacrm_webhook_query(void *data, const char *name)
+{
+    ngx_wacrm_webhook_ctx_t *ctx = data;
+
+    sig_str_t  value;
+
+    /* the scheme asks for its token only, and that has been taken away */
+
+    value.data = (char *) ctx->token.data;
+    value.len = ctx->token.len;
+
+    return value;
+}
+
+
+static void
+ngx_wacrm_webhook_body(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_wacrm_webhook_event(r);
+
+    if (rc != NGX_AGAIN) {
+        ngx_http_finalize_request(r, rc);
+    }
+}
+
+
+/* NGX_AGAIN if the event waits for its commit, else what to finalize with */
+
+static ngx_int_t
+ngx_wacrm_webhook_event(ngx_http_request_t *r)
+{
+    ngx_int_t                      rc;
+    ngx_str_t                      body;
+    sig_result_t                   result;
+    ngx_wacrm_webhook_ctx_t       *ctx;
+    ngx_wacrm_webhook_loc_conf_t  *wlcf;
+
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_wacrm_webhook_module);
+    ctx = ngx_http_get_module_ctx(r, ngx_wacrm_webhook_module);
+
+    if (ngx_wacrm_webhook_collect(r, ctx->verify, &body) != NGX_OK) {
+        return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_FAULT);
+    }
+
+    result = sig_verify_final(&ctx->verify);
+
+    if (result != SIG_OK) {
+        return ngx_wacrm_webhook_not_signed(r, result);
+    }
+
+    if (!json_check(body.data, body.len)) {
+        return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_NOT_JSON);
+    }
+
+    if (ngx_wacrm_spool() == NULL) {
+        return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_SPOOL_ERROR);
+    }
+
+    rc = ngx_wacrm_webhook_store(r, wlcf, ctx, &body);
+
+    if (body.len > r->pool->max) {
+
+        /* perhaps megabytes, which the wait for the commit needs no more */
+
+        (void) ngx_pfree(r->pool, body.data);
+    }
+
+    return rc;
+}
+
+
+/*
+ * The body in one piece, and through the signature. Usually it is one buffer
+ * and is not copied; a temporary file is read.
+ */
+
+static ngx_int_t
+ngx_wacrm_webhook_collect(ngx_http_request_t *r, sig_verify_t *verify,
+    ngx_str_t *body)
+{
+    off_t         size;
+    size_t        len;
+    u_char       *p;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    body->data = (u_char *) "";
+    body->len = 0;
+
+    if (r->request_body == NULL || r->request_body->bufs == NULL) {
+        return NGX_OK;
+    }
+
+    cl = r->request_body->bufs;
+    b = cl->buf;
+
+    if (cl->next == NULL && !b->in_file) {
+        body->data = b->pos;
+        body->len = b->last - b->pos;
+
+        sig_verify_update(verify, body->data, body->len);
+
+        return NGX_OK;
+    }
+
+    size = 0;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        size += ngx_buf_size(cl->buf);
+    }
+
+    p = ngx_pnalloc(r->pool, size + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    body->data = p;
+    body->len = size;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        b = cl->buf;
+        len = ngx_buf_size(b);
+
+        if (ngx_buf_in_memory(b)) {
+            ngx_memcpy(p, b->pos, len);
+
+        } else if (len
+                   && ngx_read_file(b->file, p, len, b->file_pos)
+                      != (ssize_t) len)
+        {
+            return NGX_ERROR;
+        }
+
+        sig_verify_update(verify, p, len);
+        p += len;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_wacrm_webhook_store(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf, ngx_wacrm_webhook_ctx_t *ctx,
+    ngx_str_t *body)
+{
+    spool_record_t     record;
+    ngx_wacrm_event_e  result;
+
+    ngx_wacrm_webhook_record(r, wlcf, &record);
+
+    record.body.data = (char *) body->data;
+    record.body.len = body->len;
+
+    result = ngx_wacrm_commit_add(r, &record, wlcf->slot,
+                                  ngx_wacrm_webhook_done, &ctx->entry);
+
+    if (result != NGX_WACRM_EVENT_STORED) {
+        return ngx_wacrm_webhook_refuse(r, result);
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_wacrm_webhook_record(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf, spool_record_t *record)
+{
+    bool              more;
+    u_char           *p;
+    sig_str_t         value;
+    ngx_uint_t        i;
+    struct timespec   ts;
+    ngx_table_elt_t  *type;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+
+    record->version = SPOOL_RECORD_VERSION;
+    record->received_us = (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+
+    record->source.data = (char *) wlcf->source.data;
+    record->source.len = wlcf->source.len;
+
+    record->remote.data = (char *) r->connection->addr_text.data;
+    record->remote.len = r->connection->addr_text.len;
+
+    record->signature = wlcf->scheme_name;
+
+    record->method.data = (char *) r->method_name.data;
+    record->method.len = r->method_name.len;
+
+    p = ngx_strlchr(r->unparsed_uri.data,
+                    r->unparsed_uri.data + r->unparsed_uri.len, '?');
+
+    record->path.data = (char *) r->unparsed_uri.data;
+    record->path.len = p ? (size_t) (p - r->unparsed_uri.data)
+                         : r->unparsed_uri.len;
+
+    record->query.data = r->args.len ? (char *) r->args.data : "";
+    record->query.len = r->args.len;
+
+    type = r->headers_in.content_type;
+
+    record->content_type.data = type ? (char *) type->value.data : "";
+    record->content_type.len = type ? type->value.len : 0;
+
+    record->nheaders = 0;
+
+    for (i = 0; i < wlcf->nkeep; i++) {
+        value = ngx_wacrm_webhook_header(
+                    ngx_http_get_module_ctx(r, ngx_wacrm_webhook_module),
+                    wlcf->keep[i].data, &more);
+
+        if (value.data == NULL) {
+            continue;
+        }
+
+        record->headers[record->nheaders].name = wlcf->keep[i];
+        record->headers[record->nheaders].value.data = value.data;
+        record->headers[record->nheaders].value.len = value.len;
+        record->nheaders++;
+    }
+}
+
+
+/* The commit is done, or will not be; it has been counted. */
+
+static void
+ngx_wacrm_webhook_done(ngx_http_request_t *r, ngx_wacrm_event_e result)
+{
+    ngx_wacrm_webhook_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_wacrm_webhook_module);
+    ctx->entry = NULL;
+
+    ngx_http_finalize_request(r, ngx_wacrm_webhook_answer(r, result, NULL));
+}
+
+
+static ngx_int_t
+ngx_wacrm_webhook_not_signed(ngx_http_request_t *r, sig_result_t result)
+{
+    ngx_int_t                      rc;
+    ngx_str_t                     *message;
+    ngx_wacrm_webhook_loc_conf_t  *wlcf;
+
+    if (result == SIG_FAULT) {
+        return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_FAULT);
+    }
+
+    rc = ngx_wacrm_rate_take(r, &message);
+
+    if (rc == NGX_HTTP_TOO_MANY_REQUESTS) {
+        wlcf = ngx_http_get_module_loc_conf(r, ngx_wacrm_webhook_module);
+
+        ngx_wacrm_count_event(wlcf->slot, NGX_WACRM_EVENT_RATE);
+
+        return ngx_wacrm_webhook_answer(r, NGX_WACRM_EVENT_RATE, message);
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_FAULT);
+    }
+
+    switch (result) {
+
+    case SIG_MISSING:
+        return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_SIG_MISSING);
+
+    case SIG_STALE:
+        return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_SIG_STALE);
+
+    default:
+        return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_SIG_MISMATCH);
+    }
+}
+
+
+static ngx_int_t
+ngx_wacrm_webhook_refuse(ngx_http_request_t *r, ngx_wacrm_event_e result)
+{
+    ngx_wacrm_webhook_loc_conf_t  *wlcf;
+
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_wacrm_webhook_module);
+
+    ngx_wacrm_count_event(wlcf->slot, result);
+
+    return ngx_wacrm_webhook_answer(r, result, NULL);
+}
+
+
+static ngx_int_t
+ngx_wacrm_webhook_answer(ngx_http_request_t *r, ngx_wacrm_event_e result,
+    ngx_str_t *body)
+{
+    ngx_wacrm_answer_t            *answer;
+    ngx_wacrm_webhook_ctx_t       *ctx;
+    ngx_wacrm_webhook_loc_conf_t  *wlcf;
+
+    answer = &ngx_wacrm_webhook_answers[result];
+
+    ctx = ngx_http_get_module_ctx(r, ngx_wacrm_webhook_module);
+    ctx->own = 1;
+
+    if (result != NGX_WACRM_EVENT_STORED) {
+        wlcf = ngx_http_get_module_loc_conf(r, ngx_wacrm_webhook_module);
+        ngx_wacrm_webhook_log(r, wlcf, answer->status, answer->reason);
+    }
+
+    if (answer->status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && ngx_wacrm_add_header(r, "Retry-After", &ngx_wacrm_webhook_retry)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_wacrm_send_json(r, answer->status,
+                               body ? body : &answer->body);
+}
+
+
+void
+ngx_wacrm_webhook_log(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf, ngx_uint_t status, char *reason)
+{
+    ngx_uint_t  level;
+
+    level = (status < NGX_HTTP_INTERNAL_SERVER_ERROR) ? NGX_LOG_WARN
+                                                      : NGX_LOG_ERR;
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "wacrm webhook refused source=%V status=%ui reason=%s",
+                  &wlcf->source, status, reason);
+}

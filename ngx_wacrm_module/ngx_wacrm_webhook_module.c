@@ -1,0 +1,643 @@
+/*
+ * ngx_wacrm_webhook_module.c - directives of the webhook intake.
+ */
+
+#include "ngx_wacrm_webhook.h"
+#include "ngx_wacrm_conf.h"
+
+#include <ngx_thread_pool.h>
+
+
+#define NGX_WACRM_WEBHOOK_SOURCE    64
+#define NGX_WACRM_WEBHOOK_MAX_BODY  ((off_t) 16 * 1024 * 1024)
+
+
+static void *ngx_wacrm_webhook_create_main_conf(ngx_conf_t *cf);
+static void *ngx_wacrm_webhook_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_wacrm_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static void ngx_wacrm_webhook_place(ngx_conf_t *cf,
+    ngx_wacrm_place_t *place);
+static char *ngx_wacrm_webhook(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_wacrm_webhook_signature(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_wacrm_webhook_secret_file(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_wacrm_webhook_verify_token_file(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_wacrm_webhook_content_type(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_wacrm_webhook_batch(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static ngx_int_t ngx_wacrm_webhook_preconf(ngx_conf_t *cf);
+static char *ngx_wacrm_webhook_body_size(ngx_conf_t *cf, void *post,
+    void *data);
+static void ngx_wacrm_webhook_restore(void *data);
+static ngx_int_t ngx_wacrm_webhook_postconf(ngx_conf_t *cf);
+static ngx_int_t ngx_wacrm_webhook_init_process(ngx_cycle_t *cycle);
+
+
+static ngx_conf_post_t  ngx_wacrm_webhook_body_size_post = {
+    ngx_wacrm_webhook_body_size
+};
+
+
+static ngx_command_t  ngx_wacrm_webhook_commands[] = {
+
+    { ngx_string("wacrm_webhook"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_wacrm_webhook,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("wacrm_webhook_signature"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_wacrm_webhook_signature,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("wacrm_webhook_secret_file"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_wacrm_webhook_secret_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("wacrm_webhook_verify_token_file"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_wacrm_webhook_verify_token_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("wacrm_webhook_content_type"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_wacrm_webhook_content_type,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("wacrm_webhook_batch"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
+      ngx_wacrm_webhook_batch,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_wacrm_webhook_module_ctx = {
+    ngx_wacrm_webhook_preconf,             /* preconfiguration */
+    ngx_wacrm_webhook_postconf,            /* postconfiguration */
+
+    ngx_wacrm_webhook_create_main_conf,    /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_wacrm_webhook_create_loc_conf,     /* create location configuration */
+    ngx_wacrm_webhook_merge_loc_conf       /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_wacrm_webhook_module = {
+    NGX_MODULE_V1,
+    &ngx_wacrm_webhook_module_ctx,         /* module context */
+    ngx_wacrm_webhook_commands,            /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_wacrm_webhook_init_process,        /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+ngx_uint_t
+ngx_wacrm_is_webhook(ngx_http_request_t *r)
+{
+    ngx_wacrm_webhook_loc_conf_t  *wlcf;
+
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_wacrm_webhook_module);
+
+    return wlcf->source.len != 0;
+}
+
+
+static void *
+ngx_wacrm_webhook_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_wacrm_webhook_main_conf_t  *wmcf;
+
+    wmcf = ngx_pcalloc(cf->pool, sizeof(ngx_wacrm_webhook_main_conf_t));
+    if (wmcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     wmcf->used = 0;
+     *     wmcf->body_size = NULL;
+     *     wmcf->commit.queue = 0;
+     *     wmcf->commit.pool = NULL;
+     */
+
+    wmcf->commit.max = 256;
+    wmcf->commit.bytes = 16 * 1024 * 1024;
+
+    return wmcf;
+}
+
+
+static void *
+ngx_wacrm_webhook_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_wacrm_webhook_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_wacrm_webhook_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->source = { 0, NULL };
+     *     conf->scheme = NULL;
+     *     conf->verify_token = { 0, NULL };
+     *     conf->nkeep = 0;
+     */
+
+    conf->signature = NGX_CONF_UNSET_PTR;
+    conf->secrets = NGX_CONF_UNSET_PTR;
+    conf->types = NGX_CONF_UNSET_PTR;
+    conf->max_body = NGX_CONF_UNSET;
+
+    return conf;
+}
+
+
+static char *
+ngx_wacrm_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_wacrm_webhook_loc_conf_t *prev = parent;
+    ngx_wacrm_webhook_loc_conf_t *conf = child;
+
+    ngx_wacrm_main_conf_t     *mcf;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* "if" and "limit_except" inside of a webhook are the same webhook */
+
+    if (clcf->noname && conf->source.len == 0 && prev->source.len) {
+        conf->source = prev->source;
+        conf->slot = prev->slot;
+        conf->place = prev->place;
+
+        if (clcf->handler == NULL) {
+            clcf->handler = ngx_wacrm_webhook_handler;
+        }
+    }
+
+    ngx_conf_merge_ptr_value(conf->signature, prev->signature, NULL);
+    ngx_conf_merge_ptr_value(conf->secrets, prev->secrets, NULL);
+    ngx_conf_merge_ptr_value(conf->types, prev->types, NULL);
+    ngx_conf_merge_str_value(conf->verify_token, prev->verify_token, "");
+    ngx_conf_merge_off_value(conf->max_body, prev->max_body,
+                             NGX_WACRM_WEBHOOK_MAX_BODY);
+
+    if (conf->source.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_wacrm_module);
+
+    if (mcf->path.len == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"wacrm_webhook\" needs a \"wacrm_spool\" in %s:%ui",
+                      conf->place.file, conf->place.line);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf->client_max_body_size = conf->max_body;
+
+    return ngx_wacrm_webhook_build(cf, conf) == NGX_OK ? NGX_CONF_OK
+                                                       : NGX_CONF_ERROR;
+}
+
+
+static void
+ngx_wacrm_webhook_place(ngx_conf_t *cf, ngx_wacrm_place_t *place)
+{
+    place->file = cf->conf_file->file.name.data;
+    place->line = cf->conf_file->line;
+}
+
+
+static char *
+ngx_wacrm_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_wacrm_webhook_loc_conf_t *wlcf = conf;
+
+    u_char                          ch;
+    ngx_str_t                      *value;
+    ngx_uint_t                      i;
+    ngx_http_core_loc_conf_t       *clcf;
+    ngx_wacrm_webhook_main_conf_t  *wmcf;
+
+    if (wlcf->source.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 0; i < value[1].len; i++) {
+        ch = value[1].data[i];
+
+        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+              || (ch >= '0' && ch <= '9')
+              || ch == '-' || ch == '_' || ch == '.'))
+        {
+            break;
+        }
+    }
+
+    if (i == 0 || i < value[1].len || i > NGX_WACRM_WEBHOOK_SOURCE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid source \"%V\", it takes up to %d of "
+                           "a-z A-Z 0-9 - _ .",
+                           &value[1], NGX_WACRM_WEBHOOK_SOURCE);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        return "is in a location that has another handler";
+    }
+
+    clcf->handler = ngx_wacrm_webhook_handler;
+
+    wlcf->source = value[1];
+    wlcf->slot = ngx_wacrm_metrics_source(cf, &value[1]);
+    ngx_wacrm_webhook_place(cf, &wlcf->place);
+
+    wmcf = ngx_http_conf_get_module_main_conf(cf, ngx_wacrm_webhook_module);
+    wmcf->used = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_wacrm_webhook_signature(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_wacrm_webhook_loc_conf_t *wlcf = conf;
+
+    ngx_str_t              *value;
+    ngx_uint_t              i;
+    ngx_wacrm_signature_t  *signature;
+
+    if (wlcf->signature != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    signature = ngx_pcalloc(cf->pool, sizeof(ngx_wacrm_signature_t));
+    if (signature == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    signature->args = ngx_palloc(cf->pool,
+                                 cf->args->nelts * sizeof(ngx_str_t));
+    if (signature->args == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_wacrm_webhook_place(cf, &signature->place);
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (i > 1 && ngx_strcmp(value[i].data, "allow_unsigned") == 0) {
+            signature->allow_unsigned = 1;
+            continue;
+        }
+
+        signature->args[signature->nargs++] = value[i];
+    }
+
+    if (ngx_wacrm_webhook_check_scheme(cf, signature) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    wlcf->signature = signature;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_wacrm_webhook_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_wacrm_webhook_loc_conf_t *wlcf = conf;
+
+    char                 *rv;
+    ngx_str_t            *value;
+    ngx_uint_t            i;
+    ngx_wacrm_secrets_t  *secrets;
+
+    if (wlcf->secrets != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    secrets = ngx_pcalloc(cf->pool, sizeof(ngx_wacrm_secrets_t));
+    if (secrets == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    secrets->secrets = ngx_pcalloc(cf->pool,
+                                   cf->args->nelts * sizeof(ngx_str_t));
+    if (secrets->secrets == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_wacrm_webhook_place(cf, &secrets->place);
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        rv = ngx_wacrm_webhook_read_file(cf, &value[i],
+                                         &secrets->secrets[i - 1]);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+
+        secrets->nsecrets++;
+    }
+
+    wlcf->secrets = secrets;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_wacrm_webhook_verify_token_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_wacrm_webhook_loc_conf_t *wlcf = conf;
+
+    ngx_str_t  *value;
+
+    if (wlcf->verify_token.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    return ngx_wacrm_webhook_read_file(cf, &value[1], &wlcf->verify_token);
+}
+
+
+static char *
+ngx_wacrm_webhook_content_type(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_wacrm_webhook_loc_conf_t *wlcf = conf;
+
+    ngx_str_t   *value, *type;
+    ngx_uint_t   i;
+
+    if (wlcf->types != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    wlcf->types = ngx_array_create(cf->pool, cf->args->nelts,
+                                   sizeof(ngx_str_t));
+    if (wlcf->types == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strlchr(value[i].data, value[i].data + value[i].len, '/')
+            == NULL
+            || ngx_strlchr(value[i].data, value[i].data + value[i].len, ';'))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid media type \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        type = ngx_array_push(wlcf->types);
+        if (type == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *type = value[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_wacrm_webhook_batch(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_wacrm_webhook_main_conf_t *wmcf = conf;
+
+    ssize_t      size;
+    ngx_int_t    n;
+    ngx_str_t   *value, s;
+    ngx_uint_t   i;
+
+    if (wmcf->commit.queue) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    wmcf->commit.queue = NGX_CONF_UNSET_UINT;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "max=", 4) == 0) {
+            n = ngx_atoi(value[i].data + 4, value[i].len - 4);
+
+            if (n < 1 || n > 65536) {
+                goto invalid;
+            }
+
+            wmcf->commit.max = n;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "queue=", 6) == 0) {
+            n = ngx_atoi(value[i].data + 6, value[i].len - 6);
+
+            if (n < 1 || n > 1048576) {
+                goto invalid;
+            }
+
+            wmcf->commit.queue = n;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "bytes=", 6) == 0) {
+            s.data = value[i].data + 6;
+            s.len = value[i].len - 6;
+
+            size = ngx_parse_size(&s);
+
+            if (size < 1024 || size > 1024 * 1024 * 1024) {
+                goto invalid;
+            }
+
+            wmcf->commit.bytes = size;
+            continue;
+        }
+
+        goto invalid;
+    }
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\"", &value[i]);
+    return NGX_CONF_ERROR;
+}
+
+
+/*
+ * A webhook takes bodies up to 16m unless client_max_body_size says otherwise,
+ * but after the merge nobody can tell nginx's default from an explicit 1m. So
+ * while the http block is parsed, that directive tells us where it stood.
+ */
+
+static ngx_int_t
+ngx_wacrm_webhook_preconf(ngx_conf_t *cf)
+{
+    ngx_command_t                  *cmd;
+    ngx_pool_cleanup_t             *cln;
+    ngx_wacrm_webhook_main_conf_t  *wmcf;
+
+    wmcf = ngx_http_conf_get_module_main_conf(cf, ngx_wacrm_webhook_module);
+
+    for (cmd = ngx_http_core_module.commands; cmd->name.len; cmd++) {
+
+        if (ngx_strcmp(cmd->name.data, "client_max_body_size") == 0
+            && cmd->post == NULL)
+        {
+            break;
+        }
+    }
+
+    if (cmd->name.len == 0) {
+        return NGX_OK;
+    }
+
+    /* also when the parser fails: this module may not be there next time */
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_wacrm_webhook_restore;
+    cln->data = cmd;
+
+    cmd->post = &ngx_wacrm_webhook_body_size_post;
+    wmcf->body_size = cmd;
+
+    return NGX_OK;
+}
+
+
+static char *
+ngx_wacrm_webhook_body_size(ngx_conf_t *cf, void *post, void *data)
+{
+    off_t *size = data;
+
+    ngx_wacrm_webhook_loc_conf_t  *wlcf;
+
+    wlcf = ngx_http_conf_get_module_loc_conf(cf, ngx_wacrm_webhook_module);
+    wlcf->max_body = *size;
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_wacrm_webhook_restore(void *data)
+{
+    ngx_command_t  *cmd = data;
+
+    if (cmd->post == &ngx_wacrm_webhook_body_size_post) {
+        cmd->post = NULL;
+    }
+}
+
+
+static ngx_int_t
+ngx_wacrm_webhook_postconf(ngx_conf_t *cf)
+{
+    ngx_wacrm_webhook_main_conf_t  *wmcf;
+
+    wmcf = ngx_http_conf_get_module_main_conf(cf, ngx_wacrm_webhook_module);
+
+    if (wmcf->body_size) {
+        ngx_wacrm_webhook_restore(wmcf->body_size);
+    }
+
+    if (wmcf->commit.queue == 0 || wmcf->commit.queue == NGX_CONF_UNSET_UINT)
+    {
+        wmcf->commit.queue = ngx_max(1024, wmcf->commit.max);
+    }
+
+    if (!wmcf->used) {
+        return NGX_OK;
+    }
+
+    wmcf->commit.pool = ngx_thread_pool_add(cf, NULL);
+    if (wmcf->commit.pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_wacrm_webhook_filter_init();
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_wacrm_webhook_init_process(ngx_cycle_t *cycle)
+{
+    ngx_wacrm_webhook_main_conf_t  *wmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    wmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_wacrm_webhook_module);
+    if (wmcf == NULL || !wmcf->used) {
+        return NGX_OK;
+    }
+
+    return ngx_wacrm_commit_init(&wmcf->commit, cycle->log);
+}
