@@ -1,0 +1,426 @@
+#include "domain/donor_import.h"
+
+#include <csv.h>
+#include <ctype.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "base/clock.h"
+#include "base/phone.h"
+#include "domain/contact.h"
+#include "domain/donor.h"
+
+#define CHUNK_ROWS 500
+#define FIELD_MAX  500
+#define AMOUNT_MAX INT64_C(1000000000000) /* a trillion rupiah */
+#define IMPORT_REF "import:"
+#define REF_BYTES  16
+#define REF_MAX    (sizeof(IMPORT_REF) + 2 * REF_BYTES)
+
+enum {
+    COL_PHONE,
+    COL_NAME,
+    COL_DATE,
+    COL_AMOUNT,
+    COL_FUND,
+    COL_CAMPAIGN,
+    COL_METHOD,
+    COL_REF,
+    COL_NOTE,
+    COLUMNS
+};
+
+static const char *const column_names[COLUMNS] = {"phone",  "name", "date",
+                                                  "amount", "fund", "campaign",
+                                                  "method", "ref",  "note"};
+
+/* How many rows of the file were the same so far. */
+typedef struct {
+    unsigned char digest[REF_BYTES];
+    uint32_t times;
+} same_t;
+
+typedef struct {
+    char text[COLUMNS][FIELD_MAX + 1];
+    char ref[REF_MAX]; /* where the file has none */
+    int64_t number;
+    bool too_long;
+    bool empty;
+} row_t;
+
+typedef struct {
+    domain_t *domain;
+    donor_import_bad bad;
+    void *ctx;
+    donor_import_t *result;
+    int places[64]; /* column of each field, -1: ignored */
+    int nplaces;
+    int field;
+    bool head;   /* the first line is being read */
+    row_t *rows; /* waiting for the next transaction */
+    size_t nrows;
+    row_t row;
+    void *same; /* tree of same_t */
+    int64_t line;
+    int rc;
+} import_t;
+
+/* A contact that the charity itself lists is a donor, under its own name. */
+DB_QUERY(mark_donor, "UPDATE contacts SET donor = 1,"
+                     " name = CASE WHEN $2 = '' THEN name ELSE $2 END,"
+                     " updated_at = $3 WHERE id = $1");
+
+static bool parse_date(const char *text, int64_t *day)
+{
+    char iso[11];
+
+    if (clock_parse_day(text, strlen(text), day)) {
+        return true;
+    }
+    /* 01/03/2026, as spreadsheets here write it */
+    if (strlen(text) != 10 || text[2] != '/' || text[5] != '/') {
+        return false;
+    }
+    memcpy(iso, text + 6, 4);
+    iso[4] = iso[7] = '-';
+    memcpy(iso + 5, text + 3, 2);
+    memcpy(iso + 8, text, 2);
+    iso[10] = '\0';
+    return clock_parse_day(iso, 10, day);
+}
+
+/* 1500000, 1.500.000, Rp 1.500.000,00 is refused: rupiah have no cents. */
+static bool parse_amount(const char *text, int64_t *amount)
+{
+    int64_t sum = 0;
+    int group = -1; /* digits since the last dot */
+
+    if (strncasecmp(text, "rp", 2) == 0) {
+        text += 2;
+    }
+    while (*text == ' ' || *text == '.') {
+        text++;
+    }
+    if (!isdigit((unsigned char)*text)) {
+        return false;
+    }
+    for (; *text != '\0'; text++) {
+        if (*text == '.') {
+            if (group != -1 && group != 3) {
+                return false;
+            }
+            group = 0;
+        } else if (isdigit((unsigned char)*text)) {
+            sum = sum * 10 + (*text - '0');
+            group += group >= 0;
+        } else {
+            return false;
+        }
+        if (sum > AMOUNT_MAX) {
+            return false;
+        }
+    }
+    *amount = sum;
+    return sum > 0 && (group == -1 || group == 3);
+}
+
+static int compare_same(const void *a, const void *b)
+{
+    return memcmp(((const same_t *)a)->digest, ((const same_t *)b)->digest,
+                  REF_BYTES);
+}
+
+/* The how manieth row of that digest this is, from 1; 0: no memory. */
+static uint32_t count_same(import_t *im, const unsigned char *digest)
+{
+    same_t *mine = calloc(1, sizeof(*mine)), **found;
+
+    if (mine == NULL) {
+        return 0;
+    }
+    memcpy(mine->digest, digest, REF_BYTES);
+    found = tsearch(mine, &im->same, compare_same);
+    if (found == NULL) {
+        free(mine);
+        return 0;
+    }
+    if (*found != mine) {
+        free(mine);
+    }
+    return ++(*found)->times;
+}
+
+/*
+ * A gift without a reference is known by what its row says; where two rows
+ * say the same, by which of them it is.
+ */
+static bool make_ref(import_t *im, row_t *row)
+{
+    unsigned char md[EVP_MAX_MD_SIZE];
+    char phone[PHONE_MAX] = "";
+    uint32_t times;
+    unsigned len = 0;
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    bool ok;
+
+    (void)phone_from_typed(row->text[COL_PHONE], strlen(row->text[COL_PHONE]),
+                           phone);
+    ok = c != NULL && EVP_DigestInit_ex(c, EVP_sha256(), NULL) == 1 &&
+         EVP_DigestUpdate(c, phone, strlen(phone) + 1) == 1;
+    for (int i = COL_DATE; ok && i < COLUMNS; i++) {
+        ok = EVP_DigestUpdate(c, row->text[i], strlen(row->text[i]) + 1) == 1;
+    }
+    ok = ok && EVP_DigestFinal_ex(c, md, &len) == 1;
+    EVP_MD_CTX_free(c);
+    times = ok ? count_same(im, md) : 0;
+    if (times == 0) {
+        return false;
+    }
+    for (int i = 0; i < 4; i++) {
+        md[i] ^= (unsigned char)((times - 1) >> (8 * i));
+    }
+    memcpy(row->ref, IMPORT_REF, sizeof(IMPORT_REF));
+    for (size_t i = 0; i < REF_BYTES; i++) {
+        (void)snprintf(row->ref + strlen(IMPORT_REF) + 2 * i, 3, "%02x", md[i]);
+    }
+    return true;
+}
+
+static const char *or_null(const char *text)
+{
+    return text[0] != '\0' ? text : NULL;
+}
+
+/* WERR_INVALID with a reason, or what the domain says. */
+static int apply_row(tx_t *tx, const row_t *row, donor_import_t *result,
+                     const char **reason)
+{
+    char phone[PHONE_MAX];
+    contact_hint_t hint = {.phone = phone, .name = row->text[COL_NAME]};
+    contact_ref_t contact;
+    gift_t gift = {0};
+    int64_t id;
+    int rc;
+
+    if (row->too_long) {
+        *reason = "a field is longer than 500 bytes";
+        return WERR_INVALID;
+    }
+    if (!phone_from_typed(row->text[COL_PHONE], strlen(row->text[COL_PHONE]),
+                          phone)) {
+        *reason = "phone is not a number";
+        return WERR_INVALID;
+    }
+    if (row->text[COL_AMOUNT][0] != '\0' &&
+        !parse_amount(row->text[COL_AMOUNT], &gift.amount)) {
+        *reason = "amount is not a sum in rupiah";
+        return WERR_INVALID;
+    }
+    if (gift.amount > 0 && !parse_date(row->text[COL_DATE], &gift.day)) {
+        *reason = "date is not like 2026-03-01 or 01/03/2026";
+        return WERR_INVALID;
+    }
+    if (gift.amount > 0 && gift.day > tx->today) {
+        *reason = "date is in the future";
+        return WERR_INVALID;
+    }
+
+    rc = contact_ensure(tx, &hint, &contact);
+    if (rc < 0) {
+        return rc;
+    }
+    db_stmt_t *s = db_stmt(tx->db, &mark_donor);
+    db_bind_i64(s, 1, contact.id);
+    db_bind_text(s, 2, row->text[COL_NAME]);
+    db_bind_i64(s, 3, tx->now);
+    rc = db_exec(s);
+    if (rc < 0) {
+        return rc;
+    }
+    result->contacts += contact.created;
+    if (gift.amount == 0) {
+        return WERR_OK;
+    }
+    gift.fund = or_null(row->text[COL_FUND]);
+    gift.campaign = or_null(row->text[COL_CAMPAIGN]);
+    gift.method = or_null(row->text[COL_METHOD]);
+    gift.note = or_null(row->text[COL_NOTE]);
+    gift.ref = row->text[COL_REF][0] != '\0' ? row->text[COL_REF] : row->ref;
+    rc = donor_add_gift(tx, contact.id, &gift, &id);
+    if (rc == WERR_CONFLICT) {
+        result->known++;
+        return WERR_OK;
+    }
+    result->gifts += rc >= 0;
+    return rc;
+}
+
+/* One transaction over the rows that wait; a bad row leaves no trace. */
+static int apply_rows(tx_t *tx, void *arg)
+{
+    import_t *im = arg;
+    /* counted anew where the transaction is tried again */
+    donor_import_t result = *im->result;
+
+    for (size_t i = 0; i < im->nrows; i++) {
+        const char *reason = NULL;
+        int rc = db_savepoint(tx->db);
+
+        if (rc < 0) {
+            return rc;
+        }
+        rc = apply_row(tx, &im->rows[i], &result, &reason);
+        if (rc == WERR_INVALID) {
+            rc = db_rollback_to(tx->db);
+            result.bad++;
+            im->bad(im->ctx, im->rows[i].number, reason);
+        } else if (rc >= 0) {
+            rc = db_release(tx->db);
+        }
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    *im->result = result;
+    return WERR_OK;
+}
+
+static void flush_rows(import_t *im)
+{
+    if (im->rc >= 0 && im->nrows > 0) {
+        im->rc = domain_write(im->domain, apply_rows, im);
+    }
+    im->nrows = 0;
+}
+
+static void take_name(import_t *im, const char *data, size_t len)
+{
+    int column = -1;
+
+    /* a byte order mark, as spreadsheets write it */
+    if (im->field == 0 && len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
+        data += 3;
+        len -= 3;
+    }
+    for (int i = 0; i < COLUMNS; i++) {
+        if (len == strlen(column_names[i]) &&
+            strncasecmp(data, column_names[i], len) == 0) {
+            column = i;
+        }
+    }
+    if (im->field < (int)(sizeof(im->places) / sizeof(im->places[0]))) {
+        im->places[im->field] = column;
+        im->nplaces = im->field + 1;
+    }
+}
+
+static void on_field(void *data, size_t len, void *ctx)
+{
+    import_t *im = ctx;
+    int field = im->field;
+
+    if (im->head) {
+        take_name(im, data, len);
+    } else if (field < im->nplaces && im->places[field] >= 0) {
+        if (len > FIELD_MAX || memchr(data, '\0', len) != NULL) {
+            im->row.too_long = true;
+        } else if (len > 0) {
+            memcpy(im->row.text[im->places[field]], data, len);
+            im->row.empty = false;
+        }
+    }
+    im->field++;
+}
+
+static bool has_phone(const import_t *im)
+{
+    for (int i = 0; i < im->nplaces; i++) {
+        if (im->places[i] == COL_PHONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_row(int end, void *ctx)
+{
+    import_t *im = ctx;
+
+    (void)end;
+    im->line++;
+    im->field = 0;
+    if (im->head) {
+        im->head = false;
+        if (!has_phone(im) && im->rc >= 0) {
+            im->bad(im->ctx, 1, "the first line has no column phone");
+            im->rc = WERR_INVALID;
+        }
+    } else if (!im->row.empty || im->row.too_long) {
+        im->result->rows++;
+        im->row.number = im->line;
+        if (!make_ref(im, &im->row) && im->rc >= 0) {
+            im->rc = WERR_NOMEM;
+        }
+        im->rows[im->nrows++] = im->row;
+    }
+    memset(&im->row, 0, sizeof(im->row));
+    im->row.empty = true;
+    if (im->nrows == CHUNK_ROWS) {
+        flush_rows(im);
+    }
+}
+
+/* Comma or semicolon, by the first line. */
+static unsigned char separator_of(const char *text, size_t len)
+{
+    const char *end = memchr(text, '\n', len);
+    size_t head = end != NULL ? (size_t)(end - text) : len;
+
+    return memchr(text, ';', head) != NULL && memchr(text, ',', head) == NULL
+               ? ';'
+               : CSV_COMMA;
+}
+
+int donor_import(domain_t *d, FILE *in, donor_import_bad bad, void *ctx,
+                 donor_import_t *out)
+{
+    import_t im = {
+        .domain = d, .bad = bad, .ctx = ctx, .result = out, .head = true};
+    struct csv_parser csv;
+    char text[65536];
+    size_t n;
+    bool first = true;
+
+    memset(out, 0, sizeof(*out));
+    im.row.empty = true;
+    im.rows = malloc(CHUNK_ROWS * sizeof(*im.rows));
+    if (im.rows == NULL || csv_init(&csv, CSV_STRICT | CSV_STRICT_FINI) != 0) {
+        free(im.rows);
+        return WERR_NOMEM;
+    }
+    while (im.rc >= 0 && (n = fread(text, 1, sizeof(text), in)) > 0) {
+        if (first) {
+            csv_set_delim(&csv, separator_of(text, n));
+            first = false;
+        }
+        if (csv_parse(&csv, text, n, on_field, on_row, &im) != n) {
+            bad(ctx, im.line + 1, "the file is not CSV from here on");
+            im.rc = WERR_INVALID;
+        }
+    }
+    if (im.rc >= 0 && ferror(in)) {
+        im.rc = WERR_IO;
+    }
+    if (im.rc >= 0 && csv_fini(&csv, on_field, on_row, &im) != 0) {
+        bad(ctx, im.line + 1, "the file ends inside quotes");
+        im.rc = WERR_INVALID;
+    }
+    flush_rows(&im);
+    csv_free(&csv);
+    tdestroy(im.same, free);
+    free(im.rows);
+    return im.rc;
+}

@@ -1,0 +1,38 @@
+/*
+ * donor_import.h - donors and their gifts from a CSV file.
+ *
+ * The first line names the columns, in any order: phone (required), name,
+ * date, amount, fund, campaign, method, ref, note; others are ignored. The
+ * separator is a comma or a semicolon, as the first line has it. A row
+ * without an amount is a donor without a gift. Dates: 2026-03-01 or
+ * 01/03/2026; amounts: rupiah, 1500000 or 1.500.000, also with Rp.
+ *
+ * A gift without a ref gets one made of its row, so that the same file may be
+ * imported twice: what is known already is counted, not doubled.
+ */
+#ifndef WACRM_DOMAIN_DONOR_IMPORT_H
+#define WACRM_DOMAIN_DONOR_IMPORT_H
+
+#include <stdio.h>
+
+#include "domain/domain.h"
+
+typedef struct {
+    int64_t rows;     /* below the first line, empty ones left out */
+    int64_t contacts; /* made */
+    int64_t gifts;    /* stored */
+    int64_t known;    /* gifts that were there already */
+    int64_t bad;      /* rows left out */
+} donor_import_t;
+
+/* Tells of a row that was left out; row 2 is the first below the names. */
+typedef void (*donor_import_bad)(void *ctx, int64_t row, const char *reason);
+
+/*
+ * Reads all of in; rows are committed as it goes, 500 at a time.
+ * WERR_INVALID if the first line has no column phone, or the file is no CSV.
+ */
+int donor_import(domain_t *d, FILE *in, donor_import_bad bad, void *ctx,
+                 donor_import_t *out) WACRM_CHECKED;
+
+#endif
