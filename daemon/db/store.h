@@ -45,6 +45,8 @@ bool store_contended(store_t *store);
 int store_backup(store_t *store, const char *path) WACRM_CHECKED;
 /* quick_check and foreign_key_check; reason in words. */
 int store_check(store_t *store, char *reason, size_t size) WACRM_CHECKED;
+/* Lets the planner look at the tables that have changed; daily. */
+int store_optimize(store_t *store) WACRM_CHECKED;
 
 typedef struct {
     int64_t wal_bytes;

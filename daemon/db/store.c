@@ -1,0 +1,240 @@
+/*
+ * store.c - the writer and its lock, readers, figures.
+ */
+#include "db/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "db/migrate.h"
+#include "db/store_internal.h"
+
+/* The store in whose transaction this thread is. */
+static _Thread_local const store_t *inside;
+
+/* ---- the ticket lock ---- */
+
+void ticket_lock(ticket_lock_t *l)
+{
+    uint64_t mine;
+
+    (void)pthread_mutex_lock(&l->mutex);
+    mine = l->next++;
+    while (l->serving != mine)
+        (void)pthread_cond_wait(&l->cond, &l->mutex);
+    (void)pthread_mutex_unlock(&l->mutex);
+}
+
+void ticket_unlock(ticket_lock_t *l)
+{
+    (void)pthread_mutex_lock(&l->mutex);
+    l->serving++;
+    (void)pthread_cond_broadcast(&l->cond);
+    (void)pthread_mutex_unlock(&l->mutex);
+}
+
+bool store_contended(store_t *store)
+{
+    return store->lock.next - store->lock.serving > 1;
+}
+
+/* ---- opening ---- */
+
+/* A file system without shared memory leaves the old mode as it was. */
+static int check_wal(store_t *store, store_options_t *o)
+{
+    int64_t wal = 0;
+    int rc = sqlite_int(store->writer,
+                        "SELECT journal_mode = 'wal' FROM pragma_journal_mode",
+                        &wal);
+
+    if (rc < 0 || wal)
+        return rc;
+    (void)snprintf(o->error, sizeof(o->error),
+                   "%s: cannot be put into WAL mode; is it on a network file "
+                   "system?",
+                   o->path);
+    return WERR_IO;
+}
+
+static store_t *new_store(const char *path)
+{
+    store_t *store = calloc(1, sizeof(*store));
+
+    if (!store)
+        return NULL;
+    store->path = strdup(path);
+    if (!store->path || pthread_mutex_init(&store->lock.mutex, NULL) != 0 ||
+        pthread_cond_init(&store->lock.cond, NULL) != 0 ||
+        pthread_mutex_init(&store->mutex, NULL) != 0 ||
+        pthread_cond_init(&store->cond, NULL) != 0) {
+        free(store->path);
+        free(store);
+        return NULL;
+    }
+    return store;
+}
+
+int store_open(store_t **out, store_options_t *o)
+{
+    store_t *store;
+    int rc;
+
+    o->error[0] = '\0';
+    store = new_store(o->path);
+    if (!store)
+        return WERR_NOMEM;
+    rc = sqlite_open(&store->writer, o->path, SQLITE_ROLE_WRITER, o->error,
+                     sizeof(o->error));
+    if (rc == WERR_OK)
+        rc = check_wal(store, o);
+    if (rc == WERR_OK)
+        rc = migrate_run(store->writer, o->path, schema_files, schema_nfiles,
+                         o->error, sizeof(o->error));
+    if (rc == WERR_OK)
+        rc = checkpoint_start(store);
+    if (rc < 0) {
+        if (!o->error[0])
+            (void)snprintf(o->error, sizeof(o->error), "%s: %s", o->path,
+                           werr_text(rc));
+        store_close(&store);
+        return rc;
+    }
+    *out = store;
+    return WERR_OK;
+}
+
+void store_close(store_t **store)
+{
+    store_t *s = *store;
+
+    if (!s)
+        return;
+    checkpoint_stop(s);
+    sqlite_shut(&s->writer); /* the last connection empties the WAL */
+    (void)pthread_cond_destroy(&s->cond);
+    (void)pthread_mutex_destroy(&s->mutex);
+    (void)pthread_cond_destroy(&s->lock.cond);
+    (void)pthread_mutex_destroy(&s->lock.mutex);
+    free(s->path);
+    free(s);
+    *store = NULL;
+}
+
+int store_reader(store_t *store, db_t **out)
+{
+    char error[256] = "";
+    int rc =
+        sqlite_open(out, store->path, SQLITE_ROLE_READER, error, sizeof(error));
+
+    if (rc < 0)
+        log_error("db", "msg=\"no read connection\" error=%s", log_str(error));
+    return rc;
+}
+
+void store_reader_close(db_t **db)
+{
+    sqlite_shut(db);
+}
+
+/* ---- writing ---- */
+
+static int64_t mono_us(void)
+{
+    struct timespec ts;
+
+    if (clock_gettime(CLOCK_MONOTONIC, &ts) != 0)
+        return 0;
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static int commit(store_t *store, db_t *db)
+{
+    int64_t start = mono_us();
+    int rc;
+
+    if (db->broken)
+        return db->broken;
+    rc = sqlite_run(db, "COMMIT");
+    if (rc == WERR_OK) {
+        store->commits++;
+        store->commit_us += mono_us() - start;
+    }
+    return rc;
+}
+
+static int write_locked(store_t *store, store_fn fn, void *arg)
+{
+    db_t *db = store->writer;
+    int rc, committed;
+
+    rc = sqlite_run(db, "BEGIN IMMEDIATE"); /* waits 5 s for a busy file */
+    if (rc < 0)
+        return rc;
+    db->broken = WERR_OK;
+    db->writing = true;
+    rc = fn(db, arg);
+    /* a read left open would keep the WAL from being reset */
+    sqlite_reset_all(db);
+    db->reads = 0;
+    if (rc >= 0) {
+        committed = commit(store, db);
+        rc = committed < 0 ? committed : rc;
+    }
+    db->writing = false;
+    if (sqlite_in_transaction(db) &&
+        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
+        log_error("db", "msg=\"rollback failed\" error=%s",
+                  log_str(sqlite3_errmsg(db->handle)));
+    db->broken = WERR_OK;
+    return rc;
+}
+
+int store_write(store_t *store, store_fn fn, void *arg)
+{
+    int rc;
+
+    if (inside == store) {
+        log_error("db", "msg=\"a write inside of a write\"");
+        return WERR_SYSTEM;
+    }
+    ticket_lock(&store->lock);
+    inside = store;
+    rc = write_locked(store, fn, arg);
+    inside = NULL;
+    if (werr_is_fault(rc))
+        log_error("db", "msg=\"write failed\" code=%d error=%s", rc,
+                  log_str(db_message(store->writer)));
+    ticket_unlock(&store->lock);
+    return rc;
+}
+
+/* ---- figures ---- */
+
+static int64_t size_of(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
+}
+
+void store_stat(store_t *store, store_stat_t *st)
+{
+    char *wal = NULL;
+
+    *st = (store_stat_t){
+        .db_bytes = size_of(store->path),
+        .checkpoints = store->checkpoints,
+        .commits = store->commits,
+        .commit_us = store->commit_us,
+    };
+    if (asprintf(&wal, "%s-wal", store->path) >= 0) {
+        st->wal_bytes = size_of(wal);
+        free(wal);
+    }
+}
