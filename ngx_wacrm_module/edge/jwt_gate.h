@@ -24,16 +24,17 @@
 #define JWT_GATE_HEADER_MAX 8192
 #define JWT_GATE_ERROR_MAX  160
 
+/* Not JWT_ALG_*: these are libjwt's. */
 typedef enum {
-    JWT_ALG_HS256,
-    JWT_ALG_HS384,
-    JWT_ALG_HS512,
-    JWT_ALG_RS256,
-    JWT_ALG_RS384,
-    JWT_ALG_RS512,
-    JWT_ALG_ES256,
-    JWT_ALG_ES384,
-    JWT_ALG_ES512
+    JWT_GATE_HS256,
+    JWT_GATE_HS384,
+    JWT_GATE_HS512,
+    JWT_GATE_RS256,
+    JWT_GATE_RS384,
+    JWT_GATE_RS512,
+    JWT_GATE_ES256,
+    JWT_GATE_ES384,
+    JWT_GATE_ES512
 } jwt_gate_alg_t;
 
 /* false if that is none of the nine names. */

@@ -28,15 +28,15 @@
 #define EC_COORD_MAX 66 /* bytes */
 
 static const jwt_alg_info_t algs[] = {
-    [JWT_ALG_HS256] = {"HS256", JWT_FAMILY_HMAC, 32, NULL, NULL},
-    [JWT_ALG_HS384] = {"HS384", JWT_FAMILY_HMAC, 48, NULL, NULL},
-    [JWT_ALG_HS512] = {"HS512", JWT_FAMILY_HMAC, 64, NULL, NULL},
-    [JWT_ALG_RS256] = {"RS256", JWT_FAMILY_RSA, 0, NULL, NULL},
-    [JWT_ALG_RS384] = {"RS384", JWT_FAMILY_RSA, 0, NULL, NULL},
-    [JWT_ALG_RS512] = {"RS512", JWT_FAMILY_RSA, 0, NULL, NULL},
-    [JWT_ALG_ES256] = {"ES256", JWT_FAMILY_EC, 32, "P-256", "prime256v1"},
-    [JWT_ALG_ES384] = {"ES384", JWT_FAMILY_EC, 48, "P-384", "secp384r1"},
-    [JWT_ALG_ES512] = {"ES512", JWT_FAMILY_EC, 66, "P-521", "secp521r1"},
+    [JWT_GATE_HS256] = {"HS256", JWT_FAMILY_HMAC, 32, NULL, NULL},
+    [JWT_GATE_HS384] = {"HS384", JWT_FAMILY_HMAC, 48, NULL, NULL},
+    [JWT_GATE_HS512] = {"HS512", JWT_FAMILY_HMAC, 64, NULL, NULL},
+    [JWT_GATE_RS256] = {"RS256", JWT_FAMILY_RSA, 0, NULL, NULL},
+    [JWT_GATE_RS384] = {"RS384", JWT_FAMILY_RSA, 0, NULL, NULL},
+    [JWT_GATE_RS512] = {"RS512", JWT_FAMILY_RSA, 0, NULL, NULL},
+    [JWT_GATE_ES256] = {"ES256", JWT_FAMILY_EC, 32, "P-256", "prime256v1"},
+    [JWT_GATE_ES384] = {"ES384", JWT_FAMILY_EC, 48, "P-384", "secp384r1"},
+    [JWT_GATE_ES512] = {"ES512", JWT_FAMILY_EC, 66, "P-521", "secp521r1"},
 };
 
 bool jwt_gate_alg_parse(const char *name, size_t len, jwt_gate_alg_t *alg)

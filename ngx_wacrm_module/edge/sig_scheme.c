@@ -153,7 +153,7 @@ int sig_scheme_secret(sig_scheme_t *scheme, sig_str_t secret, size_t min_len,
     case SIG_KIND_TOKEN:
         return add_token(scheme, secret, min_len, error);
     case SIG_KIND_JWT:
-        return jwt_keyset_add(scheme->keyset, JWT_ALG_HS256, secret.data,
+        return jwt_keyset_add(scheme->keyset, JWT_GATE_HS256, secret.data,
                               secret.len, error);
     default:
         return sig_failed(error, "the scheme \"%s\" has no use for a secret",
