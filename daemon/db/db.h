@@ -34,7 +34,7 @@ typedef struct {
 #define DB_QUERY_(id, text, why)                                               \
     static const db_query_t id = {text, #id, __FILE__, why};                   \
     static const db_query_t *const id##_entry                                  \
-        __attribute__((section("db_queries"), used)) = &id
+        __attribute__((section("db_query_list"), used)) = &id
 
 /* DB_QUERY(find_chat, "SELECT id FROM chats WHERE ..."); at file scope. */
 #define DB_QUERY(id, text) DB_QUERY_(id, text, NULL)
