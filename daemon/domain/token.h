@@ -8,6 +8,8 @@
 #include "domain/domain.h"
 
 #define TOKEN_TEXT_MAX 80
+/* No access token may live longer: a revocation by subject ends then. */
+#define TOKEN_ACCESS_MAX_S (366 * 86400)
 
 typedef struct {
     int64_t user;
@@ -20,8 +22,9 @@ typedef struct {
 int token_issue(tx_t *tx, int64_t user, int64_t access_exp,
                 int64_t refresh_until, token_pair_t *out) WACRM_CHECKED;
 /*
- * Single use: WERR_DENIED if unknown, expired or revoked; a used one revokes
- * its whole family (and that is committed).
+ * Single use. *denied, and no pair, if it is unknown, expired, revoked, used
+ * or its user inactive; the result is WERR_OK then, because a used one
+ * revokes its whole family, and that has to be committed.
  */
 int token_refresh(tx_t *tx, const char *refresh, int64_t access_exp,
                   int64_t refresh_until, bool *denied, token_pair_t *out)

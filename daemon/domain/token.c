@@ -1,0 +1,292 @@
+#include "domain/token.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include "base/log.h"
+
+#define RANDOM_BYTES 32
+#define HASH_TEXT    65
+
+DB_QUERY(token_insert,
+         "INSERT INTO refresh_tokens (user_id, family, token_hash,"
+         " created_at, expires_at, access_jti, access_exp)"
+         " VALUES ($1, $2, $3, $4, $5, $6, $7)");
+DB_QUERY(token_find,
+         "SELECT t.id, t.user_id, t.family, t.expires_at, t.used_at,"
+         " t.revoked_at, u.active FROM refresh_tokens AS t"
+         " JOIN users AS u ON u.id = t.user_id WHERE t.token_hash = $1");
+DB_QUERY(token_use, "UPDATE refresh_tokens SET used_at = $2 WHERE id = $1");
+DB_QUERY(token_family_of, "SELECT family FROM refresh_tokens"
+                          " WHERE user_id = $1 AND access_jti = $2");
+DB_QUERY(token_revoke_family, "UPDATE refresh_tokens SET revoked_at = $2"
+                              " WHERE family = $1 AND revoked_at IS NULL");
+DB_QUERY(token_revoke_all, "UPDATE refresh_tokens SET revoked_at = $2"
+                           " WHERE user_id = $1 AND revoked_at IS NULL");
+DB_QUERY(token_revoke_jti,
+         "INSERT INTO revoked_tokens (kind, id, not_before, expires_at)"
+         " VALUES ('jti', $1, 0, $2) ON CONFLICT (kind, id) DO NOTHING");
+DB_QUERY(token_revoke_family_jti,
+         "INSERT INTO revoked_tokens (kind, id, not_before, expires_at)"
+         " SELECT 'jti', access_jti, 0, access_exp FROM refresh_tokens"
+         " WHERE family = $1 AND access_exp > $2"
+         " ON CONFLICT (kind, id) DO NOTHING");
+DB_QUERY(token_revoke_recent_jti,
+         "INSERT INTO revoked_tokens (kind, id, not_before, expires_at)"
+         " SELECT 'jti', access_jti, 0, access_exp FROM refresh_tokens"
+         " WHERE user_id = $1 AND created_at >= $2"
+         " ON CONFLICT (kind, id) DO NOTHING");
+DB_QUERY(token_revoke_sub,
+         "INSERT INTO revoked_tokens (kind, id, not_before, expires_at)"
+         " VALUES ('sub', $1, $2, $3) ON CONFLICT (kind, id)"
+         " DO UPDATE SET not_before = excluded.not_before,"
+         " expires_at = excluded.expires_at");
+DB_QUERY(token_user_not_before,
+         "UPDATE users SET not_before = $2, updated_at = $3 WHERE id = $1");
+DB_QUERY(token_revoked,
+         "SELECT kind, id, not_before, expires_at FROM revoked_tokens"
+         " WHERE expires_at > $1");
+DB_QUERY(token_expire_refresh,
+         "DELETE FROM refresh_tokens WHERE expires_at < $1");
+DB_QUERY(token_expire_revoked,
+         "DELETE FROM revoked_tokens WHERE expires_at <= $1");
+
+static int random_hex(char *out, size_t bytes)
+{
+    unsigned char raw[RANDOM_BYTES];
+    static const char digits[] = "0123456789abcdef";
+    if (bytes > sizeof(raw) || RAND_bytes(raw, (int)bytes) != 1) {
+        return WERR_SYSTEM;
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        out[2 * i] = digits[raw[i] >> 4];
+        out[2 * i + 1] = digits[raw[i] & 15];
+    }
+    out[2 * bytes] = '\0';
+    OPENSSL_cleanse(raw, sizeof(raw));
+    return WERR_OK;
+}
+
+/* What the database keeps of a refresh token: 256 random bits need no salt. */
+static int token_hash(const char *token, char out[HASH_TEXT])
+{
+    unsigned char md[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    if (EVP_Digest(token, strlen(token), md, &len, EVP_sha256(), NULL) != 1) {
+        return WERR_SYSTEM;
+    }
+    for (unsigned i = 0; i < len; i++) {
+        snprintf(out + 2 * i, 3, "%02x", md[i]);
+    }
+    return WERR_OK;
+}
+
+static int issue(tx_t *tx, int64_t user, const char *family, int64_t access_exp,
+                 int64_t refresh_until, token_pair_t *out)
+{
+    char hash[HASH_TEXT];
+    memset(out, 0, sizeof(*out));
+    out->user = user;
+    out->access_exp = access_exp;
+    int rc = random_hex(out->refresh, RANDOM_BYTES);
+    if (rc == WERR_OK) {
+        rc = random_hex(out->jti, 16);
+    }
+    if (rc == WERR_OK) {
+        rc = token_hash(out->refresh, hash);
+    }
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    db_stmt_t *s = db_stmt(tx->db, &token_insert);
+    db_bind_i64(s, 1, user);
+    db_bind_text(s, 2, family);
+    db_bind_text(s, 3, hash);
+    db_bind_i64(s, 4, tx->now);
+    db_bind_i64(s, 5, refresh_until);
+    db_bind_text(s, 6, out->jti);
+    db_bind_i64(s, 7, access_exp);
+    return db_exec(s);
+}
+
+int token_issue(tx_t *tx, int64_t user, int64_t access_exp,
+                int64_t refresh_until, token_pair_t *out)
+{
+    char family[2 * 16 + 1];
+    int rc = random_hex(family, 16);
+    return rc == WERR_OK
+               ? issue(tx, user, family, access_exp, refresh_until, out)
+               : rc;
+}
+
+static int revoke_family(tx_t *tx, const char *family)
+{
+    db_stmt_t *s = db_stmt(tx->db, &token_revoke_family);
+    db_bind_text(s, 1, family);
+    db_bind_i64(s, 2, tx->now);
+    int rc = db_exec(s);
+    if (rc == WERR_OK) {
+        s = db_stmt(tx->db, &token_revoke_family_jti);
+        db_bind_text(s, 1, family);
+        db_bind_i64(s, 2, tx->now / 1000);
+        rc = db_exec(s);
+    }
+    tx->revoked = true;
+    return rc;
+}
+
+typedef struct {
+    int64_t id, user, expires;
+    bool used, revoked, active;
+    char family[TOKEN_TEXT_MAX];
+} refresh_t;
+
+static int find_refresh(db_t *db, const char *token, refresh_t *out)
+{
+    char hash[HASH_TEXT];
+    int rc = token_hash(token, hash);
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    db_stmt_t *s = db_stmt(db, &token_find);
+    db_bind_text(s, 1, hash);
+    rc = db_first(s);
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    out->id = db_i64(s, 0);
+    out->user = db_i64(s, 1);
+    snprintf(out->family, sizeof(out->family), "%s", db_text(s, 2));
+    out->expires = db_i64(s, 3);
+    out->used = !db_is_null(s, 4);
+    out->revoked = !db_is_null(s, 5);
+    out->active = db_i64(s, 6) != 0;
+    db_done(s);
+    return WERR_OK;
+}
+
+int token_refresh(tx_t *tx, const char *refresh, int64_t access_exp,
+                  int64_t refresh_until, bool *denied, token_pair_t *out)
+{
+    refresh_t t;
+    *denied = true;
+    int rc = find_refresh(tx->db, refresh, &t);
+    if (rc != WERR_OK) {
+        return rc == WERR_NOTFOUND ? WERR_OK : rc;
+    }
+    if (t.revoked || t.expires <= tx->now || !t.active) {
+        return WERR_OK;
+    }
+    if (t.used) {
+        log_warn("token", "msg=\"refresh token used twice\" user=%lld",
+                 (long long)t.user);
+        return revoke_family(tx, t.family);
+    }
+    db_stmt_t *s = db_stmt(tx->db, &token_use);
+    db_bind_i64(s, 1, t.id);
+    db_bind_i64(s, 2, tx->now);
+    rc = db_exec(s);
+    if (rc == WERR_OK) {
+        rc = issue(tx, t.user, t.family, access_exp, refresh_until, out);
+        *denied = rc != WERR_OK;
+    }
+    return rc;
+}
+
+int token_logout(tx_t *tx, int64_t user, const char *jti, int64_t exp)
+{
+    char family[TOKEN_TEXT_MAX] = "";
+    db_stmt_t *s = db_stmt(tx->db, &token_revoke_jti);
+    db_bind_text(s, 1, jti);
+    db_bind_i64(s, 2, exp);
+    int rc = db_exec(s);
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    tx->revoked = true;
+    s = db_stmt(tx->db, &token_family_of);
+    db_bind_i64(s, 1, user);
+    db_bind_text(s, 2, jti);
+    rc = db_first(s);
+    if (rc == WERR_NOTFOUND) {
+        return WERR_OK; /* made by hand: nothing beside it */
+    }
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    snprintf(family, sizeof(family), "%s", db_text(s, 0));
+    db_done(s);
+    return revoke_family(tx, family);
+}
+
+/*
+ * not_before is in seconds, so a token of this very second would pass it:
+ * those are revoked one by one, and a new sign-in need not wait.
+ */
+int token_revoke_user(tx_t *tx, int64_t user)
+{
+    int64_t now = tx->now / 1000;
+    char id[24];
+    snprintf(id, sizeof(id), "%lld", (long long)user);
+
+    db_stmt_t *s = db_stmt(tx->db, &token_revoke_recent_jti);
+    db_bind_i64(s, 1, user);
+    db_bind_i64(s, 2, now * 1000);
+    int rc = db_exec(s);
+    if (rc == WERR_OK) {
+        s = db_stmt(tx->db, &token_revoke_all);
+        db_bind_i64(s, 1, user);
+        db_bind_i64(s, 2, tx->now);
+        rc = db_exec(s);
+    }
+    if (rc == WERR_OK) {
+        s = db_stmt(tx->db, &token_revoke_sub);
+        db_bind_text(s, 1, id);
+        db_bind_i64(s, 2, now);
+        db_bind_i64(s, 3, now + TOKEN_ACCESS_MAX_S);
+        rc = db_exec(s);
+    }
+    if (rc == WERR_OK) {
+        s = db_stmt(tx->db, &token_user_not_before);
+        db_bind_i64(s, 1, user);
+        db_bind_i64(s, 2, now);
+        db_bind_i64(s, 3, tx->now);
+        rc = db_exec(s);
+    }
+    tx->revoked = true;
+    return rc;
+}
+
+int token_revoked_walk(db_t *db, int64_t now, token_revoked_cb cb, void *ctx)
+{
+    db_stmt_t *s = db_stmt(db, &token_revoked);
+    db_bind_i64(s, 1, now);
+    int rc = db_step(s);
+    while (rc == DB_ROW) {
+        int stop = cb(ctx, strcmp(db_text(s, 0), "sub") == 0, db_text(s, 1),
+                      db_i64(s, 2), db_i64(s, 3));
+        if (stop != 0) {
+            db_done(s);
+            return stop;
+        }
+        rc = db_step(s);
+    }
+    return rc;
+}
+
+int token_expire(tx_t *tx)
+{
+    db_stmt_t *s = db_stmt(tx->db, &token_expire_refresh);
+    db_bind_i64(s, 1, tx->now);
+    int rc = db_exec(s);
+    if (rc == WERR_OK) {
+        s = db_stmt(tx->db, &token_expire_revoked);
+        db_bind_i64(s, 1, tx->now / 1000);
+        rc = db_exec(s);
+    }
+    return rc;
+}
