@@ -8,11 +8,13 @@ use warnings;
 use File::Path qw(remove_tree);
 use Time::HiRes qw(sleep time);
 
+use Wacrm::Desk;
 use Wacrm::Nginx;
 
+my $ROOT    = $Wacrm::Nginx::ROOT;
 my $SECONDS = $ENV{WACRM_BENCH_SECONDS} || 4;
 my $ROUNDS  = $ENV{WACRM_BENCH_ROUNDS}  || 5;
-my $TOOLS   = "$Wacrm::Nginx::ROOT/build/release/tools";
+my $TOOLS   = "$ROOT/build/release/tools";
 my $SECRET  = 'benchmark-secret-of-32-bytes-....';
 
 sub say_ { printf "  %s\n", join ' ', @_ }
@@ -41,16 +43,16 @@ sub wrk {
 
 # Distinct requests: enough for a round at the rate of a fast machine.
 sub pool {
-    my ($t, $n) = @_;
+    my ($t, $n, $path, $secret) = @_;
 
     my $file = $t->path('pool');
-    my $len = `$TOOLS/requests $n /hook '$SECRET' 2>&1 > $file`;
+    my $len = `$TOOLS/requests $n $path '$secret' 2>&1 > $file`;
     die "bench: no pool of requests: $len" unless $len =~ /^(\d+)$/;
-    return ("$Wacrm::Nginx::ROOT/t/bench/pool.lua", $file, $1, $n);
+    return ("$ROOT/t/bench/pool.lua", $file, $1, $n);
 }
 
 sub intake_nginx {
-    my $t = Wacrm::Nginx->new(level => 'notice',
+    my $t = Wacrm::Nginx->new(level => "notice",
         events => 'worker_connections 2048;');
     $t->write('secret', $SECRET);
     $t->main('thread_pool default threads=1 max_queue=64;');
@@ -93,7 +95,7 @@ sub commits {
 
 sub intake {
     my $t = intake_nginx();
-    my @pool = pool($t, $SECONDS * 70_000);
+    my @pool = pool($t, $SECONDS * 70_000, '/hook', $SECRET);
     my (%ratio, %last, %tail);
 
     for my $c (256, 64) {
@@ -138,6 +140,208 @@ sub intake {
         p99_alone_commits => sprintf('%.2f', median(@alone)),
         commit_ms  => sprintf('%.2f', $commit * 1e3),
     );
+}
+
+# ---- inbox ------------------------------------------------------------------
+
+my $CHATS = 10_000;
+
+# A desk with 10,000 donors and chats, and beside it, in the same nginx, a
+# static file behind a unix socket.
+sub full_desk {
+    my $day = 86400;
+    my $csv = "phone,name,date,amount,ref\n";
+    for my $i (0 .. $CHATS - 1) {
+        my @t = gmtime(time - $day * (1 + $i * 7 % 700));
+        $csv .= sprintf "62812%07d,Donatur Nomor %d,%04d-%02d-%02d,%d,B-%d\n",
+            $i, $i, $t[5] + 1900, $t[4] + 1, $t[3], 50_000 * (1 + $i % 40),
+            $i;
+    }
+    my $d = Wacrm::Desk->new(donors => $csv,
+        nginx_options => { workers => 2, level => 'notice',
+            events => 'worker_connections 2048;' },
+        wacrmd => sub { s/^log_level = debug$/log_level = info/m },
+        nginx => sub { s/^(    server \{\n)/<<'EOC' . $1/me });
+    keepalive_requests 10000000;
+    client_body_buffer_size 16k;
+    upstream file {
+        server unix:%%DIR%%/file.sock;
+        keepalive 64;
+        keepalive_requests 10000000;
+    }
+    server {
+        listen unix:%%DIR%%/file.sock;
+        default_type application/json;
+        root %%DIR%%/static;
+    }
+    server {
+        listen 127.0.0.1:%%PORT2%%;
+        location / {
+            proxy_pass http://file;
+        }
+    }
+EOC
+    $d->start;
+
+    my @pool = pool($d->{nginx}, $CHATS, '/api/webhook/whatsapp',
+        'webhook-secret-of-the-test-00001');
+    {
+        # wrk goes round the pool: a second is enough for all of them
+        local $SECONDS = 2;
+        wrk('http://127.0.0.1:' . $d->{nginx}->port, 64, @pool);
+    }
+    $d->wait_for(sub { $d->sql('SELECT count(*) FROM chats') >= $CHATS }, 60)
+        or die "bench: only " . $d->sql('SELECT count(*) FROM chats')
+        . " chats\n";
+    $d->wait_for(sub { drained($d) }, 60) or die "bench: not drained\n";
+    return ($d, @pool);
+}
+
+sub drained {
+    my ($d) = @_;
+
+    my $m = $d->{nginx}->metrics('/metrics');
+    my ($n) = map { $m->{$_} } grep { /^wacrm_spool_records/ } keys %$m;
+    return defined $n && $n == 0;
+}
+
+# Ten events a second from a process of its own, until it is killed.
+sub trickle {
+    my ($d) = @_;
+
+    my $pid = fork;
+    die "fork: $!" unless defined $pid;
+    return $pid if $pid;
+    $0 = 'bench trickle';
+    for (my $i = 0; ; $i++) {
+        $d->webhook({ event => 'message.received', data => {
+            from => sprintf('62812%07d', $i * 13 % $CHATS),
+            pushName => 'Donatur', message => "pesan baru $i",
+            id => sprintf('3EB0T%d%09d', $$, $i),
+            timestamp => int(time) } });
+        sleep 0.1;
+    }
+}
+
+sub inbox {
+    my ($d) = full_desk();
+    my $token = $d->login('cs1@test.example');
+    my $n = $d->{nginx};
+    my $first = $d->api(GET => '/api/crm/inbox', token => $token);
+    my $chats = @{$first->{json}{conversations} || []};
+    my $donors = grep { $_->{donatur} && $_->{donatur}{donation_count} }
+        @{$first->{json}{conversations}};
+    die "bench: $chats chats, $donors with gifts in the inbox, not 50\n"
+        if $chats != 50 || $donors != 50;
+    $n->write('static/inbox', $first->{body}, 0644);
+    chmod 0755, $n->path('static');
+    my $size = length $first->{body};
+
+    my $trickle = trickle($d);
+    my $before = $d->sql('SELECT count(*) FROM messages');
+    my $begin = time;
+    my (@ratio, @p99, $last);
+    for my $round (1 .. $ROUNDS) {
+        my $base = wrk('http://127.0.0.1:' . $n->port(2) . '/inbox', 64,
+            "$ROOT/t/bench/get.lua");
+        my $ours = wrk('http://127.0.0.1:' . $n->port . '/api/crm/inbox', 64,
+            "$ROOT/t/bench/get.lua", $token);
+        push @ratio, $ours->{rps} / $base->{rps};
+        push @p99, $ours->{p99} / 1e3;
+        $last = $ours;
+        say_(sprintf 'round=%d static=%.0f/s inbox=%.0f/s ratio=%.2f'
+            . ' p50=%.2fms p99=%.2fms', $round, $base->{rps}, $ours->{rps},
+            $ratio[-1], $ours->{p50} / 1e3, $ours->{p99} / 1e3);
+    }
+    my $events = ($d->sql('SELECT count(*) FROM messages') - $before)
+        / (time - $begin);
+    kill 'KILL', $trickle;
+    waitpid $trickle, 0;
+    die sprintf("bench: only %.1f events/s were applied\n", $events)
+        if $events < 5;
+    my $memory = memory_of($d);
+    shut($d);
+
+    return (ratio => sprintf('%.2f', median(@ratio)),
+        rps => sprintf('%.0f', $last->{rps}), bytes => $size,
+        p99_ms => sprintf('%.2f', median(@p99)),
+        events_per_s => sprintf('%.1f', $events),
+        memory_mb => sprintf('%.1f', $memory));
+}
+
+sub shut {
+    my ($d) = @_;
+
+    $d->wacrmd_stop;
+    $d->sim_stop;
+    $d->{nginx}->stop;
+    remove_tree($d->{dir});
+}
+
+# ---- drain ------------------------------------------------------------------
+
+sub drain {
+    my @ratio;
+    my %last;
+    for my $round (1 .. $ROUNDS) {
+        my $out = `$TOOLS/drain 2>&1`;
+        my ($line) = $out =~ /^(drain .*)$/m
+            or die "bench: drain said: $out";
+        say_("round=$round", $line);
+        %last = $line =~ /(\w+)=(\S+)/g;
+        push @ratio, $last{ratio};
+    }
+    return (%last, ratio => sprintf('%.2f', median(@ratio)));
+}
+
+# ---- memory -----------------------------------------------------------------
+
+# MB of a process: what is its own, anonymous and shared; mapped files (the
+# spool, the database) are the kernel's cache and counted beside it.
+sub pss {
+    my ($pid) = @_;
+
+    my %kb = (Anon => 0, Shmem => 0, File => 0);
+    open my $fh, '<', "/proc/$pid/smaps_rollup" or return %kb;
+    while (<$fh>) {
+        $kb{$1} = $2 if /^Pss_(Anon|Shmem|File):\s+(\d+)/;
+    }
+    return %kb;
+}
+
+sub memory_of {
+    my ($d) = @_;
+
+    my @pids = ($d->{wacrmd_pid}, $d->{nginx}->pid,
+        $d->{nginx}->workers(qr/^nginx/));
+    my ($own, $file) = (0, 0);
+    for my $pid (@pids) {
+        my %kb = pss($pid);
+        $own += $kb{Anon} + $kb{Shmem};
+        $file += $kb{File};
+        open my $fh, '<', "/proc/$pid/comm" or next;
+        chomp(my $name = <$fh>);
+        say_(sprintf 'memory %s pid=%d own=%.1fMB mapped=%.1fMB', $name, $pid,
+            ($kb{Anon} + $kb{Shmem}) / 1024, $kb{File} / 1024);
+    }
+    return $own / 1024;
+}
+
+# After intake at full speed with wacrmd behind it, inboxes and sign-ins.
+sub memory {
+    my ($d, @pool) = full_desk();
+    my $token = $d->login('cs1@test.example');
+    my $url = 'http://127.0.0.1:' . $d->{nginx}->port;
+
+    for my $round (1 .. 3) {
+        wrk($url, 256, @pool);
+        wrk("$url/api/crm/inbox", 64, "$ROOT/t/bench/get.lua", $token);
+        $d->login("cs$_\@test.example") for 1, 2;
+    }
+    $d->wait_for(sub { drained($d) }, 120);
+    my $memory = memory_of($d);
+    shut($d);
+    return (memory_mb => sprintf('%.1f', $memory));
 }
 
 1;

@@ -1,0 +1,18 @@
+-- wrk script: GETs with the header Authorization of its argument.
+local token
+
+function init(args)
+   token = args[1]
+   if token then
+      wrk.headers["Authorization"] = "Bearer " .. token
+   end
+end
+
+function done(summary, latency)
+   local e = summary.errors
+   io.write(string.format(
+      "wrk requests=%d us=%d p50=%d p99=%d errors=%d bad=%d\n",
+      summary.requests, summary.duration, latency:percentile(50),
+      latency:percentile(99), e.connect + e.read + e.write + e.timeout,
+      e.status))
+end
