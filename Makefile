@@ -3,6 +3,7 @@
 #   B=release  gcc -O2, the default
 #   B=asan     gcc with AddressSanitizer and UBSan
 #   B=clang    clang -O2
+#   B=fuzz     clang with libFuzzer: make B=fuzz fuzz SECONDS=20
 #
 # Sources are found by room; a new file needs no line here.
 
@@ -12,7 +13,8 @@ out    := build/$(B)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all daemon module lib tools unit-programs unit test check install clean FORCE
+.PHONY: all daemon module lib tools unit-programs fuzz banned cppcheck \
+        format-check unit test check install clean FORCE
 
 warnings := -Wall -Wextra -Werror -Wshadow
 harden   := -fstack-protector-strong
@@ -27,8 +29,12 @@ harden   += -D_FORTIFY_SOURCE=2
 else ifeq ($(B),asan)
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 optimise := -O1 -g -fno-omit-frame-pointer
+else ifeq ($(B),fuzz)
+cc       := clang
+sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+optimise := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link
 else
-$(error B=$(B): release, asan or clang)
+$(error B=$(B): release, asan, clang or fuzz)
 endif
 
 packages := jansson sqlite3 libcurl libmicrohttpd lmdb libjwt inih libcrypt \
@@ -53,13 +59,14 @@ tool_bins := $(foreach t,$(tools),$(out)/tools/$(basename $(notdir $(t))))
 test_bins := $(tests:t/unit/%.c=$(out)/unit/%)
 schema    := $(sort $(wildcard daemon/db/schema/*.sql))
 
+module_dir := $(if $(filter release,$(B)),build/module,$(out)/module)
+
 all: module daemon
 
 daemon: $(out)/wacrmd $(out)/wacrmctl
 
 module:
-	@if [ -x scripts/build-module ]; then \
-	    scripts/build-module build/module; fi
+	@CC=$(cc) scripts/build-module $(module_dir)
 
 lib: $(out)/libwacrm.a
 
@@ -120,11 +127,35 @@ endef
 $(foreach t,$(tools),$(eval $(call tool_rule,$(t))))
 
 # Every test runs, then the failed ones are told; T=buf runs one of them.
-unit-programs: $(test_bins)
+unit-programs: $(test_bins) $(out)/unit/shim.so
 
+# Preloaded by the fault tests; never sanitized, as it stands below libc.
+$(out)/unit/shim.so: t/fault/shim.c $(out)/flags
+	@mkdir -p $(@D)
+	@$(cc) -D_GNU_SOURCE -std=gnu17 -O2 $(warnings) -fPIC -shared -o $@ $< -ldl
+
+# Every target of t/fuzz for SECONDS each, from its corpus if it has one.
+SECONDS   ?= 20
+fuzz_bins := $(patsubst t/fuzz/%.c,$(out)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
+$(out)/fuzz/%: $(out)/obj/t/fuzz/%.o $(out)/libwacrm.a
+	@mkdir -p $(@D)
+	@$(cc) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+fuzz: $(fuzz_bins)
+	@for f in $^; do \
+	    name=$$(basename $$f); corpus=$(out)/corpus/$$name; \
+	    mkdir -p $$corpus; \
+	    echo "  FUZZ    $$name"; \
+	    $$f -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 \
+	        -print_final_stats=0 -verbosity=0 -artifact_prefix=$(out)/fuzz/ \
+	        $$corpus $$(test -d t/fuzz/corpus/$${name#fuzz_} && \
+	                    echo t/fuzz/corpus/$${name#fuzz_}) || exit 1; \
+	done
+
+unit: $(out)/unit/shim.so
 unit: $(if $(T),$(out)/unit/test_$(T),$(test_bins))
 	@failed=; n=0; \
-	for t in $^; do \
+	for t in $(filter-out %.so,$^); do \
 	    n=$$((n + 1)); \
 	    if "$$t" > "$$t.log" 2>&1; then \
 	        echo "ok $$t"; \
@@ -138,12 +169,24 @@ unit: $(if $(T),$(out)/unit/test_$(T),$(test_bins))
 test: all unit
 	prove -I t/lib t
 
-check:
+check: banned cppcheck format-check
+
+# Functions that nobody needs and many have regretted.
+banned:
 	@! grep -nE '\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|gets|alloca|system)\(' \
-	    $$(find daemon spool ngx_wacrm_module t/unit -name '*.[ch]')
-	cppcheck -q --std=c11 --enable=warning,portability --inline-suppr \
-	    --error-exitcode=1 -D_GNU_SOURCE -I. -Idaemon -Ingx_wacrm_module \
+	    $$(find daemon spool ngx_wacrm_module t -name '*.[ch]')
+
+# The module's glue sees nginx's headers only at compile time: it is checked
+# by the compilers, here go its pure parts.
+cppcheck:
+	cppcheck -q --std=c11 --enable=warning,portability,performance \
+	    --inline-suppr --error-exitcode=1 -D_GNU_SOURCE -I. -Idaemon \
+	    -Ingx_wacrm_module --suppress=missingIncludeSystem \
 	    daemon spool ngx_wacrm_module/edge
+
+format_files = $(shell find daemon spool ngx_wacrm_module/edge t -name '*.[ch]')
+format-check:
+	clang-format --dry-run --Werror $(format_files)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/wacrm

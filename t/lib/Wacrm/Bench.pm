@@ -12,7 +12,7 @@ use Wacrm::Desk;
 use Wacrm::Nginx;
 
 my $ROOT    = $Wacrm::Nginx::ROOT;
-my $SECONDS = $ENV{WACRM_BENCH_SECONDS} || 4;
+our $SECONDS = $ENV{WACRM_BENCH_SECONDS} || 4;
 my $ROUNDS  = $ENV{WACRM_BENCH_ROUNDS}  || 5;
 my $TOOLS   = "$ROOT/build/release/tools";
 my $SECRET  = 'benchmark-secret-of-32-bytes-....';
