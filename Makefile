@@ -13,6 +13,7 @@ out    := build/$(B)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
+.SECONDARY:
 .PHONY: all daemon module lib tools unit-programs fuzz banned cppcheck \
         format-check unit test check install clean FORCE
 
