@@ -116,6 +116,7 @@ use File::Path qw(make_path remove_tree);
 use IO::Select;
 use IO::Socket::INET;
 use POSIX qw(WNOHANG);
+use Scalar::Util qw(weaken);
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
@@ -125,6 +126,7 @@ our $ROOT = abs_path(dirname(__FILE__) . '/../../..');
 $SIG{PIPE} = 'IGNORE';
 
 my $count = 0;
+my @objects;
 
 sub new {
     my ($class, %opt) = @_;
@@ -151,6 +153,8 @@ sub new {
 
     make_path($self->{dir});
     chmod 0755, $self->{dir};
+    push @objects, $self;
+    weaken($objects[-1]);
 
     return $self;
 }
@@ -329,7 +333,7 @@ sub _listening {
 
     return 0 unless -s $self->path('nginx.pid');
     return 0 if $self->{master} eq 'on' && $self->workers < $self->{workers};
-    return 1 unless @{$self->{ports}};
+    return 1 unless $self->{text} =~ /%%PORT/;
     return defined $self->connect;
 }
 
@@ -669,14 +673,24 @@ sub finish {
         or Test::More::diag(@bad > 10 ? @bad[0 .. 9] : @bad);
 }
 
-sub DESTROY {
+sub _end {
     my ($self) = @_;
 
-    return if $self->{owner} != $$;
+    return if $self->{ended} || $self->{owner} != $$;
+    $self->{ended} = 1;
     local ($@, $?, $!);
-    $self->finish unless $self->{finished};
+    $self->finish;
     remove_tree($self->{dir})
         if Test::More->builder->is_passing && !$ENV{WACRM_KEEP};
+}
+
+sub DESTROY {
+    my ($self) = @_;
+    $self->_end if ${^GLOBAL_PHASE} ne 'DESTRUCT';
+}
+
+END {
+    $_->_end for grep { defined } @objects;
 }
 
 1;
