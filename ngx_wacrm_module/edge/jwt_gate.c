@@ -12,7 +12,8 @@
 #define JWT_MEMBERS_MAX   100
 #define JWT_INTEGER_MAX   (1ll << 53)
 #define JWT_SIGNATURE_MAX 2048
-#define JWT_KEYS_TRIED    (sizeof(((jwt_gate_token_t *)0)->keys) / sizeof(void *))
+#define JWT_KEYS_TRIED \
+    (sizeof(((jwt_gate_token_t *)0)->keys) / sizeof(jwt_key_t *))
 
 typedef struct {
     const char *data;

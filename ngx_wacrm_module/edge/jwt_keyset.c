@@ -454,6 +454,9 @@ int jwt_keyset_add(jwt_keyset_t *set, jwt_gate_alg_t alg, const void *file,
     keys = json_object_get(root, "keys");
     if (json_is_array(keys)) {
         rc = jwks_add(set, alg, keys, error);
+    } else if (((const char *)file)[0] == '{') {
+        /* Never a secret: a JWKS with a slip in it must not become one. */
+        rc = failed(error, "JSON, but no JWKS");
     } else if (algs[alg].family == JWT_FAMILY_HMAC) {
         len -= ((const char *)file)[len - 1] == '\n';
         rc = secret_add(set, alg, NULL, file, len, error);
