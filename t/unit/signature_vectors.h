@@ -7,17 +7,15 @@
 #ifndef WACRM_TEST_SIGNATURE_VECTORS_H
 #define WACRM_TEST_SIGNATURE_VECTORS_H
 
-#include "edge/signature.h"
+#include "signature_request.h"
 
-#define HEADERS_MAX 6
-#define WHSEC       "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-#define GOOD        "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-#define DECOY       "Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc="
-#define MSG_ID      "msg_p5jXN8AQM9LWM0D4loKWxJek"
-#define TEST_BODY   "{\"test\": 2432232314}"
-#define EVENT       "{\"event\":\"message.received\",\"data\":{\"id\":\"1\"}}"
-#define V1          "7d5c18aece3f36400e77d426b95f71899ba8781a66210a3643746b172ce11d17"
-#define V0          "6ffbb59b2300aae63f272406069a9788598b792a944a07aba816edb039989a39"
+#define WHSEC     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+#define GOOD      "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+#define DECOY     "Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc="
+#define MSG_ID    "msg_p5jXN8AQM9LWM0D4loKWxJek"
+#define TEST_BODY "{\"test\": 2432232314}"
+#define V1        "7d5c18aece3f36400e77d426b95f71899ba8781a66210a3643746b172ce11d17"
+#define V0        "6ffbb59b2300aae63f272406069a9788598b792a944a07aba816edb039989a39"
 #define WAAPI_MAC \
     "1ac332174a807b0ad06e37e614d9d14e79a97b936d36f875cad0e0100a5fa1a1"
 #define HUB_MAC \
@@ -29,12 +27,6 @@
     "hooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZ"  \
     "RskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8" \
     "b6703c"
-#define LONG_SECRET "0123456789abcdef0123456789abcdef"
-
-typedef struct {
-    const char *name;
-    const char *value;
-} pair_t;
 
 typedef struct {
     const char *preset;
