@@ -24,14 +24,14 @@ typedef struct {
     int workers;             /* 2 */
     size_t body_max;         /* bytes, default 16 MiB */
     domain_t *domain;
-    spool_t *spool;          /* health, metrics, revocation */
-    const outbox_t *outbox;  /* metrics */
-    const intake_t *intake;  /* metrics */
-    const char *jwt_secret;  /* HS256, bytes of the key file */
+    spool_t *spool;         /* health, metrics, revocation */
+    const outbox_t *outbox; /* metrics */
+    const intake_t *intake; /* metrics */
+    const char *jwt_secret; /* HS256, bytes of the key file */
     size_t jwt_secret_len;
     const char *issuer, *audience;
-    int access_ttl_s;        /* 12 h */
-    int refresh_ttl_s;       /* 30 days */
+    int access_ttl_s;  /* 12 h */
+    int refresh_ttl_s; /* 30 days */
     bool read_receipts;
 } http_options_t;
 

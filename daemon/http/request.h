@@ -1,0 +1,80 @@
+/*
+ * request.h - one request on its way: made and freed on the I/O thread, in
+ * between one worker's.
+ */
+#ifndef WACRM_HTTP_REQUEST_H
+#define WACRM_HTTP_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "domain/session.h"
+#include "domain/user.h"
+#include "http/http.h"
+#include "http/identity.h"
+#include "http/jobs.h"
+#include "http/query.h"
+#include "http/response.h"
+#include "http/router.h"
+
+struct MHD_Connection;
+
+typedef enum {
+    REQUEST_HEAD, /* the handler has not been called yet */
+    REQUEST_BODY,
+    REQUEST_QUEUED,
+    REQUEST_DONE, /* answered by a worker */
+    REQUEST_SENT
+} request_state_t;
+
+struct request_s {
+    job_t job; /* first: a job_t is its request */
+    http_server_t *server;
+    const http_options_t *options;
+    struct MHD_Connection *connection;
+    request_state_t state;
+    int64_t started_us;
+
+    char *target; /* as it came, not decoded */
+    size_t path_len;
+    char method[8];
+    route_result_t found;
+    route_match_t match;
+    buf_t body;
+    bool too_big;
+
+    /* of the worker, while the route runs */
+    db_t *db;
+    query_t query;
+    identity_t identity;
+    user_t user;
+    session_set_t visible; /* sessions of user */
+
+    response_t response;
+    struct MHD_Response *mhd; /* response, built */
+    bool shared;              /* mhd belongs to a ready answer */
+    bool closing;
+};
+
+/* A header of the request, or NULL. The first one if there are several. */
+const char *request_header(const request_t *r, const char *name);
+const char *request_query(const request_t *r, const char *name);
+
+/* Path parameter i as a row id: decimal, > 0. */
+bool request_id(const request_t *r, size_t i, int64_t *id);
+
+/* ?session_id= or X-Session-Id, or NULL. */
+const char *request_session(const request_t *r);
+
+/*
+ * The body as a JSON object, new reference. NULL: answered already (400 not
+ * a JSON object, 415 another content type).
+ */
+json_t *request_json(request_t *r);
+
+/* Digits only, within min..max. */
+bool parse_int(const char *text, int64_t min, int64_t max, int64_t *out);
+
+#endif

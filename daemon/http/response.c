@@ -1,0 +1,198 @@
+#include "http/response.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <microhttpd.h>
+
+#include "base/error.h"
+
+void response_init(response_t *r)
+{
+    r->status = 200;
+    r->type = RESPONSE_JSON;
+    r->ready = NULL;
+    r->nheaders = 0;
+    buf_init(&r->body, 0);
+}
+
+void response_free(response_t *r)
+{
+    buf_free(&r->body);
+    ready_unref(&r->ready);
+}
+
+void response_reset(response_t *r, int status)
+{
+    response_free(r);
+    response_init(r);
+    r->status = status;
+}
+
+void response_header(response_t *r, const char *name, const char *value)
+{
+    size_t len = strlen(value);
+    if (r->nheaders == RESPONSE_HEADERS_MAX ||
+        len >= sizeof(r->headers[0].value)) {
+        response_message(r, 500, "Server Error");
+        return;
+    }
+    r->headers[r->nheaders].name = name;
+    memcpy(r->headers[r->nheaders].value, value, len + 1);
+    r->nheaders++;
+}
+
+void response_message(response_t *r, int status, const char *message)
+{
+    response_reset(r, status);
+    jw_open_object(&r->body, NULL);
+    jw_str(&r->body, "message", message);
+    jw_close_object(&r->body);
+}
+
+void response_not_found(response_t *r, const char *message)
+{
+    response_reset(r, 404);
+    jw_open_object(&r->body, NULL);
+    jw_bool(&r->body, "success", false);
+    jw_str(&r->body, "message", message);
+    jw_close_object(&r->body);
+}
+
+void response_conflict(response_t *r, const char *code, const char *message,
+                       const char *data, size_t len)
+{
+    response_reset(r, 409);
+    jw_open_object(&r->body, NULL);
+    jw_bool(&r->body, "success", false);
+    if (data != NULL) {
+        jw_raw(&r->body, "data", data, len);
+    } else {
+        jw_null(&r->body, "data");
+    }
+    jw_str(&r->body, "message", message);
+    jw_str(&r->body, "code", code);
+    jw_close_object(&r->body);
+}
+
+void response_busy(response_t *r, const char *message, int retry_after_s)
+{
+    char seconds[16];
+    response_message(r, 503, message);
+    snprintf(seconds, sizeof(seconds), "%d", retry_after_s);
+    response_header(r, "Retry-After", seconds);
+}
+
+void response_error(response_t *r, int rc)
+{
+    switch (rc) {
+    case WERR_NOTFOUND:
+        response_not_found(r, "Not Found");
+        break;
+    case WERR_BUSY:
+    case WERR_FULL:
+    case WERR_IO:
+    case WERR_TIMEOUT:
+    case WERR_STOPPING:
+        response_busy(r, "Service Unavailable", 1);
+        break;
+    default:
+        response_message(r, 500, "Server Error");
+        break;
+    }
+}
+
+/* If-None-Match: "*", or a list of tags, weak ones match too. */
+static bool tag_matches(const char *list, const char *tag)
+{
+    size_t len = strlen(tag);
+    if (list == NULL || len == 0) {
+        return false;
+    }
+    if (strcmp(list, "*") == 0) {
+        return true;
+    }
+    for (const char *p = list; *p != '\0';) {
+        p += strspn(p, " \t,");
+        if (strncmp(p, "W/", 2) == 0) {
+            p += 2;
+        }
+        size_t n = strcspn(p, " \t,");
+        if (n == len && memcmp(p, tag, len) == 0) {
+            return true;
+        }
+        p += n;
+    }
+    return false;
+}
+
+static void answer_304(response_t *r, const char *tag)
+{
+    char copy[ETAG_MAX];
+    snprintf(copy, sizeof(copy), "%s", tag);
+    response_reset(r, 304);
+    r->type = NULL;
+    response_header(r, "ETag", copy);
+    response_header(r, "Cache-Control", RESPONSE_PRIVATE);
+    response_header(r, "Vary", "Authorization");
+}
+
+void response_tagged(response_t *r, const char *if_none_match)
+{
+    char tag[ETAG_MAX];
+    if (r->body.failed) {
+        response_message(r, 500, "Server Error");
+        return;
+    }
+    ready_etag(r->body.data, r->body.len, tag);
+    if (tag_matches(if_none_match, tag)) {
+        answer_304(r, tag);
+        return;
+    }
+    response_header(r, "ETag", tag);
+    response_header(r, "Cache-Control", RESPONSE_PRIVATE);
+    response_header(r, "Vary", "Authorization");
+}
+
+void response_ready(response_t *r, ready_t *ready, const char *if_none_match)
+{
+    if (tag_matches(if_none_match, ready_tag(ready))) {
+        answer_304(r, ready_tag(ready));
+        ready_unref(&ready);
+        return;
+    }
+    response_reset(r, 200);
+    r->ready = ready;
+}
+
+struct MHD_Response *response_build(response_t *r, bool *shared)
+{
+    *shared = r->ready != NULL;
+    if (*shared) {
+        return ready_response(r->ready);
+    }
+    if (r->body.failed) {
+        response_message(r, 500, "Server Error");
+    }
+    size_t len = 0;
+    char *data = r->body.len > 0 ? buf_take(&r->body, &len) : NULL;
+    struct MHD_Response *mhd = MHD_create_response_from_buffer(
+        len, data != NULL ? data : "",
+        data != NULL ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    if (mhd == NULL) {
+        free(data);
+        return NULL;
+    }
+    bool ok = r->type == NULL ||
+              MHD_add_response_header(mhd, "Content-Type", r->type) == MHD_YES;
+    for (size_t i = 0; ok && i < r->nheaders; i++) {
+        ok = MHD_add_response_header(mhd, r->headers[i].name,
+                                     r->headers[i].value) == MHD_YES;
+    }
+    if (!ok) {
+        MHD_destroy_response(mhd);
+        return NULL;
+    }
+    return mhd;
+}

@@ -1,0 +1,58 @@
+/*
+ * response.h - what a route answers: status, headers, a body of its own or a
+ * ready one. A route fills it; the I/O thread sends it.
+ */
+#ifndef WACRM_HTTP_RESPONSE_H
+#define WACRM_HTTP_RESPONSE_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "http/ready.h"
+
+#define RESPONSE_JSON    "application/json"
+#define RESPONSE_PRIVATE "private, no-cache"
+
+#define RESPONSE_HEADERS_MAX 6
+
+typedef struct {
+    int status;
+    const char *type; /* of body; static */
+    buf_t body;
+    ready_t *ready; /* instead of body; one reference */
+    struct {
+        const char *name; /* static */
+        char value[64];
+    } headers[RESPONSE_HEADERS_MAX];
+    size_t nheaders;
+} response_t;
+
+void response_init(response_t *r);
+void response_free(response_t *r);
+
+/* Values longer than 63 bytes are a fault: 500. */
+void response_header(response_t *r, const char *name, const char *value);
+
+/* Empties the body and starts anew with this status. */
+void response_reset(response_t *r, int status);
+
+/* The error shapes of the contract. */
+void response_message(response_t *r, int status, const char *message);
+void response_not_found(response_t *r, const char *message);
+/* data: JSON or NULL. */
+void response_conflict(response_t *r, const char *code, const char *message,
+                       const char *data, size_t len);
+void response_busy(response_t *r, const char *message, int retry_after_s);
+/* By a WERR_*: 404, 503 or 500. */
+void response_error(response_t *r, int rc);
+
+/* Makes body (or what is left of it after a match with if_none_match: a 304)
+ * the answer, with its ETag. The body of a ready answer likewise. */
+void response_tagged(response_t *r, const char *if_none_match);
+void response_ready(response_t *r, ready_t *ready, const char *if_none_match);
+
+/* The finished answer; NULL: no memory. Only ready's own is not the caller's
+ * (*shared). */
+struct MHD_Response *response_build(response_t *r, bool *shared);
+
+#endif

@@ -1,0 +1,111 @@
+#include "http/revocation.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "domain/token.h"
+
+struct revocation_s {
+    domain_t *domain;
+    spool_t *spool;
+    pthread_mutex_t lock;
+    db_t *db;
+};
+
+typedef struct {
+    spool_revoked_t *entries;
+    size_t n, cap;
+} entries_t;
+
+static int collect(void *ctx, bool subject, const char *id, int64_t not_before,
+                   int64_t expires)
+{
+    entries_t *e = ctx;
+    if (e->n == e->cap) {
+        size_t cap = e->cap > 0 ? 2 * e->cap : 64;
+        spool_revoked_t *more = realloc(e->entries, cap * sizeof(*more));
+        if (more == NULL) {
+            return WERR_NOMEM;
+        }
+        e->entries = more;
+        e->cap = cap;
+    }
+    char *copy = strdup(id);
+    if (copy == NULL) {
+        return WERR_NOMEM;
+    }
+    e->entries[e->n++] = (spool_revoked_t){subject, copy, not_before, expires};
+    return 0;
+}
+
+static int copy_all(revocation_t *r)
+{
+    entries_t e = {0};
+    pthread_mutex_lock(&r->lock);
+    int rc = token_revoked_walk(r->db, clock_now_ms() / 1000, collect, &e);
+    if (rc == WERR_OK) {
+        int sp = spool_revoke_reset(r->spool, e.entries, e.n);
+        if (sp != SPOOL_OK) {
+            log_error("http", "msg=\"revocations not copied\" reason=%s",
+                      log_str(spool_strerror(sp)));
+            rc = WERR_IO;
+        }
+    }
+    pthread_mutex_unlock(&r->lock);
+    for (size_t i = 0; i < e.n; i++) {
+        free((void *)(uintptr_t)e.entries[i].id);
+    }
+    free(e.entries);
+    return rc;
+}
+
+static void on_revoked(void *arg)
+{
+    int rc = copy_all(arg);
+    if (rc != WERR_OK) {
+        log_error("http", "msg=\"revocations not copied\" reason=%s",
+                  log_str(werr_text(rc)));
+    }
+}
+
+int revocation_start(revocation_t **out, domain_t *domain, spool_t *spool)
+{
+    revocation_t *r = calloc(1, sizeof(*r));
+    *out = r;
+    if (r == NULL) {
+        return WERR_NOMEM;
+    }
+    r->domain = domain;
+    r->spool = spool;
+    pthread_mutex_init(&r->lock, NULL);
+    int rc = store_reader(domain->store, &r->db);
+    if (rc == WERR_OK) {
+        rc = copy_all(r);
+    }
+    if (rc != WERR_OK) {
+        revocation_stop(out);
+        return rc;
+    }
+    domain->revoked_arg = r;
+    domain->revoked_ready = on_revoked;
+    return WERR_OK;
+}
+
+void revocation_stop(revocation_t **revocation)
+{
+    revocation_t *r = *revocation;
+    *revocation = NULL;
+    if (r == NULL) {
+        return;
+    }
+    if (r->domain->revoked_arg == r) {
+        r->domain->revoked_ready = NULL;
+        r->domain->revoked_arg = NULL;
+    }
+    store_reader_close(&r->db);
+    pthread_mutex_destroy(&r->lock);
+    free(r);
+}

@@ -1,0 +1,19 @@
+/*
+ * revocation.h - copies what the database knows of revoked tokens into the
+ * local spool, where the edge reads it.
+ */
+#ifndef WACRM_HTTP_REVOCATION_H
+#define WACRM_HTTP_REVOCATION_H
+
+#include "domain/domain.h"
+#include "spool/spool.h"
+
+typedef struct revocation_s revocation_t;
+
+/* Copies all now, and again after each commit that revoked something: takes
+ * domain's revoked_ready. */
+int revocation_start(revocation_t **out, domain_t *domain,
+                     spool_t *spool) WACRM_CHECKED;
+void revocation_stop(revocation_t **r);
+
+#endif

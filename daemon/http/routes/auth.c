@@ -1,0 +1,179 @@
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "domain/token.h"
+#include "http/invalid.h"
+#include "http/routes/routes.h"
+#include "http/server.h"
+
+DB_QUERY(auth_session_name, "SELECT session_id FROM sessions WHERE id = $1");
+
+static int write_user(db_t *db, const user_t *u, buf_t *b)
+{
+    char session[USER_TEXT_MAX] = "";
+    if (u->active_session != 0) {
+        db_stmt_t *s = db_stmt(db, &auth_session_name);
+        db_bind_i64(s, 1, u->active_session);
+        int rc = db_first(s);
+        if (rc == DB_ROW) {
+            snprintf(session, sizeof(session), "%s", db_text(s, 0));
+            db_done(s);
+        } else if (rc != WERR_NOTFOUND) {
+            return rc;
+        }
+    }
+    jw_open_object(b, "user");
+    jw_i64(b, "id", u->id);
+    jw_str(b, "name", u->name);
+    jw_str(b, "email", u->email);
+    jw_str(b, "role", role_name(u->role));
+    jw_str(b, "active_session_id", session[0] != '\0' ? session : NULL);
+    jw_close_object(b);
+    return WERR_OK;
+}
+
+typedef struct {
+    int64_t user;
+    const char *refresh; /* NULL: a new sign-in */
+    int64_t access_exp, refresh_until;
+    bool denied;
+    token_pair_t pair;
+} sign_in_t;
+
+static int sign_in(tx_t *tx, void *arg)
+{
+    sign_in_t *in = arg;
+    in->denied = false;
+    if (in->refresh != NULL) {
+        return token_refresh(tx, in->refresh, in->access_exp, in->refresh_until,
+                             &in->denied, &in->pair);
+    }
+    return token_issue(tx, in->user, in->access_exp, in->refresh_until,
+                       &in->pair);
+}
+
+/* The pair of tokens and who they are for. */
+static int write_tokens(request_t *r, const user_t *u, const token_pair_t *p,
+                        int64_t now)
+{
+    buf_t token;
+    buf_t *b = &r->response.body;
+    buf_init(&token, 0);
+    int rc = auth_sign_access(&r->server->keys, u, p->jti, now, p->access_exp,
+                              &token);
+    if (rc == WERR_OK) {
+        jw_open_object(b, NULL);
+        jw_bool(b, "success", true);
+        jw_strn(b, "token", token.data, token.len);
+        jw_str(b, "token_type", "Bearer");
+        jw_i64(b, "expires_in", p->access_exp - now);
+        jw_str(b, "refresh_token", p->refresh);
+        rc = write_user(r->db, u, b);
+        jw_close_object(b);
+        response_header(&r->response, "Cache-Control", "no-store");
+    }
+    buf_free(&token);
+    return rc;
+}
+
+/* Issues, signs and answers; denied is the 401's message. */
+static void give_tokens(request_t *r, sign_in_t *in, const char *denied)
+{
+    int64_t now_ms = clock_now_ms();
+    int64_t now = now_ms / 1000;
+    user_t user;
+    in->access_exp = now + r->options->access_ttl_s;
+    in->refresh_until = now_ms + (int64_t)r->options->refresh_ttl_s * 1000;
+    int rc = domain_write(r->options->domain, sign_in, in);
+    if (rc >= 0 && in->denied) {
+        response_message(&r->response, 401, denied);
+        return;
+    }
+    if (rc >= 0) {
+        rc = user_get(r->db, in->pair.user, &user);
+    }
+    if (rc == WERR_OK) {
+        rc = write_tokens(r, &user, &in->pair, now);
+    }
+    if (rc < 0) {
+        response_error(&r->response, rc);
+    }
+    OPENSSL_cleanse(&in->pair, sizeof(in->pair));
+}
+
+void route_login(request_t *r)
+{
+    invalid_t invalid = {0};
+    user_t user;
+    json_t *body = request_json(r);
+    if (body == NULL) {
+        return;
+    }
+    const char *email = invalid_string(&invalid, body, "email", true);
+    const char *password = invalid_string(&invalid, body, "password", true);
+    if (!invalid_answer(&invalid, &r->response)) {
+        int rc = user_check_password(r->db, email, password, &user);
+        if (rc == WERR_DENIED) {
+            log_info("http", "msg=\"sign-in refused\"");
+            response_message(&r->response, 401, "Invalid credentials.");
+        } else if (rc != WERR_OK) {
+            response_error(&r->response, rc);
+        } else {
+            sign_in_t in = {.user = user.id};
+            log_info("http", "msg=\"sign-in\" user=%lld", (long long)user.id);
+            give_tokens(r, &in, "Invalid credentials.");
+        }
+    }
+    json_decref(body);
+}
+
+void route_refresh(request_t *r)
+{
+    invalid_t invalid = {0};
+    json_t *body = request_json(r);
+    if (body == NULL) {
+        return;
+    }
+    const char *token = invalid_string(&invalid, body, "refresh_token", true);
+    if (!invalid_answer(&invalid, &r->response)) {
+        sign_in_t in = {.refresh = token};
+        give_tokens(r, &in, "Unauthenticated.");
+    }
+    json_decref(body);
+}
+
+static int sign_out(tx_t *tx, void *arg)
+{
+    const request_t *r = arg;
+    return token_logout(tx, r->user.id, r->identity.jti, r->identity.exp);
+}
+
+void route_logout(request_t *r)
+{
+    int rc = domain_write(r->options->domain, sign_out, r);
+    if (rc < 0) {
+        response_error(&r->response, rc);
+        return;
+    }
+    buf_t *b = &r->response.body;
+    jw_open_object(b, NULL);
+    jw_bool(b, "success", true);
+    jw_str(b, "message", "Logged out");
+    jw_close_object(b);
+}
+
+void route_me(request_t *r)
+{
+    buf_t *b = &r->response.body;
+    jw_open_object(b, NULL);
+    jw_bool(b, "success", true);
+    int rc = write_user(r->db, &r->user, b);
+    jw_close_object(b);
+    if (rc != WERR_OK) {
+        response_error(&r->response, rc);
+    }
+}

@@ -1,0 +1,135 @@
+#include "http/routes/draft.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/jsonr.h"
+#include "domain/contact.h"
+
+#define TEXT_MAX 4096 /* characters, as WhatsApp has it */
+
+static size_t characters(const char *text)
+{
+    size_t n = 0;
+    for (; *text != '\0'; text++) {
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    }
+    return n;
+}
+
+/* A number in any typed form, or the alias of a contact without one. */
+static int read_phone(db_t *db, const json_t *body, invalid_t *invalid,
+                      draft_t *out)
+{
+    int64_t contact;
+    out->typed = invalid_string(invalid, body, "phone", true);
+    if (out->typed == NULL) {
+        return WERR_OK;
+    }
+    size_t len = strlen(out->typed);
+    if (phone_from_typed(out->typed, len, out->phone)) {
+        return WERR_OK;
+    }
+    int rc = WERR_NOTFOUND;
+    if (len < sizeof(out->phone)) {
+        rc = contact_find(db, out->typed, &contact);
+    }
+    if (rc == WERR_OK) {
+        memcpy(out->phone, out->typed, len + 1);
+        out->typed = NULL;
+    } else if (rc == WERR_NOTFOUND) {
+        invalid_add(invalid, "phone",
+                    "The phone field must be a phone number.");
+        rc = WERR_OK;
+    }
+    return rc;
+}
+
+static bool has(const json_t *body, const char *field)
+{
+    const json_t *v = json_object_get(body, field);
+    return v != NULL && !json_is_null(v);
+}
+
+static void read_media(const json_t *body, invalid_t *invalid)
+{
+    if (!has(body, "file") && !has(body, "media_id") && !has(body, "url")) {
+        invalid_add(invalid, "file", "The file field is required.");
+        return;
+    }
+    invalid_add(invalid, "type", "Sending media is not available yet.");
+}
+
+/* text, image or document; by the file's MIME type where it is not told. */
+static void read_type(const json_t *body, invalid_t *invalid, draft_t *out)
+{
+    const char *mime = jsonr_str(body, "file.mime");
+    const char *type = invalid_string(invalid, body, "type", false);
+    if (type == NULL) {
+        type = "text";
+        if (has(body, "file") || has(body, "media_id") || has(body, "url")) {
+            type = mime != NULL && strncmp(mime, "image/", 6) == 0 ? "image"
+                                                                   : "document";
+        }
+    }
+    out->type = type;
+    if (strcmp(type, "image") == 0 || strcmp(type, "document") == 0) {
+        read_media(body, invalid);
+    } else if (strcmp(type, "text") != 0) {
+        invalid_add(invalid, "type", "The selected type is invalid.");
+    }
+}
+
+static void read_text(const json_t *body, invalid_t *invalid, draft_t *out)
+{
+    bool required = strcmp(out->type, "text") == 0;
+    out->text = invalid_string(invalid, body, "message", required);
+    if (out->text != NULL && characters(out->text) > TEXT_MAX) {
+        invalid_add(invalid, "message",
+                    "The message field must not be greater than %d "
+                    "characters.",
+                    TEXT_MAX);
+    }
+}
+
+static int64_t read_number(const json_t *body, invalid_t *invalid,
+                           const char *field, int64_t min, int64_t none)
+{
+    int64_t v = none;
+    if (has(body, field) && (!jsonr_i64(body, field, &v) || v < min)) {
+        invalid_add(invalid, field, "The %s field must be an integer.", field);
+        return none;
+    }
+    return v;
+}
+
+static void read_schedule(const json_t *body, invalid_t *invalid)
+{
+    int64_t at;
+    if (!has(body, "scheduled_at")) {
+        return;
+    }
+    const char *text = json_string_value(json_object_get(body, "scheduled_at"));
+    if (text == NULL || !clock_parse_iso(text, strlen(text), &at)) {
+        invalid_add(invalid, "scheduled_at",
+                    "The scheduled_at field must be a valid date.");
+    } else if (at <= clock_now_ms()) {
+        invalid_add(invalid, "scheduled_at",
+                    "The scheduled_at field must be a date after now.");
+    } else {
+        invalid_add(invalid, "scheduled_at",
+                    "Scheduled sending is not available yet.");
+    }
+}
+
+int draft_read(db_t *db, const json_t *body, invalid_t *invalid, draft_t *out)
+{
+    memset(out, 0, sizeof(*out));
+    int rc = read_phone(db, body, invalid, out);
+    read_type(body, invalid, out);
+    read_text(body, invalid, out);
+    out->reply_to = read_number(body, invalid, "reply_to", 1, 0);
+    out->seen_seq = read_number(body, invalid, "seen_seq", 0, -1);
+    read_schedule(body, invalid);
+    return rc;
+}

@@ -1,0 +1,330 @@
+#include <string.h>
+
+#include "domain/contact.h"
+#include "domain/message.h"
+#include "http/idempotency.h"
+#include "http/routes/draft.h"
+#include "http/routes/routes.h"
+
+#define STALE_MAX 20
+
+DB_QUERY(send_contact, "SELECT opted_out FROM contacts WHERE id = $1");
+DB_QUERY(send_chat,
+         "SELECT id FROM chats WHERE session_id = $1 AND contact_id = $2");
+DB_QUERY(send_seen_at, "SELECT created_at FROM events WHERE seq <= $1"
+                       " ORDER BY seq DESC LIMIT 1");
+DB_QUERY(send_newer, "SELECT id FROM messages WHERE chat_id = $1 AND ts >= $2"
+                     " AND direction = 1 AND created_at > $2 AND cs_id <> $3"
+                     " ORDER BY ts, id LIMIT $4");
+DB_QUERY(retry_opted_out,
+         "SELECT p.opted_out FROM messages AS m"
+         " JOIN chats AS c ON c.id = m.chat_id"
+         " JOIN contacts AS p ON p.id = c.contact_id WHERE m.id = $1");
+
+/* Why a send did not happen; the transaction is rolled back then. */
+typedef enum {
+    REFUSED_NOT,
+    REFUSED_MISMATCH,
+    REFUSED_OPTED_OUT,
+    REFUSED_STALE,
+    REFUSED_REPLY_TO,
+    REFUSED_STATE
+} refusal_t;
+
+typedef struct {
+    idempotency_t idempotency;
+    const draft_t *draft; /* send */
+    int64_t session;
+    int64_t cs_id;
+    int64_t message; /* retry */
+    refusal_t refusal;
+    buf_t newer; /* REFUSED_STALE: JSON */
+    int status;
+    buf_t answer;
+} job_send_t;
+
+static int refuse(job_send_t *job, refusal_t why)
+{
+    job->refusal = why;
+    return WERR_CONFLICT;
+}
+
+static int one_number(db_stmt_t *s, int64_t *out)
+{
+    int rc = db_first(s);
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    *out = db_i64(s, 0);
+    db_done(s);
+    return WERR_OK;
+}
+
+/* The ids of what colleagues wrote since the writer looked; count, or < 0. */
+static int find_newer(db_t *db, const job_send_t *job, int64_t chat,
+                      int64_t ids[STALE_MAX])
+{
+    int64_t seen_at = 0;
+    int n = 0;
+    db_stmt_t *s = db_stmt(db, &send_seen_at);
+    db_bind_i64(s, 1, job->draft->seen_seq);
+    int rc = one_number(s, &seen_at);
+    if (rc != WERR_OK && rc != WERR_NOTFOUND) {
+        return rc;
+    }
+    s = db_stmt(db, &send_newer);
+    db_bind_i64(s, 1, chat);
+    db_bind_i64(s, 2, seen_at);
+    db_bind_i64(s, 3, job->cs_id);
+    db_bind_i64(s, 4, STALE_MAX);
+    while ((rc = db_step(s)) == DB_ROW) {
+        ids[n++] = db_i64(s, 0);
+    }
+    return rc < 0 ? rc : n;
+}
+
+static int check_stale(tx_t *tx, job_send_t *job, int64_t chat)
+{
+    int64_t ids[STALE_MAX];
+    if (job->draft->seen_seq < 0) {
+        return WERR_OK;
+    }
+    int n = find_newer(tx->db, job, chat, ids);
+    if (n <= 0) {
+        return n;
+    }
+    jw_open_object(&job->newer, NULL);
+    jw_open_array(&job->newer, "messages");
+    for (int i = 0; i < n; i++) {
+        int rc = message_write_json(tx->db, ids[i], &job->newer, NULL);
+        if (rc != WERR_OK) {
+            return rc;
+        }
+    }
+    jw_close_array(&job->newer);
+    jw_close_object(&job->newer);
+    return refuse(job, REFUSED_STALE);
+}
+
+static int check_reply_to(tx_t *tx, job_send_t *job, int64_t chat)
+{
+    int64_t session, of_chat;
+    if (job->draft->reply_to == 0) {
+        return WERR_OK;
+    }
+    int rc = message_place(tx->db, job->draft->reply_to, &session, &of_chat);
+    if (rc == WERR_NOTFOUND || (rc == WERR_OK && of_chat != chat)) {
+        return refuse(job, REFUSED_REPLY_TO);
+    }
+    return rc;
+}
+
+/* What the contact and the chat have to say, if there are any yet. */
+static int check_chat(tx_t *tx, job_send_t *job)
+{
+    int64_t contact, opted_out = 0, chat = 0;
+    int rc = contact_find(tx->db, job->draft->phone, &contact);
+    if (rc == WERR_OK) {
+        db_stmt_t *s = db_stmt(tx->db, &send_contact);
+        db_bind_i64(s, 1, contact);
+        rc = one_number(s, &opted_out);
+    }
+    if (rc == WERR_OK && opted_out != 0) {
+        return refuse(job, REFUSED_OPTED_OUT);
+    }
+    if (rc == WERR_OK) {
+        db_stmt_t *s = db_stmt(tx->db, &send_chat);
+        db_bind_i64(s, 1, job->session);
+        db_bind_i64(s, 2, contact);
+        rc = one_number(s, &chat);
+    }
+    if (rc != WERR_OK && rc != WERR_NOTFOUND) {
+        return rc;
+    }
+    rc = check_reply_to(tx, job, chat);
+    return rc == WERR_OK && chat != 0 ? check_stale(tx, job, chat) : rc;
+}
+
+/* The answer of a message that is queued now, kept under the key. */
+static int answer_queued(tx_t *tx, job_send_t *job, int64_t id)
+{
+    buf_t *b = &job->answer;
+    jw_open_object(b, NULL);
+    jw_bool(b, "success", true);
+    int rc = message_write_json(tx->db, id, b, "data");
+    jw_str(b, "message", "Success");
+    jw_close_object(b);
+    if (rc == WERR_OK && b->failed) {
+        rc = WERR_NOMEM;
+    }
+    return rc == WERR_OK ? idempotency_keep(tx, &job->idempotency, 200, b) : rc;
+}
+
+/* As idempotency_find(); anew, because a transaction may be run twice. */
+static int begin(tx_t *tx, job_send_t *job)
+{
+    job->refusal = REFUSED_NOT;
+    job->status = 200;
+    buf_reset(&job->answer);
+    buf_reset(&job->newer);
+    int rc =
+        idempotency_find(tx, &job->idempotency, &job->status, &job->answer);
+    return rc == WERR_CONFLICT ? refuse(job, REFUSED_MISMATCH) : rc;
+}
+
+static int send_message(tx_t *tx, void *arg)
+{
+    job_send_t *job = arg;
+    const draft_t *d = job->draft;
+    int64_t id = 0;
+    int rc = begin(tx, job);
+    if (rc != WERR_NOTFOUND) {
+        return rc;
+    }
+    rc = check_chat(tx, job);
+    if (rc == WERR_OK) {
+        message_out_t out = {
+            .session = job->session,
+            .phone = d->phone,
+            .typed = d->typed,
+            .type = d->type,
+            .text = d->text,
+            .source = "agent",
+            .cs_id = job->cs_id,
+            .reply_to = d->reply_to,
+        };
+        rc = message_queue(tx, &out, &id);
+    }
+    return rc == WERR_OK ? answer_queued(tx, job, id) : rc;
+}
+
+static int retry_message(tx_t *tx, void *arg)
+{
+    job_send_t *job = arg;
+    int64_t opted_out = 0;
+    int rc = begin(tx, job);
+    if (rc != WERR_NOTFOUND) {
+        return rc;
+    }
+    db_stmt_t *s = db_stmt(tx->db, &retry_opted_out);
+    db_bind_i64(s, 1, job->message);
+    rc = one_number(s, &opted_out);
+    if (rc == WERR_OK && opted_out != 0) {
+        return refuse(job, REFUSED_OPTED_OUT);
+    }
+    if (rc == WERR_OK) {
+        rc = message_retry(tx, job->message);
+    }
+    if (rc == WERR_CONFLICT) {
+        return refuse(job, REFUSED_STATE);
+    }
+    return rc == WERR_OK ? answer_queued(tx, job, job->message) : rc;
+}
+
+static void answer_refusal(request_t *r, const job_send_t *job)
+{
+    invalid_t invalid = {0};
+    switch (job->refusal) {
+    case REFUSED_MISMATCH:
+        response_conflict(&r->response, "idempotency_mismatch",
+                          "This Idempotency-Key was used for another request.",
+                          NULL, 0);
+        break;
+    case REFUSED_OPTED_OUT:
+        response_conflict(&r->response, "opted_out",
+                          "This contact does not want to be written to.", NULL,
+                          0);
+        break;
+    case REFUSED_STALE:
+        response_conflict(&r->response, "stale",
+                          "A colleague has answered in the meantime.",
+                          job->newer.data, job->newer.len);
+        break;
+    case REFUSED_REPLY_TO:
+        invalid_add(&invalid, "reply_to", "The selected reply_to is invalid.");
+        (void)invalid_answer(&invalid, &r->response);
+        break;
+    default:
+        response_conflict(&r->response, "not_retryable",
+                          "Only a failed or unknown message can be retried.",
+                          NULL, 0);
+        break;
+    }
+}
+
+/* Runs the transaction and answers. */
+static void run(request_t *r, job_send_t *job, tx_fn fn)
+{
+    buf_init(&job->answer, 0);
+    buf_init(&job->newer, 0);
+    int rc = domain_write(r->options->domain, fn, job);
+    if (rc < 0 && job->refusal != REFUSED_NOT) {
+        answer_refusal(r, job);
+    } else if (rc < 0) {
+        response_error(&r->response, rc);
+    } else {
+        response_reset(&r->response, job->status);
+        buf_add(&r->response.body, job->answer.data, job->answer.len);
+    }
+    buf_free(&job->answer);
+    buf_free(&job->newer);
+}
+
+static void send_draft(request_t *r, const json_t *body)
+{
+    invalid_t invalid = {0};
+    draft_t draft;
+    job_send_t job = {.draft = &draft, .cs_id = r->user.id};
+    int rc = draft_read(r->db, body, &invalid, &draft);
+    if (rc == WERR_OK) {
+        rc = idempotency_read(r, &invalid, &job.idempotency);
+    }
+    if (rc != WERR_OK) {
+        response_error(&r->response, rc);
+        return;
+    }
+    if (invalid_answer(&invalid, &r->response)) {
+        return;
+    }
+    rc = session_acting(r->db, r->options->domain, &r->user, &r->visible,
+                        request_session(r), &job.session);
+    if (rc == WERR_NOTFOUND) {
+        response_not_found(&r->response, "Session not found.");
+    } else if (rc != WERR_OK) {
+        response_error(&r->response, rc);
+    } else {
+        run(r, &job, send_message);
+    }
+}
+
+void route_send(request_t *r)
+{
+    json_t *body = request_json(r);
+    if (body != NULL) {
+        send_draft(r, body);
+        json_decref(body);
+    }
+}
+
+void route_retry(request_t *r)
+{
+    invalid_t invalid = {0};
+    job_send_t job = {.cs_id = r->user.id};
+    int64_t chat;
+    int rc = request_id(r, 0, &job.message)
+                 ? message_place(r->db, job.message, &job.session, &chat)
+                 : WERR_NOTFOUND;
+    if (rc == WERR_NOTFOUND ||
+        (rc == WERR_OK && !session_set_has(&r->visible, job.session))) {
+        response_not_found(&r->response, "Message not found.");
+        return;
+    }
+    if (rc == WERR_OK) {
+        rc = idempotency_read(r, &invalid, &job.idempotency);
+    }
+    if (rc != WERR_OK) {
+        response_error(&r->response, rc);
+    } else if (!invalid_answer(&invalid, &r->response)) {
+        run(r, &job, retry_message);
+    }
+}

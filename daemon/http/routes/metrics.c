@@ -1,0 +1,122 @@
+#include "base/clock.h"
+#include "domain/delivery.h"
+#include "http/routes/routes.h"
+#include "http/server.h"
+
+DB_QUERY_SCAN(metrics_sessions,
+              "SELECT status, count(*) FROM sessions GROUP BY status",
+              "a handful of rows");
+
+static void line(buf_t *b, const char *name, const char *type, int64_t value)
+{
+    buf_addf(b, "# TYPE wacrm_%s %s\nwacrm_%s %lld\n", name, type, name,
+             (long long)value);
+}
+
+static void write_intake(const request_t *r, buf_t *b)
+{
+    if (r->options->intake == NULL) {
+        return;
+    }
+    const intake_counters_t *c = intake_counters(r->options->intake);
+    line(b, "intake_events_total", "counter", c->events);
+    line(b, "intake_batches_total", "counter", c->batches);
+    line(b, "intake_duplicates_total", "counter", c->duplicates);
+    line(b, "intake_dead_total", "counter", c->dead);
+    line(b, "intake_ignored_total", "counter", c->ignored);
+    line(b, "intake_faults_total", "counter", c->faults);
+    line(b, "intake_position", "gauge", c->position);
+    buf_addf(b,
+             "# TYPE wacrm_intake_apply_seconds_total counter\n"
+             "wacrm_intake_apply_seconds_total %.6f\n",
+             (double)c->apply_us / 1e6);
+}
+
+static void write_outbox(const request_t *r, buf_t *b)
+{
+    delivery_stat_t st;
+    if (r->options->outbox != NULL) {
+        const outbox_counters_t *c = outbox_counters(r->options->outbox);
+        line(b, "outbox_sent_total", "counter", c->sent);
+        line(b, "outbox_retried_total", "counter", c->retried);
+        line(b, "outbox_failed_total", "counter", c->failed);
+        line(b, "outbox_unknown_total", "counter", c->unknown);
+        line(b, "outbox_deferred_total", "counter", c->deferred);
+    }
+    if (delivery_stat(r->db, &st) != WERR_OK) {
+        return;
+    }
+    buf_addf(b,
+             "# TYPE wacrm_outbox_rows gauge\n"
+             "wacrm_outbox_rows{state=\"queued\"} %lld\n"
+             "wacrm_outbox_rows{state=\"inflight\"} %lld\n"
+             "wacrm_outbox_rows{state=\"unknown\"} %lld\n"
+             "wacrm_outbox_rows{state=\"failed\"} %lld\n",
+             (long long)st.queued, (long long)st.inflight,
+             (long long)st.unknown, (long long)st.failed);
+    int64_t age = st.oldest > 0 ? clock_now_ms() - st.oldest : 0;
+    line(b, "outbox_oldest_seconds", "gauge", age / 1000);
+}
+
+static void write_store(const request_t *r, buf_t *b)
+{
+    store_stat_t st;
+    store_stat(r->options->domain->store, &st);
+    line(b, "database_wal_bytes", "gauge", st.wal_bytes);
+    line(b, "database_bytes", "gauge", st.db_bytes);
+    line(b, "database_checkpoints_total", "counter", st.checkpoints);
+    line(b, "database_commits_total", "counter", st.commits);
+    buf_addf(b,
+             "# TYPE wacrm_database_commit_seconds_total counter\n"
+             "wacrm_database_commit_seconds_total %.6f\n",
+             (double)st.commit_us / 1e6);
+}
+
+static void write_spool(const request_t *r, buf_t *b)
+{
+    spool_stat_t st;
+    if (r->options->spool == NULL ||
+        spool_stat(r->options->spool, &st) != SPOOL_OK) {
+        return;
+    }
+    line(b, "spool_records", "gauge", (int64_t)st.records);
+    line(b, "spool_bytes", "gauge", (int64_t)st.bytes);
+    line(b, "spool_limit_bytes", "gauge", (int64_t)st.limit);
+    line(b, "spool_quarantine_records", "gauge", (int64_t)st.quarantine);
+}
+
+static void write_sessions(const request_t *r, buf_t *b)
+{
+    db_stmt_t *s = db_stmt(r->db, &metrics_sessions);
+    buf_adds(b, "# TYPE wacrm_sessions gauge\n");
+    while (db_step(s) == DB_ROW) {
+        buf_addf(b, "wacrm_sessions{status=\"%s\"} %lld\n", db_text(s, 0),
+                 (long long)db_i64(s, 1));
+    }
+}
+
+static void write_http(const request_t *r, buf_t *b)
+{
+    cache_stat_t st;
+    stats_write(&r->server->stats, b);
+    line(b, "http_queue", "gauge", (int64_t)jobs_count(r->server->jobs));
+    cache_stat(r->server->cache, &st);
+    line(b, "inbox_cache_hits_total", "counter", st.hits);
+    line(b, "inbox_cache_renders_total", "counter", st.renders);
+    line(b, "inbox_cache_waits_total", "counter", st.waits);
+    line(b, "inbox_cache_evictions_total", "counter", st.evictions);
+    line(b, "inbox_cache_entries", "gauge", (int64_t)st.entries);
+    line(b, "inbox_cache_bytes", "gauge", (int64_t)st.bytes);
+}
+
+void route_metrics(request_t *r)
+{
+    buf_t *b = &r->response.body;
+    r->response.type = "text/plain; version=0.0.4; charset=utf-8";
+    write_intake(r, b);
+    write_outbox(r, b);
+    write_store(r, b);
+    write_spool(r, b);
+    write_sessions(r, b);
+    write_http(r, b);
+}

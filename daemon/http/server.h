@@ -1,0 +1,42 @@
+/*
+ * server.h - the parts of the HTTP server, for its own files.
+ */
+#ifndef WACRM_HTTP_SERVER_H
+#define WACRM_HTTP_SERVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "http/auth.h"
+#include "http/cache.h"
+#include "http/http.h"
+#include "http/jobs.h"
+#include "http/peer.h"
+#include "http/request.h"
+#include "http/revocation.h"
+#include "http/stats.h"
+
+#define HTTP_WORKERS_MAX 64
+
+struct MHD_Daemon;
+
+struct http_server_s {
+    http_options_t options;
+    auth_keys_t keys;
+    char *socket_path;
+    struct MHD_Daemon *mhd;
+    peers_t peers; /* of the I/O thread */
+    jobs_t *jobs;
+    cache_t *cache;
+    revocation_t *revocation;
+    stats_t stats;
+    _Atomic bool stopping;
+    _Atomic int64_t open; /* requests from their dispatch to their end */
+    pthread_t workers[HTTP_WORKERS_MAX];
+    size_t nworkers;
+};
+
+/* Runs jobs until the queue is closed; arg: http_server_t. */
+void *worker_main(void *arg);
+
+#endif

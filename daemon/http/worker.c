@@ -1,0 +1,110 @@
+#include <string.h>
+
+#include <microhttpd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/server.h"
+
+#define SLOW_US 200000
+
+static bool unauthenticated(request_t *r)
+{
+    response_message(&r->response, 401, "Unauthenticated.");
+    return false;
+}
+
+/* Who is calling, and what they may see: from the database, each time. */
+static bool know_user(request_t *r)
+{
+    switch (identity_read(r->connection, &r->identity)) {
+    case IDENTITY_OK:
+        break;
+    case IDENTITY_REFUSED:
+        atomic_fetch_add(&r->server->stats.refused_identities, 1);
+        log_warn("http", "msg=\"identity refused\" path=%s",
+                 log_strn(r->target, r->path_len));
+        return unauthenticated(r);
+    default:
+        return unauthenticated(r);
+    }
+    int rc = db_read_begin(r->db);
+    if (rc == WERR_OK) {
+        rc = user_get(r->db, r->identity.user, &r->user);
+        if (rc == WERR_OK && r->user.active) {
+            rc = session_visible(r->db, &r->user, &r->visible);
+        }
+        db_read_end(r->db);
+    }
+    if (rc == WERR_NOTFOUND || (rc == WERR_OK && !r->user.active)) {
+        return unauthenticated(r);
+    }
+    if (rc != WERR_OK) {
+        response_error(&r->response, rc);
+        return false;
+    }
+    if (r->match.route->access == ACCESS_ADMIN && r->user.role != ROLE_ADMIN) {
+        response_message(&r->response, 403, "Forbidden.");
+        return false;
+    }
+    return true;
+}
+
+static void serve(request_t *r)
+{
+    if (!query_parse(&r->query, r->target[r->path_len] == '?'
+                                    ? r->target + r->path_len + 1
+                                    : NULL)) {
+        response_message(&r->response, 400, "Malformed query string.");
+        return;
+    }
+    if (r->match.route->access == ACCESS_PUBLIC || know_user(r)) {
+        r->match.route->handler(r);
+    }
+}
+
+static void note(const request_t *r, int64_t run_us)
+{
+    log_level_t level = LOG_DEBUG;
+    if (r->response.status >= 500) {
+        level = LOG_ERROR;
+    } else if (run_us > SLOW_US && !r->match.route->heavy) {
+        level = LOG_WARN;
+    }
+    log_write(level, "http", "msg=%s method=%s path=%s status=%d us=%lld",
+              level == LOG_WARN ? "slow" : "answer", r->method,
+              log_strn(r->target, r->path_len), r->response.status,
+              (long long)run_us);
+}
+
+void *worker_main(void *arg)
+{
+    http_server_t *s = arg;
+    db_t *db = NULL;
+    int rc = store_reader(s->options.domain->store, &db);
+    if (rc != WERR_OK) {
+        log_error("http", "msg=\"worker has no database\" reason=%s",
+                  log_str(werr_text(rc)));
+    }
+    job_t *job;
+    while ((job = jobs_take(s->jobs)) != NULL) {
+        request_t *r = (request_t *)job;
+        int64_t begin = stats_now_us();
+        bool heavy = job->heavy;
+        if (db != NULL) {
+            r->db = db;
+            serve(r);
+            r->db = NULL;
+        } else {
+            response_error(&r->response, WERR_IO);
+        }
+        note(r, stats_now_us() - begin);
+        r->mhd = response_build(&r->response, &r->shared);
+        r->state = REQUEST_DONE;
+        /* From here on the request is the I/O thread's, and soon gone. */
+        MHD_resume_connection(r->connection);
+        jobs_done(s->jobs, heavy);
+    }
+    store_reader_close(&db);
+    return NULL;
+}
