@@ -23,7 +23,7 @@ bool hex_decode(unsigned char *out, size_t out_len, const char *in, size_t len);
  * Decodes into out, which has room for cap bytes; *out_len says how many
  * came. false if the text is malformed or does not fit.
  */
-bool b64_decode(unsigned char *out, size_t cap, size_t *out_len,
-                const char *in, size_t len, unsigned flags);
+bool b64_decode(unsigned char *out, size_t cap, size_t *out_len, const char *in,
+                size_t len, unsigned flags);
 
 #endif

@@ -4,9 +4,10 @@
  * Accepts everything that the RFC's grammar does: any top-level value, any
  * number, \u0000, lone surrogate escapes, duplicate names, depth up to
  * JSON_CHECK_DEPTH (jansson's own limit). Refuses what is not JSON, bad UTF-8
- * and a byte order mark included. It never refuses what jansson
+ * and a byte order mark included. It never refuses JSON that jansson
  * (json_loadb with JSON_DECODE_ANY | JSON_ALLOW_NUL) accepts; where it takes
- * more is listed in docs/json.md.
+ * more, and the one slip of jansson's where it takes less, is listed in
+ * docs/json.md.
  *
  * A push parser: it takes the text in pieces and keeps no pointer to them.
  */
@@ -27,7 +28,7 @@ typedef struct {
     uint32_t sub; /* place inside a literal, escape or UTF-8 sequence */
     uint32_t min; /* bounds of the next UTF-8 byte */
     uint32_t max;
-    bool name; /* the string is a member's name */
+    bool name;     /* the string is a member's name */
     size_t offset; /* bytes accepted: where the fault is, after a failure */
 } json_check_t;
 

@@ -86,7 +86,7 @@ typedef enum {
 const char *jwt_gate_result_name(jwt_gate_result_t result);
 
 typedef struct {
-    json_t *claims; /* an object; the caller's reference */
+    json_t *claims;           /* an object; the caller's reference */
     const jwt_key_t *keys[8]; /* that fit alg and kid: libjwt tries these */
     size_t nkeys;
 } jwt_gate_token_t;
