@@ -113,6 +113,22 @@ typedef struct {
     int retry_after_s; /* 0: not told */
 } gw_reply_t;
 
+/* Whether a message that may have been sent is known to the gateway. */
+typedef enum {
+    GW_NOT_TOLD, /* the answer shows neither */
+    GW_FOUND,
+    GW_ABSENT    /* certainly not there */
+} gw_found_t;
+
+/* What is looked for: a message of ours with that text, since then. known
+ * tells the ids that belong to other messages already. */
+typedef struct {
+    const char *text;
+    int64_t since; /* ms */
+    bool (*known)(void *arg, const char *wa_id);
+    void *arg;
+} gw_lookup_t;
+
 typedef struct {
     const char *name;
     /*
@@ -125,6 +141,12 @@ typedef struct {
                 gw_request_t *r);
     void (*send_reply)(int http_status, const char *body, size_t len,
                        gw_reply_t *out);
+    /* Asks what was said lately in the chat of s; NULL: cannot be asked. */
+    int (*lookup)(const gateway_account_t *a, const gw_send_t *s,
+                  gw_request_t *r);
+    /* wa_id of what was found, "" if it is not told. */
+    gw_found_t (*lookup_reply)(int http_status, const char *body, size_t len,
+                               const gw_lookup_t *l, char *wa_id, size_t size);
     int (*mark_read)(const gateway_account_t *a, const char *session,
                      const char *chat_phone, gw_request_t *r);
     int (*login)(const gateway_account_t *a, gw_request_t *r);

@@ -1,0 +1,421 @@
+/*
+ * client.c - the thread of the HTTP client, and how its calls end.
+ */
+#include "gateway/client_call.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define POLL_MAX_MS      60000
+#define TICK_MIN_MS      5
+#define HOST_CONNECTIONS 16
+#define LOGIN_GAP_MS     30000
+#define TOKEN_LIFE_MS    INT64_C(86400000)
+
+/* ---- ends of calls ---- */
+
+static void unlink_call(gw_call_t *call)
+{
+    gw_client_t *c = call->client;
+
+    if (call->prev)
+        call->prev->next = call->next;
+    else
+        c->calls = call->next;
+    if (call->next)
+        call->next->prev = call->prev;
+    atomic_fetch_sub(&c->active, 1);
+}
+
+static void finish(gw_call_t *call, const gw_result_t *result)
+{
+    call->client->completed = true;
+    unlink_call(call);
+    if (call->done)
+        call->done(call->arg, result);
+    gw_call_free(call);
+}
+
+/* Ends a call that got no answer. */
+static void end_call(gw_call_t *call, int http_status, const char *why)
+{
+    gw_result_t result;
+
+    gw_call_result(call, CURLE_ABORTED_BY_CALLBACK, &result);
+    /* what does not run has not begun, or was refused with a 401 */
+    result.bytes_sent = result.bytes_sent && call->running;
+    result.http_status = http_status;
+    result.body = "";
+    (void)snprintf(result.error, sizeof(result.error), "%s", why);
+    finish(call, &result);
+}
+
+static void perform(gw_call_t *call)
+{
+    if (gw_call_prepare(call) == WERR_OK &&
+        curl_multi_add_handle(call->client->multi, call->easy) == CURLM_OK) {
+        call->running = true;
+        return;
+    }
+    /* told from the loop, never from inside gw_call */
+    call->verdict = GW_CALL_BROKEN;
+}
+
+/* ---- login ---- */
+
+static bool can_login(const gw_login_t *login)
+{
+    return login->driver && login->driver->login && login->account->email &&
+           login->account->password && clock_mono_ms() >= login->not_before;
+}
+
+/* Lets the calls that waited for a login go on, or end. */
+static void release_waiting(gw_client_t *c, const gw_login_t *login, bool ok)
+{
+    gw_call_t *call = c->calls, *next;
+
+    for (; call; call = next) {
+        next = call->next;
+        if (call->login != login || !call->waiting)
+            continue;
+        call->waiting = false;
+        if (ok)
+            perform(call);
+        else
+            call->verdict = GW_CALL_UNAUTHORISED;
+    }
+}
+
+static void login_done(gw_call_t *call, const gw_result_t *r)
+{
+    gw_client_t *c = call->client;
+    gw_login_t *login = call->login;
+    char token[GW_TOKEN_MAX] = "";
+    bool ok;
+
+    if (r->http_status >= 200 && r->http_status < 300)
+        login->driver->login_reply(r->body, r->len, token, sizeof(token));
+    ok = token[0] != '\0';
+    login->running = false;
+    if (ok) {
+        memcpy(login->token, token, sizeof(token));
+        login->generation++;
+        if (c->o.token_store)
+            c->o.token_store(c->o.arg, login->account->name, login->token,
+                             clock_now_ms() + TOKEN_LIFE_MS);
+        log_info("gateway", "msg=\"signed in\" account=%s",
+                 log_str(login->account->name));
+    } else {
+        login->not_before = clock_mono_ms() + LOGIN_GAP_MS;
+        log_warn("gateway",
+                 "msg=\"sign-in failed\" account=%s status=%d "
+                 "error=%s",
+                 log_str(login->account->name), r->http_status,
+                 log_str(r->error));
+    }
+    explicit_bzero(token, sizeof(token));
+    release_waiting(c, login, ok);
+}
+
+static gw_call_t *new_call(gw_client_t *c, gw_login_t *login,
+                           gw_request_t *request)
+{
+    gw_call_t *call = gw_call_new(c, login, request);
+
+    if (!call)
+        return NULL;
+    call->next = c->calls;
+    if (c->calls)
+        c->calls->prev = call;
+    c->calls = call;
+    atomic_fetch_add(&c->active, 1);
+    return call;
+}
+
+static int start_login(gw_client_t *c, gw_login_t *login)
+{
+    gw_request_t request;
+    gw_call_t *call;
+    int rc;
+
+    if (login->running)
+        return WERR_OK;
+    gw_request_init(&request);
+    rc = login->driver->login(login->account, &request);
+    if (rc != WERR_OK) {
+        gw_request_free(&request);
+        return rc;
+    }
+    call = new_call(c, login, &request);
+    if (!call)
+        return WERR_NOMEM;
+    call->is_login = true;
+    login->running = true;
+    perform(call);
+    return WERR_OK;
+}
+
+/* After a 401: true if the call waits or runs once more. */
+static bool sign_in_again(gw_call_t *call)
+{
+    gw_login_t *login = call->login;
+
+    if (call->is_login || !call->request.authorised)
+        return false;
+    if (call->signed_in) {
+        /* a fresh token is of no use either: no login per message */
+        login->not_before = clock_mono_ms() + LOGIN_GAP_MS;
+        return false;
+    }
+    call->signed_in = true;
+    if (call->generation != login->generation) {
+        perform(call);
+        return true;
+    }
+    if (!can_login(login) || start_login(call->client, login) != WERR_OK)
+        return false;
+    call->waiting = true;
+    return true;
+}
+
+static void complete(gw_call_t *call, CURLcode code)
+{
+    gw_result_t result;
+
+    (void)curl_multi_remove_handle(call->client->multi, call->easy);
+    call->running = false;
+    gw_call_result(call, code, &result);
+    if (result.http_status == 401 && sign_in_again(call))
+        return;
+    if (call->is_login)
+        login_done(call, &result);
+    finish(call, &result);
+}
+
+/* ---- starts of calls ---- */
+
+static gw_login_t *login_of(gw_client_t *c, const gateway_account_t *account)
+{
+    for (size_t i = 0; i < c->o.naccounts; i++) {
+        if (strcmp(c->logins[i].account->name, account->name) == 0)
+            return &c->logins[i];
+    }
+    return NULL;
+}
+
+static void load_token(gw_client_t *c, gw_login_t *login)
+{
+    login->loaded = true;
+    if (c->o.token_load)
+        c->o.token_load(c->o.arg, login->account->name, login->token,
+                        sizeof(login->token));
+    if (login->token[0] == '\0' && login->account->token)
+        (void)snprintf(login->token, sizeof(login->token), "%s",
+                       login->account->token);
+}
+
+static void start_call(gw_call_t *call)
+{
+    gw_login_t *login = call->login;
+
+    if (!login->loaded)
+        load_token(call->client, login);
+    if (call->request.authorised && can_login(login) &&
+        (login->running || login->token[0] == '\0') &&
+        start_login(call->client, login) == WERR_OK) {
+        call->signed_in = true;
+        call->waiting = true;
+        return;
+    }
+    perform(call);
+}
+
+int gw_call(gw_client_t *c, const gateway_account_t *account,
+            gw_request_t *request, gw_done done, void *arg)
+{
+    gw_login_t *login = login_of(c, account);
+    gw_call_t *call;
+
+    if (!login) {
+        gw_request_free(request);
+        return WERR_INVALID;
+    }
+    call = new_call(c, login, request);
+    if (!call)
+        return WERR_NOMEM;
+    call->done = done;
+    call->arg = arg;
+    start_call(call);
+    return WERR_OK;
+}
+
+/* ---- the thread ---- */
+
+/* Ends those that could not be started or signed in. */
+static void end_stranded(gw_client_t *c)
+{
+    gw_call_t *call = c->calls;
+
+    while (call) {
+        if (call->verdict == GW_CALL_FINE) {
+            call = call->next;
+            continue;
+        }
+        if (call->is_login) {
+            gw_result_t none = {.error = "no memory"};
+
+            login_done(call, &none);
+        }
+        if (call->verdict == GW_CALL_UNAUTHORISED)
+            end_call(call, 401, "sign-in failed");
+        else
+            end_call(call, 0, "the call could not be started");
+        call = c->calls; /* done may have changed the list */
+    }
+}
+
+static void tick(gw_client_t *c, int64_t now)
+{
+    int64_t timeout = POLL_MAX_MS;
+    bool woken = atomic_exchange(&c->woken, false);
+
+    if (!woken && !c->completed && now < c->next_tick)
+        return;
+    c->completed = false;
+    if (c->o.tick)
+        c->o.tick(c->o.arg, c, &timeout);
+    if (timeout < TICK_MIN_MS)
+        timeout = TICK_MIN_MS;
+    c->next_tick = now + (timeout > POLL_MAX_MS ? POLL_MAX_MS : timeout);
+}
+
+static void drain(gw_client_t *c)
+{
+    int running, left;
+    CURLMsg *msg;
+
+    (void)curl_multi_perform(c->multi, &running);
+    while ((msg = curl_multi_info_read(c->multi, &left)) != NULL) {
+        gw_call_t *call = NULL;
+        CURLcode code = msg->data.result;
+
+        if (msg->msg != CURLMSG_DONE)
+            continue;
+        (void)curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &call);
+        complete(call, code);
+    }
+    end_stranded(c);
+}
+
+static void *run(void *arg)
+{
+    gw_client_t *c = arg;
+
+    for (;;) {
+        bool stopping = atomic_load(&c->stopping);
+        int64_t now = clock_mono_ms(), until;
+
+        if (!stopping)
+            tick(c, now);
+        drain(c);
+        if (stopping && (!c->calls || now >= atomic_load(&c->stop_at)))
+            break;
+        until = stopping ? atomic_load(&c->stop_at) : c->next_tick;
+        now = clock_mono_ms();
+        if (c->completed || until < now)
+            until = now;
+        (void)curl_multi_poll(c->multi, NULL, 0, (int)(until - now), NULL);
+    }
+    while (c->calls)
+        end_call(c->calls, 0, "stopped");
+    return NULL;
+}
+
+static void destroy(gw_client_t *c)
+{
+    if (c->multi)
+        (void)curl_multi_cleanup(c->multi);
+    if (c->logins)
+        explicit_bzero(c->logins, c->o.naccounts * sizeof(*c->logins));
+    free(c->logins);
+    free(c);
+}
+
+static pthread_once_t global_once = PTHREAD_ONCE_INIT;
+static CURLcode global_result;
+
+static void global_init(void)
+{
+    global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static int set_up(gw_client_t *c, const gw_client_options_t *o)
+{
+    c->o = *o;
+    c->logins = calloc(o->naccounts ? o->naccounts : 1, sizeof(*c->logins));
+    c->multi = curl_multi_init();
+    if (!c->logins || !c->multi)
+        return WERR_NOMEM;
+    for (size_t i = 0; i < o->naccounts; i++) {
+        c->logins[i].account = &o->accounts[i];
+        c->logins[i].driver = gw_driver(o->accounts[i].driver);
+    }
+    (void)curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+                            (long)HOST_CONNECTIONS);
+    (void)curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS,
+                            (long)HOST_CONNECTIONS * 2);
+    return WERR_OK;
+}
+
+int gw_client_start(gw_client_t **out, const gw_client_options_t *o)
+{
+    gw_client_t *c;
+    int rc;
+
+    *out = NULL;
+    (void)pthread_once(&global_once, global_init);
+    if (global_result != CURLE_OK)
+        return WERR_SYSTEM;
+    c = calloc(1, sizeof(*c));
+    if (!c)
+        return WERR_NOMEM;
+    rc = set_up(c, o);
+    if (rc == WERR_OK && pthread_create(&c->thread, NULL, run, c) != 0)
+        rc = WERR_SYSTEM;
+    if (rc != WERR_OK) {
+        destroy(c);
+        return rc;
+    }
+    *out = c;
+    return WERR_OK;
+}
+
+void gw_client_wake(gw_client_t *c)
+{
+    atomic_store(&c->woken, true);
+    (void)curl_multi_wakeup(c->multi);
+}
+
+void gw_client_stop(gw_client_t **client, int64_t timeout_ms)
+{
+    gw_client_t *c = *client;
+
+    if (!c)
+        return;
+    *client = NULL;
+    atomic_store(&c->stop_at, clock_mono_ms() + timeout_ms);
+    atomic_store(&c->stopping, true);
+    (void)curl_multi_wakeup(c->multi);
+    (void)pthread_join(c->thread, NULL);
+    destroy(c);
+}
+
+size_t gw_client_active(const gw_client_t *c)
+{
+    return atomic_load(&c->active);
+}

@@ -1,0 +1,76 @@
+/*
+ * client_call.h - inside the HTTP client: one call, and the state of an
+ * account's login.
+ */
+#ifndef WACRM_GATEWAY_CLIENT_CALL_H
+#define WACRM_GATEWAY_CLIENT_CALL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <curl/curl.h>
+
+#include "gateway/client.h"
+
+#define GW_TOKEN_MAX 4096
+
+typedef struct {
+    const gateway_account_t *account;
+    const gw_driver_t *driver;
+    char token[GW_TOKEN_MAX]; /* "": none */
+    unsigned generation;      /* of the token */
+    bool loaded;
+    bool running;       /* a login is under way */
+    int64_t not_before; /* of the next one, monotonic ms */
+} gw_login_t;
+
+typedef enum {
+    GW_CALL_FINE,
+    GW_CALL_BROKEN, /* cannot be performed */
+    GW_CALL_UNAUTHORISED
+} gw_verdict_t;
+
+typedef struct gw_call_s {
+    struct gw_call_s *prev, *next;
+    gw_client_t *client;
+    gw_login_t *login;
+    gw_request_t request;
+    gw_done done;
+    void *arg;
+    CURL *easy;
+    struct curl_slist *headers;
+    buf_t body; /* of the answer */
+    size_t uploaded;
+    unsigned generation; /* of the token it carries */
+    bool too_big;
+    bool running;   /* in the multi */
+    bool waiting;   /* for a login */
+    bool signed_in; /* has had its new login */
+    bool is_login;
+    gw_verdict_t verdict; /* not fine: the loop ends it */
+    char error[CURL_ERROR_SIZE];
+} gw_call_t;
+
+struct gw_client_s {
+    gw_client_options_t o;
+    gw_login_t *logins; /* one for each account */
+    CURLM *multi;
+    pthread_t thread;
+    gw_call_t *calls;
+    bool completed; /* a call has ended since the last tick */
+    int64_t next_tick;
+    _Atomic size_t active;
+    _Atomic bool woken, stopping;
+    _Atomic int64_t stop_at;
+};
+
+/* Takes request over, also on failure (NULL). */
+gw_call_t *gw_call_new(gw_client_t *c, gw_login_t *login,
+                       gw_request_t *request);
+void gw_call_free(gw_call_t *call);
+/* Makes the easy handle ready; also for a second time. */
+int gw_call_prepare(gw_call_t *call) WACRM_CHECKED;
+/* How it ended; body lives as long as the call. */
+void gw_call_result(gw_call_t *call, CURLcode code, gw_result_t *out);
+
+#endif

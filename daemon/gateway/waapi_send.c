@@ -1,0 +1,262 @@
+/*
+ * waapi_send.c - what the seed's gateway takes (S8, S17, S18, S22), and what
+ * its answers mean.
+ */
+#include "gateway/waapi.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/jsonr.h"
+
+#define LOOKUP_LIMIT 50
+
+static int finish(const gw_request_t *r)
+{
+    return r->url.failed || r->body.failed ? WERR_TOOBIG : WERR_OK;
+}
+
+static void session_url(const gateway_account_t *a, const char *session,
+                        gw_request_t *r)
+{
+    buf_adds(&r->url, a->base_url);
+    buf_adds(&r->url, "/sessions/");
+    gw_url_add(&r->url, session);
+    r->authorised = true;
+}
+
+/* A chat's id at the gateway is a JID. */
+static void add_jid(buf_t *url, const char *phone)
+{
+    gw_url_add(url, phone);
+    if (!strchr(phone, '@'))
+        gw_url_add(url, "@s.whatsapp.net");
+}
+
+int waapi_send(const gateway_account_t *a, const gw_send_t *s, gw_request_t *r)
+{
+    if (!s->session || !s->phone || !s->text || !*s->session || !*s->phone ||
+        !*s->text || !s->type || strcmp(s->type, "text") != 0)
+        return WERR_INVALID;
+    session_url(a, s->session, r);
+    buf_adds(&r->url, "/messages/text");
+    r->method = "POST";
+    jw_open_object(&r->body, NULL);
+    jw_str(&r->body, "phone", s->phone);
+    jw_str(&r->body, "message", s->text);
+    jw_close_object(&r->body);
+    return finish(r);
+}
+
+int waapi_lookup(const gateway_account_t *a, const gw_send_t *s,
+                 gw_request_t *r)
+{
+    session_url(a, s->session, r);
+    buf_adds(&r->url, "/messages?chatId=");
+    add_jid(&r->url, s->phone);
+    buf_addf(&r->url, "&limit=%d", LOOKUP_LIMIT);
+    return finish(r);
+}
+
+int waapi_mark_read(const gateway_account_t *a, const char *session,
+                    const char *chat_phone, gw_request_t *r)
+{
+    if (!session || !chat_phone || !*session || !*chat_phone)
+        return WERR_INVALID;
+    session_url(a, session, r);
+    buf_adds(&r->url, "/chats/");
+    add_jid(&r->url, chat_phone);
+    buf_adds(&r->url, "/read");
+    r->method = "POST";
+    return finish(r);
+}
+
+int waapi_login(const gateway_account_t *a, gw_request_t *r)
+{
+    if (!a->email || !a->password)
+        return WERR_INVALID;
+    buf_adds(&r->url, a->base_url);
+    buf_adds(&r->url, "/auth/login");
+    r->method = "POST";
+    jw_open_object(&r->body, NULL);
+    jw_str(&r->body, "email", a->email);
+    jw_str(&r->body, "password", a->password);
+    jw_close_object(&r->body);
+    return finish(r);
+}
+
+void waapi_login_reply(const char *body, size_t len, char *token, size_t size)
+{
+    char reason[128];
+    json_t *root = jsonr_parse(body, len, reason, sizeof(reason));
+    const char *t = gw_first_str(root, "data.token|token|data.access_token");
+
+    token[0] = '\0';
+    /* a cut token would be refused for ever; one with a line end would
+     * forge headers */
+    if (t && strlen(t) < size && !strpbrk(t, "\r\n"))
+        memcpy(token, t, strlen(t) + 1);
+    json_decref(root);
+}
+
+/* ---- answers to a send ---- */
+
+/* A row number or UUID of the gateway's database is no id of WhatsApp's. */
+static bool is_wa_id(const char *id)
+{
+    size_t len = strlen(id);
+    bool uuid = len == 36 && id[8] == '-' && id[13] == '-' && id[18] == '-';
+
+    return len >= 8 && len < 200 && !uuid &&
+           strspn(id, "0123456789.:=_-abcdefghijklmnopqrstuvwxyz"
+                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == len;
+}
+
+static void take_id(const json_t *root, gw_reply_t *out)
+{
+    static const char *const paths[] = {
+        "data.wa_message_id", "data.messageId",      "data.message_id",
+        "data.key.id",        "data.message.key.id", "data.id",
+        "messageId",          "message_id",
+    };
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        const char *id = jsonr_str(root, paths[i]);
+
+        if (id && is_wa_id(id)) {
+            gw_copy(out->wa_id, sizeof(out->wa_id), id);
+            return;
+        }
+    }
+}
+
+static void take_error(const json_t *root, int http_status, gw_reply_t *out)
+{
+    const char *code = gw_first_str(root, "error.code|code|errorCode");
+    const char *text = gw_first_str(root, "error.message|message|error");
+    int64_t after = 0;
+
+    if (code)
+        gw_copy(out->code, sizeof(out->code), code);
+    else
+        (void)snprintf(out->code, sizeof(out->code), "%d", http_status);
+    if (text)
+        gw_copy(out->reason, sizeof(out->reason), text);
+    else
+        (void)snprintf(out->reason, sizeof(out->reason),
+                       "the gateway answered %d", http_status);
+    if (jsonr_i64(root, "retryAfter", &after) && after > 0)
+        out->retry_after_s = after > 86400 ? 86400 : (int)after;
+}
+
+void waapi_send_reply(int http_status, const char *body, size_t len,
+                      gw_reply_t *out)
+{
+    char reason[128];
+    json_t *root = jsonr_parse(body, len, reason, sizeof(reason));
+    bool success;
+
+    memset(out, 0, sizeof(*out));
+    out->outcome = gw_outcome_of(http_status);
+    if (out->outcome != GW_ACCEPTED) {
+        take_error(root, http_status, out);
+    } else if (!json_is_object(root)) {
+        /* a page of some proxy: nobody knows whether it went out */
+        out->outcome = GW_UNKNOWN;
+        gw_copy(out->code, sizeof(out->code), "answer");
+        gw_copy(out->reason, sizeof(out->reason),
+                "the gateway's answer cannot be read");
+    } else if (jsonr_bool(root, "success", &success) && !success) {
+        out->outcome = GW_REFUSED;
+        take_error(root, http_status, out);
+    } else {
+        take_id(root, out);
+    }
+    json_decref(root);
+}
+
+/* ---- was it sent? ---- */
+
+/* The list of the answer: data[], data.messages[] or the whole. */
+static const json_t *list_of(const json_t *root)
+{
+    const json_t *data = json_object_get(root, "data");
+
+    if (json_is_array(root))
+        return root;
+    if (json_is_array(data))
+        return data;
+    return jsonr_path(data, "messages");
+}
+
+typedef struct {
+    bool readable; /* every line could be read */
+    bool reaches;  /* something older than what is looked for is listed */
+    bool found;
+} scan_t;
+
+static void scan_line(const json_t *m, const gw_lookup_t *l, scan_t *s,
+                      char *wa_id, size_t size)
+{
+    const char *text = gw_first_str(
+        m, "content|message.content|text|body|message.conversation|message");
+    const char *id =
+        gw_first_str(m, "wa_message_id|message_id|messageId|key.id|id");
+    const json_t *mine = gw_first(m, "from_me|fromMe|key.fromMe");
+    const char *direction = jsonr_str(m, "direction");
+    int64_t ts = 0;
+
+    if (!gw_first_time(m, "timestamp|messageTimestamp|created_at", &ts) ||
+        (!json_is_boolean(mine) && !direction)) {
+        s->readable = false;
+        return;
+    }
+    if (ts < l->since) {
+        s->reaches = true;
+        return;
+    }
+    if (!json_is_true(mine) &&
+        !(direction && strcmp(direction, "OUTGOING") == 0))
+        return;
+    if (!text || strcmp(text, l->text) != 0)
+        return;
+    if (id && is_wa_id(id) && l->known && l->known(l->arg, id))
+        return;
+    s->found = true;
+    if (id && is_wa_id(id))
+        gw_copy(wa_id, size, id);
+}
+
+gw_found_t waapi_lookup_reply(int http_status, const char *body, size_t len,
+                              const gw_lookup_t *l, char *wa_id, size_t size)
+{
+    scan_t s = {.readable = true};
+    gw_found_t found = GW_NOT_TOLD;
+    char reason[128];
+    const json_t *list, *m;
+    json_t *root;
+    size_t i;
+
+    wa_id[0] = '\0';
+    if (http_status != 200)
+        return GW_NOT_TOLD;
+    root = jsonr_parse(body, len, reason, sizeof(reason));
+    list = list_of(root);
+    if (!json_is_array(list))
+        goto out;
+    json_array_foreach(list, i, m)
+    {
+        scan_line(m, l, &s, wa_id, size);
+        if (s.found)
+            break;
+    }
+    /* No absence is shown by a full page that does not reach back far enough,
+     * nor by an empty one: the chat may go by another id (LID) there. */
+    if (s.found)
+        found = GW_FOUND;
+    else if (s.readable && (s.reaches || (i > 0 && i < LOOKUP_LIMIT)))
+        found = GW_ABSENT;
+out:
+    json_decref(root);
+    return found;
+}
