@@ -1,0 +1,221 @@
+/*
+ * attempt.c - one attempt at a delivery: the call, and what its end means.
+ */
+#include "outbox/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+/* What a gateway or the proxy before it did not finish may still happen. */
+#define LOOKUP_DELAY_MS 2000
+/* Clocks differ, and the gateway's times are whole seconds. */
+#define LOOKUP_BACK_MS 60000
+
+void attempt_free(attempt_t *a)
+{
+    delivery_free(&a->d, 1);
+    free(a);
+}
+
+static void end(attempt_t *a, end_t how)
+{
+    outbox_t *o = a->o;
+
+    a->end = how;
+    a->next = NULL;
+    *o->ended_tail = a;
+    o->ended_tail = &a->next;
+}
+
+static void explain(attempt_t *a, const char *code, const char *reason)
+{
+    (void)snprintf(a->reply.code, sizeof(a->reply.code), "%s", code);
+    (void)snprintf(a->reply.reason, sizeof(a->reply.reason), "%s", reason);
+}
+
+static gw_send_t send_of(const attempt_t *a)
+{
+    gw_send_t s = {.session = a->d.remote,
+                   .phone = a->d.phone,
+                   .type = a->d.type,
+                   .text = a->d.text,
+                   .client_id = a->id};
+
+    return s;
+}
+
+/* ---- was it sent? ---- */
+
+static void look_up_later(attempt_t *a, bool absence_proves)
+{
+    if (!a->driver->lookup) {
+        end(a, END_UNKNOWN);
+        return;
+    }
+    a->absence_proves = absence_proves;
+    a->lookup_at = clock_mono_ms() + LOOKUP_DELAY_MS;
+    a->next = a->o->lookups;
+    a->o->lookups = a;
+}
+
+static void on_lookup(void *arg, const gw_result_t *r)
+{
+    attempt_t *a = arg;
+    gw_lookup_t l = {.text = a->d.text,
+                     .since = a->started - LOOKUP_BACK_MS,
+                     .known = lanes_known,
+                     .arg = a};
+    gw_found_t found = GW_NOT_TOLD;
+
+    if (r->http_status > 0)
+        found = a->driver->lookup_reply(r->http_status, r->body, r->len, &l,
+                                        a->reply.wa_id, sizeof(a->reply.wa_id));
+    if (found == GW_FOUND)
+        end(a, END_SENT);
+    else if (found == GW_ABSENT && a->absence_proves)
+        end(a, END_RETRY);
+    else
+        end(a, END_UNKNOWN);
+}
+
+static void look_up(attempt_t *a)
+{
+    gw_send_t s = send_of(a);
+    gw_request_t request;
+
+    gw_request_init(&request);
+    if (a->driver->lookup(a->account, &s, &request) != WERR_OK) {
+        gw_request_free(&request);
+        end(a, END_UNKNOWN);
+    } else if (gw_call(a->o->loop, a->account, &request, on_lookup, a) !=
+               WERR_OK) {
+        end(a, END_UNKNOWN);
+    }
+}
+
+void attempt_lookups(outbox_t *o, int64_t *next)
+{
+    attempt_t *a = o->lookups, *following;
+    int64_t now = clock_mono_ms();
+
+    o->lookups = NULL;
+    *next = INT64_MAX;
+    for (; a; a = following) {
+        following = a->next;
+        if (a->lookup_at <= now) {
+            look_up(a);
+            continue;
+        }
+        if (a->lookup_at < *next)
+            *next = a->lookup_at;
+        a->next = o->lookups;
+        o->lookups = a;
+    }
+}
+
+/* ---- messages ---- */
+
+static void on_answer(attempt_t *a, const gw_result_t *r)
+{
+    a->driver->send_reply(r->http_status, r->body, r->len, &a->reply);
+    if (r->retry_after_s > a->reply.retry_after_s)
+        a->reply.retry_after_s = r->retry_after_s;
+    switch (a->reply.outcome) {
+    case GW_ACCEPTED:
+        end(a, END_SENT);
+        break;
+    case GW_REFUSED:
+        end(a, END_FAILED);
+        break;
+    case GW_UNKNOWN:
+        look_up_later(a, r->http_status >= 400);
+        break;
+    case GW_RETRY:
+    case GW_UNAUTHORISED:
+        end(a, END_RETRY);
+        break;
+    }
+}
+
+static void on_sent(void *arg, const gw_result_t *r)
+{
+    attempt_t *a = arg;
+
+    if (r->http_status > 0) {
+        on_answer(a, r);
+        return;
+    }
+    explain(a, r->timed_out ? "timeout" : "connection", r->error);
+    if (r->bytes_sent)
+        look_up_later(a, false);
+    else
+        end(a, END_RETRY);
+}
+
+static void begin_message(attempt_t *a)
+{
+    gw_send_t s = send_of(a);
+    gw_request_t request;
+    int rc;
+
+    gw_request_init(&request);
+    rc = a->driver->send(a->account, &s, &request);
+    if (rc != WERR_OK) {
+        gw_request_free(&request);
+        explain(a, "request", "this gateway cannot send such a message");
+        end(a, rc == WERR_NOMEM ? END_RETRY : END_FAILED);
+        return;
+    }
+    if (gw_call(a->o->loop, a->account, &request, on_sent, a) != WERR_OK) {
+        explain(a, "request", "the call could not be started");
+        end(a, END_RETRY);
+    }
+}
+
+/* ---- read receipts: one try, nothing depends on them ---- */
+
+static void on_read(void *arg, const gw_result_t *r)
+{
+    attempt_t *a = arg;
+    bool ok = r->http_status >= 200 && r->http_status < 300;
+    char code[16];
+
+    if (!ok) {
+        (void)snprintf(code, sizeof(code), "%d", r->http_status);
+        explain(a, code, r->error[0] ? r->error : "read receipt refused");
+    }
+    end(a, ok ? END_SENT : END_FAILED);
+}
+
+static void begin_read(attempt_t *a)
+{
+    gw_request_t request;
+
+    if (!a->account->read_receipts || !a->driver->mark_read) {
+        end(a, END_SENT);
+        return;
+    }
+    gw_request_init(&request);
+    if (a->driver->mark_read(a->account, a->d.remote, a->d.phone, &request) !=
+        WERR_OK) {
+        gw_request_free(&request);
+    } else if (gw_call(a->o->loop, a->account, &request, on_read, a) ==
+               WERR_OK) {
+        return;
+    }
+    explain(a, "request", "the call could not be started");
+    end(a, END_FAILED);
+}
+
+void attempt_begin(attempt_t *a)
+{
+    a->started = clock_now_ms();
+    if (strcmp(a->d.kind, "read") == 0)
+        begin_read(a);
+    else
+        begin_message(a);
+}

@@ -1,0 +1,75 @@
+/*
+ * internal.h - inside the outbox: an attempt, and its files to each other.
+ * All of it runs on the gateway client's thread.
+ */
+#ifndef WACRM_OUTBOX_INTERNAL_H
+#define WACRM_OUTBOX_INTERNAL_H
+
+#include "domain/delivery.h"
+#include "outbox/outbox.h"
+#include "outbox/pacing.h"
+
+#define OUTBOX_BATCH 64
+
+typedef enum { END_SENT, END_RETRY, END_FAILED, END_UNKNOWN } end_t;
+
+/* One delivery on its way; from INFLIGHT in the database until its outcome
+ * is there too. */
+typedef struct attempt_s {
+    struct attempt_s *next; /* of one of the lists of outbox_t */
+    outbox_t *o;
+    delivery_t d;
+    char id[40];
+    const gateway_account_t *account;
+    const gw_driver_t *driver;
+    int64_t started;     /* ms */
+    int64_t lookup_at;   /* monotonic */
+    bool absence_proves; /* not found by the look-up: not sent */
+    end_t end;
+    gw_reply_t reply;
+} attempt_t;
+
+struct outbox_s {
+    domain_t *domain;
+    outbox_options_t options;
+    const gateway_account_t *accounts;
+    size_t naccounts;
+    gw_client_t *client; /* of the starter */
+    gw_client_t *loop;   /* the same, on its own thread */
+    db_t *db;            /* reader */
+    pacing_t *pacing;
+    attempt_t *ended; /* outcomes to be written */
+    attempt_t **ended_tail;
+    attempt_t *lookups; /* waiting to be looked up */
+    size_t inflight;
+    uint64_t random;
+    outbox_counters_t counters;
+};
+
+/* lanes.c: the database's side */
+
+/* Takes what is due and starts it; *next_due is absolute, ms. */
+int lanes_take(outbox_t *o, int64_t *next_due) WACRM_CHECKED;
+/* Writes the outcomes of attempts that have ended. */
+int lanes_settle(outbox_t *o) WACRM_CHECKED;
+/* UNKNOWN past its deadline is left; *next: the earliest deadline ahead. */
+int lanes_expire(outbox_t *o, int64_t *next) WACRM_CHECKED;
+/* Does that id belong to another message of ours? */
+bool lanes_known(void *attempt, const char *wa_id);
+
+/* attempt.c: the gateway's side */
+
+void attempt_begin(attempt_t *a);
+/* Starts the look-ups that are due; *next: monotonic ms of the first ahead. */
+void attempt_lookups(outbox_t *o, int64_t *next);
+void attempt_free(attempt_t *a);
+
+/* token.c */
+void outbox_token_load(void *outbox, const char *account, char *token,
+                       size_t size);
+void outbox_token_store(void *outbox, const char *account, const char *token,
+                        int64_t expires_ms);
+
+uint64_t outbox_random(outbox_t *o);
+
+#endif

@@ -1,0 +1,321 @@
+/*
+ * lanes.c - heads of lanes into flight, and outcomes into the database: each
+ * batch of either is one transaction.
+ */
+#include "outbox/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define UNKNOWN_ACCOUNT_MS INT64_C(60000)
+#define RETRY_AFTER_MAX_MS INT64_C(600000)
+
+DB_QUERY(next_deadline, "SELECT min(deadline) FROM outbox WHERE state = 2");
+DB_QUERY(other_message,
+         "SELECT 1 FROM messages WHERE session_id = $1 AND direction = 1 "
+         "AND wa_id = $2 AND id <> $3");
+
+/* ---- into flight ---- */
+
+typedef struct {
+    outbox_t *o;
+    delivery_t due[OUTBOX_BATCH];
+    size_t n;
+    int64_t defer[OUTBOX_BATCH];       /* until, ms; 0: start */
+    attempt_t *attempts[OUTBOX_BATCH]; /* of those started */
+    int64_t deferred;
+} batch_t;
+
+static const gateway_account_t *account_of(const outbox_t *o, const char *name)
+{
+    for (size_t i = 0; i < o->naccounts; i++) {
+        if (strcmp(o->accounts[i].name, name) == 0)
+            return &o->accounts[i];
+    }
+    return NULL;
+}
+
+/* Makes the attempt at b->due[i], which it takes over. */
+static int prepare(batch_t *b, size_t i, const gateway_account_t *account)
+{
+    attempt_t *a = calloc(1, sizeof(*a));
+
+    if (!a)
+        return WERR_NOMEM;
+    a->o = b->o;
+    a->d = b->due[i];
+    b->due[i].text = NULL;
+    a->account = account;
+    a->driver = gw_driver(account->driver);
+    (void)snprintf(a->id, sizeof(a->id), "%016" PRIx64 "%016" PRIx64,
+                   outbox_random(b->o), outbox_random(b->o));
+    b->attempts[i] = a;
+    return WERR_OK;
+}
+
+/* Who may leave now, and who has to wait, and how long. */
+static int sort_out(batch_t *b)
+{
+    int64_t now = clock_now_ms(), mono = clock_mono_ms();
+
+    pacing_round(b->o->pacing);
+    for (size_t i = 0; i < b->n; i++) {
+        const delivery_t *d = &b->due[i];
+        const gateway_account_t *account = account_of(b->o, d->account_name);
+        int64_t wait = 0;
+        int rc;
+
+        if (!account || !gw_driver(account->driver))
+            wait = UNKNOWN_ACCOUNT_MS;
+        else if (strcmp(d->kind, "message") == 0)
+            wait =
+                pacing_take(b->o->pacing, d->session, d->chat, d->first, mono);
+        b->defer[i] = wait > 0 ? now + wait : 0;
+        if (wait > 0)
+            continue;
+        rc = prepare(b, i, account);
+        if (rc != WERR_OK)
+            return rc;
+    }
+    return WERR_OK;
+}
+
+/* A row that has moved meanwhile (merged, proved sent) is left alone. */
+static bool moved(int rc)
+{
+    return rc == WERR_CONFLICT || rc == WERR_NOTFOUND;
+}
+
+static int start_batch(tx_t *tx, void *arg)
+{
+    batch_t *b = arg;
+
+    b->deferred = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        attempt_t *a = b->attempts[i];
+        int rc = a ? delivery_start(tx, a->d.id, a->id)
+                   : delivery_defer(tx, b->due[i].id, b->defer[i]);
+
+        if (rc != WERR_OK && !moved(rc))
+            return rc;
+        if (rc != WERR_OK && a) {
+            attempt_free(a);
+            b->attempts[i] = NULL;
+        } else if (!a) {
+            b->deferred++;
+        }
+    }
+    return WERR_OK;
+}
+
+static int take_batch(batch_t *b)
+{
+    outbox_t *o = b->o;
+    int rc = sort_out(b);
+
+    if (rc == WERR_OK)
+        rc = domain_write(o->domain, start_batch, b);
+    for (size_t i = 0; i < b->n; i++) {
+        attempt_t *a = b->attempts[i];
+
+        if (a && rc == WERR_OK) {
+            o->inflight++;
+            attempt_begin(a);
+        } else if (a) {
+            attempt_free(a);
+        }
+    }
+    if (rc == WERR_OK)
+        atomic_fetch_add(&o->counters.deferred, b->deferred);
+    return rc;
+}
+
+int lanes_take(outbox_t *o, int64_t *next_due)
+{
+    size_t room = (size_t)o->options.max_inflight - o->inflight;
+    batch_t *b;
+    int rc;
+
+    *next_due = INT64_MAX;
+    if (o->inflight >= (size_t)o->options.max_inflight)
+        return WERR_OK;
+    b = calloc(1, sizeof(*b));
+    if (!b)
+        return WERR_NOMEM;
+    b->o = o;
+    if (room > OUTBOX_BATCH)
+        room = OUTBOX_BATCH;
+    rc = delivery_due(o->db, clock_now_ms(), b->due, room, &b->n, next_due);
+    if (rc == WERR_OK && b->n > 0) {
+        rc = take_batch(b);
+        *next_due = 0; /* there may be more */
+    }
+    delivery_free(b->due, b->n);
+    free(b);
+    return rc;
+}
+
+/* ---- outcomes ---- */
+
+static int64_t backoff(outbox_t *o, const attempt_t *a)
+{
+    const outbox_options_t *opt = &o->options;
+    size_t i = (size_t)a->d.attempts; /* before this one */
+    int64_t after = (int64_t)a->reply.retry_after_s * 1000, ms = 0;
+
+    if (opt->nbackoff > 0)
+        ms =
+            (int64_t)opt->backoff_s[i < opt->nbackoff ? i : opt->nbackoff - 1] *
+            1000;
+    if (opt->jitter && ms > 0)
+        ms = ms * 8 / 10 +
+             (int64_t)(outbox_random(o) % (uint64_t)(ms * 4 / 10 + 1));
+    if (after > RETRY_AFTER_MAX_MS)
+        after = RETRY_AFTER_MAX_MS;
+    return ms > after ? ms : after;
+}
+
+static int write_sent(tx_t *tx, const attempt_t *a)
+{
+    const char *wa_id = a->reply.wa_id[0] ? a->reply.wa_id : NULL;
+    int rc = delivery_sent(tx, a->d.id, a->id, wa_id);
+
+    /* an echo may have brought the id as a message of its own */
+    if (rc == WERR_CONFLICT && wa_id)
+        rc = delivery_sent(tx, a->d.id, a->id, NULL);
+    return rc;
+}
+
+static bool last_try(const outbox_t *o, const attempt_t *a)
+{
+    return a->d.attempts + 1 >= o->options.tries;
+}
+
+static int write_outcome(tx_t *tx, attempt_t *a)
+{
+    outbox_t *o = a->o;
+
+    switch (a->end) {
+    case END_SENT:
+        return write_sent(tx, a);
+    case END_RETRY:
+        if (!last_try(o, a))
+            return delivery_retry(tx, a->d.id, a->id, tx->now + backoff(o, a),
+                                  a->reply.reason);
+        break;
+    case END_UNKNOWN:
+        return delivery_unknown(tx, a->d.id, a->id,
+                                tx->now +
+                                    (int64_t)o->options.unknown_hold_s * 1000,
+                                a->reply.reason);
+    case END_FAILED:
+        break;
+    }
+    return delivery_failed(tx, a->d.id, a->id, a->reply.code, a->reply.reason);
+}
+
+static int settle_all(tx_t *tx, void *arg)
+{
+    outbox_t *o = arg;
+
+    for (attempt_t *a = o->ended; a; a = a->next) {
+        int rc = write_outcome(tx, a);
+
+        if (rc != WERR_OK && !moved(rc))
+            return rc;
+    }
+    return WERR_OK;
+}
+
+static void count(outbox_t *o, const attempt_t *a)
+{
+    static const char *const words[] = {"sent", "retry", "failed", "unknown"};
+    end_t how = a->end == END_RETRY && last_try(o, a) ? END_FAILED : a->end;
+    outbox_counters_t *c = &o->counters;
+    _Atomic int64_t *const counters[] = {&c->sent, &c->retried, &c->failed,
+                                         &c->unknown};
+
+    atomic_fetch_add(counters[how], 1);
+    log_write(how == END_SENT ? LOG_INFO : LOG_WARN, "outbox",
+              "msg=\"attempt ended\" kind=%s message=%" PRId64
+              " phone=%s try=%" PRId64 " outcome=%s code=%s reason=%s",
+              a->d.kind, a->d.message, log_phone(a->d.phone), a->d.attempts + 1,
+              words[how], log_str(a->reply.code), log_str(a->reply.reason));
+    if (a->end == END_RETRY && a->reply.retry_after_s > 0) {
+        int64_t ms = (int64_t)a->reply.retry_after_s * 1000;
+
+        pacing_pause(o->pacing, a->d.session,
+                     clock_mono_ms() +
+                         (ms > RETRY_AFTER_MAX_MS ? RETRY_AFTER_MAX_MS : ms));
+    }
+}
+
+int lanes_settle(outbox_t *o)
+{
+    int rc;
+
+    if (!o->ended)
+        return WERR_OK;
+    rc = domain_write(o->domain, settle_all, o);
+    if (rc != WERR_OK)
+        return rc; /* kept, and tried again */
+    while (o->ended) {
+        attempt_t *a = o->ended;
+
+        o->ended = a->next;
+        count(o, a);
+        attempt_free(a);
+        o->inflight--;
+    }
+    o->ended_tail = &o->ended;
+    return WERR_OK;
+}
+
+/* ---- unknown ones ---- */
+
+static int expire(tx_t *tx, void *arg)
+{
+    (void)arg;
+    return delivery_expire(tx, tx->now);
+}
+
+static int read_deadline(outbox_t *o, int64_t *next)
+{
+    db_stmt_t *s = db_stmt(o->db, &next_deadline);
+    int rc = db_first(s);
+
+    *next = INT64_MAX;
+    if (rc == DB_ROW && !db_is_null(s, 0))
+        *next = db_i64(s, 0);
+    db_done(s);
+    return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
+}
+
+int lanes_expire(outbox_t *o, int64_t *next)
+{
+    int rc = read_deadline(o, next);
+
+    if (rc != WERR_OK || *next > clock_now_ms())
+        return rc;
+    rc = domain_write(o->domain, expire, NULL);
+    return rc == WERR_OK ? read_deadline(o, next) : rc;
+}
+
+bool lanes_known(void *attempt, const char *wa_id)
+{
+    attempt_t *a = attempt;
+    db_stmt_t *s = db_stmt(a->o->db, &other_message);
+    int rc;
+
+    db_bind_i64(s, 1, a->d.session);
+    db_bind_text(s, 2, wa_id);
+    db_bind_i64(s, 3, a->d.message);
+    rc = db_first(s);
+    db_done(s);
+    return rc == DB_ROW;
+}

@@ -1,0 +1,191 @@
+/*
+ * outbox.c - start, stop and the tick of the outbox.
+ */
+#include "outbox/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "domain/session.h"
+
+#define FAULT_WAIT_MS 1000
+
+void outbox_options_default(outbox_options_t *o)
+{
+    memset(o, 0, sizeof(*o));
+    o->tries = 3;
+    o->backoff_s[0] = 10;
+    o->backoff_s[1] = 30;
+    o->backoff_s[2] = 60;
+    o->nbackoff = 3;
+    o->jitter = true;
+    o->per_minute = 30; /* the seed's gateway takes no more */
+    o->gap_ms = 1000;
+    o->first_per_minute = 5;
+    o->max_inflight = 32;
+    o->unknown_hold_s = 120;
+}
+
+/* splitmix64; names attempts and spreads retries, guards nothing */
+uint64_t outbox_random(outbox_t *o)
+{
+    uint64_t z = o->random += UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+/* ms from now until the earlier of an absolute and a monotonic time. */
+static int64_t wait_until(int64_t due, int64_t lookup)
+{
+    int64_t a = due == INT64_MAX ? INT64_MAX : due - clock_now_ms();
+    int64_t b = lookup == INT64_MAX ? INT64_MAX : lookup - clock_mono_ms();
+    int64_t wait = a < b ? a : b;
+
+    return wait < 0 ? 0 : wait;
+}
+
+static int step(outbox_t *o, int64_t *wait)
+{
+    int64_t next_due = INT64_MAX, next_deadline = INT64_MAX, next_lookup;
+    int rc = lanes_settle(o);
+
+    attempt_lookups(o, &next_lookup);
+    if (rc == WERR_OK)
+        rc = lanes_expire(o, &next_deadline);
+    if (rc == WERR_OK)
+        rc = lanes_take(o, &next_due);
+    if (o->ended)
+        next_due = 0; /* ended without a call: settle at once */
+    *wait = wait_until(next_due < next_deadline ? next_due : next_deadline,
+                       next_lookup);
+    return rc;
+}
+
+static void tick(void *arg, gw_client_t *client, int64_t *timeout_ms)
+{
+    outbox_t *o = arg;
+    int rc;
+
+    o->loop = client;
+    rc = step(o, timeout_ms);
+    if (rc == WERR_OK)
+        return;
+    log_error("outbox", "msg=\"database\" error=%s", log_str(werr_text(rc)));
+    *timeout_ms = FAULT_WAIT_MS;
+}
+
+/* ---- start and stop ---- */
+
+static int recover(tx_t *tx, void *arg)
+{
+    outbox_t *o = arg;
+    int64_t hold = (int64_t)o->options.unknown_hold_s * 1000, id;
+    int rc = WERR_OK;
+
+    for (size_t i = 0; rc == WERR_OK && i < o->naccounts; i++)
+        rc = account_ensure(tx, o->accounts[i].name, &id);
+    return rc == WERR_OK ? delivery_recover(tx, tx->now + hold) : rc;
+}
+
+static void destroy(outbox_t *o)
+{
+    while (o->ended) {
+        attempt_t *a = o->ended;
+
+        o->ended = a->next;
+        attempt_free(a);
+    }
+    while (o->lookups) {
+        attempt_t *a = o->lookups;
+
+        o->lookups = a->next;
+        attempt_free(a);
+    }
+    if (o->db)
+        store_reader_close(&o->db);
+    pacing_free(&o->pacing);
+    free(o);
+}
+
+static int set_up(outbox_t *o)
+{
+    const outbox_options_t *opt = &o->options;
+    int rc;
+
+    if (opt->tries < 1 || opt->max_inflight < 1 || opt->unknown_hold_s < 0 ||
+        opt->nbackoff > sizeof(opt->backoff_s) / sizeof(opt->backoff_s[0]))
+        return WERR_INVALID;
+    if (getrandom(&o->random, sizeof(o->random), 0) !=
+        (ssize_t)sizeof(o->random))
+        return WERR_SYSTEM;
+    rc = pacing_new(&o->pacing, opt->per_minute, opt->first_per_minute,
+                    opt->gap_ms);
+    if (rc == WERR_OK)
+        rc = store_reader(o->domain->store, &o->db);
+    return rc == WERR_OK ? domain_write(o->domain, recover, o) : rc;
+}
+
+int outbox_start(outbox_t **out, domain_t *d, const outbox_options_t *options,
+                 const gateway_account_t *accounts, size_t n)
+{
+    outbox_t *o = calloc(1, sizeof(*o));
+    gw_client_options_t c = {.accounts = accounts,
+                             .naccounts = n,
+                             .token_load = outbox_token_load,
+                             .token_store = outbox_token_store,
+                             .tick = tick,
+                             .arg = o};
+    int rc;
+
+    *out = NULL;
+    if (!o)
+        return WERR_NOMEM;
+    o->domain = d;
+    o->options = *options;
+    o->accounts = accounts;
+    o->naccounts = n;
+    o->ended_tail = &o->ended;
+    rc = set_up(o);
+    if (rc == WERR_OK)
+        rc = gw_client_start(&o->client, &c);
+    if (rc != WERR_OK) {
+        destroy(o);
+        return rc;
+    }
+    *out = o;
+    return WERR_OK;
+}
+
+void outbox_wake(void *outbox)
+{
+    outbox_t *o = outbox;
+
+    gw_client_wake(o->client);
+}
+
+void outbox_stop(outbox_t **outbox, int64_t timeout_ms)
+{
+    outbox_t *o = *outbox;
+    int rc;
+
+    if (!o)
+        return;
+    *outbox = NULL;
+    gw_client_stop(&o->client, timeout_ms);
+    /* the rest stays in flight, and is unknown at the next start */
+    rc = lanes_settle(o);
+    if (rc != WERR_OK)
+        log_error("outbox", "msg=\"outcomes lost\" error=%s",
+                  log_str(werr_text(rc)));
+    destroy(o);
+}
+
+const outbox_counters_t *outbox_counters(const outbox_t *o)
+{
+    return &o->counters;
+}
