@@ -1,0 +1,154 @@
+/*
+ * config_table.c - the options of wacrmd.conf.
+ */
+#include "config_table.h"
+
+#include "config.h"
+
+#define AT(field)      offsetof(config_t, field)
+#define GATEWAY(field) offsetof(gateway_account_t, field)
+#define MILLIARD       INT64_C(1000000000)
+
+const option_t config_options[] = {
+    {"wacrmd", "state_dir", OPTION_PATH, AT(state_dir), "/var/lib/wacrm", 0, 0,
+     false, "Directory of the lock, and of all that follows by default."},
+    {"wacrmd", "database", OPTION_PATH, AT(database), "{state_dir}/wacrm.db", 0,
+     0, false, "The SQLite database; made if it is not there."},
+    {"wacrmd", "spool", OPTION_PATH, AT(spool), "{state_dir}/spool", 0, 0,
+     false, "The spool; the same path as in `wacrm_spool` of nginx.conf."},
+    {"wacrmd", "spool_size", OPTION_SIZE, AT(spool_size), "1g", 1 << 20,
+     INT64_C(1) << 44, false,
+     "Upper bound of the spool's file; the same as in `wacrm_spool`."},
+    {"wacrmd", "notify", OPTION_SOCKET, AT(notify), "{state_dir}/notify.sock",
+     0, 0, false,
+     "Socket on which the edge tells of new events (`notify=` of "
+     "`wacrm_spool`)."},
+    {"wacrmd", "http_socket", OPTION_SOCKET, AT(http_socket),
+     "{state_dir}/http.sock", 0, 0, false,
+     "Socket of the HTTP API, for nginx only."},
+    {"wacrmd", "workers", OPTION_INT, AT(workers), "2", 1, 64, false,
+     "Threads that answer requests."},
+    {"wacrmd", "control_socket", OPTION_SOCKET, AT(control_socket),
+     "{state_dir}/control.sock", 0, 0, false, "Socket of wacrmctl."},
+    {"wacrmd", "group", OPTION_TEXT, AT(group), NULL, 0, 0, false,
+     "Group of the spool and the sockets, shared with nginx's workers; "
+     "without it, that of the process."},
+    {"wacrmd", "log_level", OPTION_LEVEL, AT(log_level), "info", 0, 0, true,
+     "What is logged, to standard error."},
+
+    {"auth", "jwt_secret_file", OPTION_PATH, AT(jwt_secret_file),
+     "/etc/wacrm/secrets/jwt", 0, 0, false,
+     "Key of the access tokens, at least 32 bytes; the same file as in "
+     "`wacrm_jwt_key_file`."},
+    {"auth", "issuer", OPTION_TEXT, AT(issuer), "wacrm", 0, 0, false,
+     "Claim `iss` of the tokens (`wacrm_jwt_issuer`)."},
+    {"auth", "audience", OPTION_TEXT, AT(audience), "wacrm", 0, 0, false,
+     "Claim `aud` of the tokens (`wacrm_jwt_audience`)."},
+    {"auth", "access_ttl", OPTION_SECONDS, AT(access_ttl_s), "12h", 60,
+     366 * 86400, false,
+     "Life of an access token. The front end never refreshes: a working "
+     "day."},
+    {"auth", "refresh_ttl", OPTION_SECONDS, AT(refresh_ttl_s), "30d", 60,
+     3650 * 86400, false, "Life of a refresh token; each is used once."},
+
+    {"organisation", "timezone", OPTION_TIMEZONE, AT(domain.utc_offset_s),
+     "Asia/Jakarta", 0, 0, false,
+     "Calendar of the donors' figures: when a day begins."},
+    {"organisation", "vip_amount", OPTION_I64, AT(domain.vip_amount),
+     "10000000", 1, 1000000 * MILLIARD, true,
+     "Rupiah within twelve months that make a VIP donor."},
+    {"organisation", "major_amount", OPTION_I64, AT(domain.major_amount),
+     "10000000", 1, 1000000 * MILLIARD, true,
+     "Rupiah from which a donor is a major one."},
+    {"organisation", "mid_amount", OPTION_I64, AT(domain.mid_amount), "1000000",
+     1, 1000000 * MILLIARD, true, "Rupiah from which a donor is a middle one."},
+    {"organisation", "lapse_days", OPTION_INT, AT(domain.lapse_days), "395", 1,
+     36500, true, "Days without a gift after which a donor has lapsed."},
+    {"organisation", "welcome", OPTION_SWITCH, AT(domain.welcome), "on", 0, 0,
+     true, "Greets who writes for the first time."},
+    {"organisation", "welcome_text", OPTION_MESSAGE, AT(domain.welcome_text),
+     "Halo {name}! 👋\\n\\nTerima kasih telah menghubungi kami. Tim kami akan "
+     "segera membalas pesan Anda.",
+     0, 0, true, "The greeting; `{name}` is the writer's, `\\n` a new line."},
+    {"organisation", "welcome_per_minute", OPTION_INT,
+     AT(domain.welcome_per_minute), "20", 0, 10000, true,
+     "At most so many greetings a minute."},
+    {"organisation", "raw_retention", OPTION_DAYS,
+     AT(domain.raw_retention_days), "30d", 0, 3650, true,
+     "How long events are kept as they came, for replay; `0d`: not at all."},
+    {"organisation", "default_gateway", OPTION_TEXT, AT(domain.default_account),
+     NULL, 0, 0, false,
+     "Gateway of the default session; without it, the first one below."},
+    {"organisation", "default_session", OPTION_TEXT, AT(domain.default_session),
+     NULL, 0, 0, false, "WhatsApp session used where none is named."},
+    {"organisation", "default_everyone", OPTION_SWITCH,
+     AT(domain.default_everyone), "on", 0, 0, false,
+     "Every CS agent sees the default session."},
+
+    {"outbox", "tries", OPTION_INT, AT(outbox.tries), "3", 1, 20, false,
+     "Attempts to send a message before it has failed."},
+    {"outbox", "backoff", OPTION_BACKOFF, AT(outbox), "10s 30s 60s", 0, 0,
+     false, "Waits between them; the last one repeats. Up to eight."},
+    {"outbox", "jitter", OPTION_SWITCH, AT(outbox.jitter), "on", 0, 0, false,
+     "Spreads the waits by 20 %."},
+    {"outbox", "per_minute", OPTION_INT, AT(outbox.per_minute), "30", 0, 100000,
+     false, "Messages a minute and session; 0: no limit."},
+    {"outbox", "gap", OPTION_MS, AT(outbox.gap_ms), "1s", 0, 600000, false,
+     "Least time between two messages to one recipient."},
+    {"outbox", "first_per_minute", OPTION_INT, AT(outbox.first_per_minute), "6",
+     0, 100000, false,
+     "First messages to new contacts a minute and session; 0: no limit."},
+    {"outbox", "max_inflight", OPTION_INT, AT(outbox.max_inflight), "32", 1,
+     1024, false, "Calls to gateways at once."},
+    {"outbox", "unknown_hold", OPTION_SECONDS, AT(outbox.unknown_hold_s),
+     "120s", 1, 86400, false,
+     "How long a message that may or may not have been sent holds up those "
+     "behind it."},
+
+    {"gateway", "driver", OPTION_TEXT, GATEWAY(driver), "waapi", 0, 0, false,
+     "Kind of the gateway."},
+    {"gateway", "base_url", OPTION_URL, GATEWAY(base_url), NULL, 0, 0, false,
+     "Where its API is; required."},
+    {"gateway", "token", OPTION_TEXT, GATEWAY(token), NULL, 0, 0, false,
+     "Bearer token of its API; rather by `token_file`."},
+    {"gateway", "token_file", OPTION_SECRET_FILE, GATEWAY(token), NULL, 0, 0,
+     false, "File with the bearer token."},
+    {"gateway", "email", OPTION_TEXT, GATEWAY(email), NULL, 0, 0, false,
+     "Account to sign in with, where there is no token."},
+    {"gateway", "password", OPTION_TEXT, GATEWAY(password), NULL, 0, 0, false,
+     "Its password; rather by `password_file`."},
+    {"gateway", "password_file", OPTION_SECRET_FILE, GATEWAY(password), NULL, 0,
+     0, false, "File with the password."},
+    {"gateway", "timeout", OPTION_SECONDS, GATEWAY(timeout_s), "30s", 1, 300,
+     false, "Longest time of a call."},
+    {"gateway", "read_receipts", OPTION_SWITCH, GATEWAY(read_receipts), "on", 0,
+     0, false, "Tells the gateway when an agent has read a chat."},
+};
+
+const size_t config_noptions =
+    sizeof(config_options) / sizeof(config_options[0]);
+
+const char *option_type_text(option_type_t type)
+{
+    static const char *const texts[] = {
+        [OPTION_TEXT] = "text",
+        [OPTION_MESSAGE] = "text",
+        [OPTION_PATH] = "absolute path",
+        [OPTION_SOCKET] = "absolute path, up to 107 bytes",
+        [OPTION_URL] = "http:// or https:// URL",
+        [OPTION_SECRET_FILE] = "absolute path",
+        [OPTION_INT] = "number",
+        [OPTION_I64] = "number",
+        [OPTION_SIZE] = "size: 512m 4g",
+        [OPTION_MS] = "duration: 500ms 2s",
+        [OPTION_SECONDS] = "duration: 10s 5m 12h 30d",
+        [OPTION_DAYS] = "days: 30d",
+        [OPTION_SWITCH] = "on or off",
+        [OPTION_LEVEL] = "error, warn, info or debug",
+        [OPTION_TIMEZONE] =
+            "Asia/Jakarta, Asia/Makassar, Asia/Jayapura or +07:00",
+        [OPTION_BACKOFF] = "durations: 10s 30s 60s",
+    };
+
+    return texts[type];
+}
