@@ -250,6 +250,33 @@ static void key_lengths(void **state)
     }
 }
 
+/* A signed event whose body's first words are passed off as its time. */
+static void shifted(void **state)
+{
+    static const char text[] = "a.1614265330.1614265330.{}";
+    char value[100];
+    pair_t headers[3] = {{"webhook-id", "a"},
+                         {"webhook-timestamp", "1614265330"},
+                         {"webhook-signature", value}};
+    sig_scheme_t *scheme = scheme_of("standard", NULL);
+
+    (void)state;
+    option(scheme, "key", "raw");
+    option(scheme, "coding", "hex");
+    secret(scheme, LONG_SECRET);
+    finish(scheme);
+    snprintf(value, sizeof(value), "v1,%s",
+             mac_of(EVP_sha256(), LONG_SECRET, text));
+    assert_int_equal(
+        verify_in(scheme, headers, 3, NULL, str(text + 13), 1614265330, 9),
+        SIG_OK);
+    headers[0].value = "a.1614265330";
+    assert_int_equal(
+        verify_in(scheme, headers, 3, NULL, str("{}"), 1614265330, 9),
+        SIG_MISMATCH);
+    sig_scheme_free(&scheme);
+}
+
 static void general_form(void **state)
 {
     char value[300];
@@ -412,11 +439,11 @@ static void given_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_vectors), cmocka_unit_test(broken_vectors),
-        cmocka_unit_test(the_samples), cmocka_unit_test(rotation),
-        cmocka_unit_test(key_lengths), cmocka_unit_test(general_form),
-        cmocka_unit_test(iso_times),   cmocka_unit_test(ed25519),
-        cmocka_unit_test(given_up),
+        cmocka_unit_test(the_vectors),  cmocka_unit_test(broken_vectors),
+        cmocka_unit_test(the_samples),  cmocka_unit_test(rotation),
+        cmocka_unit_test(key_lengths),  cmocka_unit_test(shifted),
+        cmocka_unit_test(general_form), cmocka_unit_test(iso_times),
+        cmocka_unit_test(ed25519),      cmocka_unit_test(given_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
