@@ -624,11 +624,20 @@ ngx_wacrm_rate_quoted(ngx_conf_t *cf, ngx_uint_t *n, ngx_str_t *message)
 static char *
 ngx_wacrm_rate_message(ngx_conf_t *cf, ngx_str_t *message, ngx_str_t *body)
 {
-    u_char     *p;
+    u_char     *p, *last;
     uintptr_t   escape;
 
-    if (ngx_utf8_length(message->data, message->len) > message->len) {
-        return "has a message that is not UTF-8";
+    p = message->data;
+    last = p + message->len;
+
+    while (p < last) {
+
+        if (*p < 0x80) {
+            p++;
+
+        } else if (ngx_utf8_decode(&p, last - p) > 0x10ffff) {
+            return "has a message that is not UTF-8";
+        }
     }
 
     escape = ngx_escape_json(NULL, message->data, message->len);

@@ -53,6 +53,7 @@ END { kill 'TERM', $child if $child }
 
 $t->http(<<"EOC");
     wacrm_jwt_key_file %%DIR%%/secret alg=HS256;
+    wacrm_rate_zone \$wacrm_jwt_sub zone=send:64k rate=2r/h;
     underscores_in_headers on;
     large_client_header_buffers 8 16k;
 
@@ -128,6 +129,12 @@ $t->http(<<"EOC");
 
         location /auth {
             internal;
+            proxy_pass http://127.0.0.1:$echo;
+        }
+
+        location /crm {
+            wacrm_jwt desk;
+            wacrm_rate zone=send;
             proxy_pass http://127.0.0.1:$echo;
         }
 
@@ -271,6 +278,19 @@ $r = $t->get('/any', @forged);
 is($r->{status}, 200, 'let in by address');
 is_deeply(identity($r->{body}), [], 'without a token there is no identity');
 
+# ---- in front of another application: all of it in one location ----
+
+$r = $t->post('/crm/send?a=b', 'text=hello', @bearer, @forged);
+like($r->{body}, qr{^POST /crm/send\?a=b }, 'the request goes through');
+is_deeply(identity($r->{body}), $us, 'with the identity');
+is($r->{headers}{'x-ratelimit-remaining'}, 1, 'and a limit by subject');
+$t->get('/crm', @bearer);
+is($t->get('/crm', @bearer)->{status}, 429, 'which ends at two');
+is($t->get('/crm', Authorization => 'Bearer '
+           . hs_token($secret, claims(sub => '8')))->{status}, 200,
+   'and is not that of another subject');
+is($t->get('/crm')->{status}, 401, 'no token');
+
 # ---- HTTP/2 ----
 
 sub h2_string { chr(length $_[0]) . $_[0] }
@@ -315,6 +335,12 @@ is_deeply(identity(h2_get('/', @bearer, @forged)), $us,
           'HTTP/2: forged headers are replaced');
 is_deeply(identity(h2_get('/open', @forged)), [],
           'HTTP/2: and removed where there is no wacrm_jwt');
+is_deeply(identity(h2_get('/', Authorization => 'Bearer '
+                          . hs_token($secret, claims(exp => $exp,
+                                                     pad => 'x' x 9000)))),
+          $us, 'HTTP/2: a token of 12 KB');
+unlike(h2_get('/', @bearer, @bearer), qr{^GET / },
+   'HTTP/2: two Authorization headers');
 is(h2_get('/', @forged), '{"message":"Unauthenticated."}',
    'HTTP/2: refused without a token');
 

@@ -153,6 +153,9 @@ is($t->read_response($s)->{status}, 200, 'next request on that connection');
 passes('/plain', hs_token($secret, claims()), 'neither iss nor aud asked');
 refused('/plain', hs_token('another secret of thirty-two bytes', claims()),
         'signature', 'another secret');
+refused('/plain', hs_token('the secret of the webhook, 32 byte',
+                           claims(app => 'evolution', action => 'webhook')),
+        'signature', 'a token of the webhook');
 refused('/plain', hs_token("$secret\n", claims()), 'signature',
         'the newline of the file is no part of the secret');
 for my $alg (qw(HS384 HS512)) {

@@ -237,6 +237,10 @@ is(status('/rewritten', bearer(role => 'admin')), 401,
    'after a rewrite the key of the new location counts');
 is(status('/rewritten', @good), 200, 'without the rewrite the old one');
 
+my $m = $t->metrics;
+cmp_ok($m->{qq(wacrm_jwt_total{result="$_"})} || 0, '>', 0, "$_ is counted")
+    for qw(ok missing expired require);
+
 is($t->stop, 1, 'stops');
 
 # ---- revocation ----
