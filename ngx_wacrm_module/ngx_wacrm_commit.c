@@ -391,10 +391,7 @@ ngx_wacrm_commit_post(ngx_wacrm_batch_t *batch)
 
     if (ngx_process == NGX_PROCESS_SINGLE) {
 
-        /*
-         * without a master a reload replaces the thread pool by one that has
-         * no threads, so this commit is done here
-         */
+        /* no thread pool, see ngx_wacrm_webhook_postconf() */
 
         ngx_wacrm_commit_thread(batch, ngx_wacrm_commit.log);
         ngx_post_event(&batch->task.event, &ngx_posted_events);

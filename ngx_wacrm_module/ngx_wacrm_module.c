@@ -13,6 +13,9 @@
 #define NGX_WACRM_SPOOL_SIZE_MIN  ((off_t) 1024 * 1024)
 #define NGX_WACRM_SPOOL_SIZE_MAX  ((off_t) 1024 * 1024 * 1024 * 1024)
 
+/* the spool grows by pages: with less than this an event may not fit */
+#define NGX_WACRM_SPOOL_SPARE     8192
+
 #define NGX_WACRM_SPOOL_RETRY     1000
 /* a spool that stays closed is told about once a minute */
 #define NGX_WACRM_SPOOL_REPEAT    60
@@ -282,7 +285,7 @@ ngx_wacrm_spool_refuses(void)
     rc = spool_stat(ngx_wacrm_process.spool, &st);
 
     if (rc == SPOOL_OK) {
-        return st.bytes >= st.limit;
+        return st.bytes + NGX_WACRM_SPOOL_SPARE > st.limit;
     }
 
     /* without traffic nobody else would notice */

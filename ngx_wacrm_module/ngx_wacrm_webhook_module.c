@@ -595,6 +595,7 @@ ngx_wacrm_webhook_restore(void *data)
 static ngx_int_t
 ngx_wacrm_webhook_postconf(ngx_conf_t *cf)
 {
+    ngx_core_conf_t                *ccf;
     ngx_wacrm_webhook_main_conf_t  *wmcf;
 
     wmcf = ngx_http_conf_get_module_main_conf(cf, ngx_wacrm_webhook_module);
@@ -612,14 +613,22 @@ ngx_wacrm_webhook_postconf(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    wmcf->commit.pool = ngx_thread_pool_add(cf, NULL);
-    if (wmcf->commit.pool == NULL) {
-        return NGX_ERROR;
-    }
-
     ngx_wacrm_webhook_filter_init();
 
-    return NGX_OK;
+    /*
+     * without a master a reload gives a thread pool that has no threads, on
+     * which nginx itself crashes; commits are then done in the event loop
+     */
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                           ngx_core_module);
+    if (ccf->master == 0) {
+        return NGX_OK;
+    }
+
+    wmcf->commit.pool = ngx_thread_pool_add(cf, NULL);
+
+    return wmcf->commit.pool ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -1,0 +1,254 @@
+#!/usr/bin/perl
+
+# The group commit when the disk is slow, the spool full, the client gone.
+
+use strict;
+use warnings;
+
+use IPC::Open2;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+use lib 't/lib';
+use Wacrm::Nginx;
+
+my $tools = $ENV{WACRM_TOOLS} || "$Wacrm::Nginx::ROOT/build/tools";
+my $secret = 'a secret of enough bytes';
+
+sub new {
+    my ($http, %opt) = @_;
+
+    my $t = Wacrm::Nginx->new(%opt);
+    $t->write('secret', $secret);
+    $t->http(<<"EOC");
+    $http
+    wacrm_webhook_signature waapi;
+    wacrm_webhook_secret_file %%DIR%%/secret;
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        location /hook { wacrm_webhook demo; }
+        location /metrics { wacrm_metrics; }
+        location /healthz { wacrm_health; }
+    }
+EOC
+    return $t->start;
+}
+
+# commits hang until the returned code is called
+sub hold {
+    my ($t) = @_;
+
+    my $pid = open2(my $out, my $in, "$tools/spool_hold", $t->path('spool'));
+    is(scalar <$out>, "held\n", 'commits hang');
+    return sub { close $in; waitpid $pid, 0 };
+}
+
+# The new worker hangs too while it opens the spool, so no reload() here.
+sub shut_down {
+    my ($t) = @_;
+
+    kill 'HUP', $t->pid;
+    return $t->wait_for(sub { scalar $t->workers(qr/shutting down/) });
+}
+
+sub body { sprintf '{"id":"%06d"}', $_[0] }
+
+sub send_event {
+    my ($t, $id, $s) = @_;
+
+    $s ||= $t->connect;
+    $t->send_request($s, 'POST', '/hook', body => body($id),
+                     headers => {$t->waapi(body($id), $secret)});
+    return $s;
+}
+
+sub post {
+    my ($t, $body) = @_;
+    return $t->post('/hook', $body, $t->waapi($body, $secret));
+}
+
+sub stored {
+    my ($t) = @_;
+    return map { $_->{body} } $t->spool_dump($t->path('spool'));
+}
+
+# ---- one batch in flight, the others gather ----
+
+my $t = new('wacrm_spool %%DIR%%/spool size=64m;');
+is(post($t, body(0))->{status}, 200, 'first');
+
+my $release = hold($t);
+my $first = send_event($t, 1);
+sleep 0.1;
+my @waiting = map { send_event($t, $_) } 2 .. 20;
+sleep 0.1;
+$release->();
+is($t->read_response($_)->{status}, 200, 'answered after the commit')
+    for $first, @waiting;
+my $m = $t->metrics;
+is($m->{wacrm_spool_batch_records_count}, 3, 'three commits');
+is($m->{'wacrm_spool_batch_records_bucket{le="16"}'}, 2, 'two of one event');
+is($m->{'wacrm_spool_batch_records_bucket{le="32"}'}, 3, 'one of nineteen');
+is_deeply([sort(stored($t))], [map { body($_) } 0 .. 20], 'all stored, once');
+
+# ---- clients that leave ----
+
+$release = hold($t);
+my @gone = map { send_event($t, $_) } 101 .. 110;
+my $stays = send_event($t, 111);
+sleep 0.1;
+for (@gone) {
+    setsockopt $_, 1, 13, pack 'ii', 1, 0 if fileno($_) % 2;
+    close $_;
+}
+sleep 0.1;
+$release->();
+is($t->read_response($stays)->{status}, 200, 'others left, one stayed');
+is(scalar(grep { /"0001/ } stored($t)), 11, 'all stored, once');
+
+my $s = $t->connect;
+syswrite $s, "POST /hook HTTP/1.1\r\nHost: a\r\nX-Webhook-Signature: "
+             . ('a' x 64) . "\r\nContent-Length: 1000\r\n\r\n{";
+sleep 0.1;
+close $s;
+is(post($t, body(112))->{status}, 200, 'one left while sending its body');
+
+# ---- reload with a commit in flight ----
+
+$release = hold($t);
+my $flying = send_event($t, 201);
+sleep 0.05;
+my $gathered = send_event($t, 202);
+sleep 0.1;
+my @old = $t->workers;
+ok(shut_down($t), 'the old worker shuts down');
+sleep 0.3;
+ok(kill(0, $old[0]), 'and waits for its commits');
+$release->();
+is($t->read_response($flying)->{status}, 200, 'the one in flight');
+is($t->read_response($gathered)->{status}, 200, 'the one that gathered');
+ok($t->wait_for(sub { !kill 0, $old[0] }), 'then it ends');
+is(post($t, body(203))->{status}, 200, 'the new worker');
+is(scalar(grep { /"0002/ } stored($t)), 3, 'all stored, once');
+
+# ---- five seconds ----
+
+$release = hold($t);
+my $begin = time;
+$flying = send_event($t, 301);
+sleep 0.05;
+$gathered = send_event($t, 302);
+my $r = $t->read_response($flying);
+is($r->{status}, 503, 'a commit that takes too long');
+is($r->{headers}{'retry-after'}, 1, 'Retry-After');
+like($r->{body}, qr/^\{"message":/, 'JSON');
+is($t->read_response($gathered)->{status}, 503, 'also those that wait');
+cmp_ok(time - $begin, '>', 4.5, 'after 5 s');
+cmp_ok(time - $begin, '<', 7, 'and not more');
+$release->();
+is(post($t, body(303))->{status}, 200, 'then it goes on');
+is($t->metrics->{'wacrm_events_total{source="demo",result="timeout"}'}, 2,
+   'counted');
+like($t->log, qr/status=503 reason=timeout,/, 'and logged');
+is($t->metrics->{'wacrm_events_total{source="demo",result="stored"}'},
+   1 + 20 + 11 + 1 + 3 + 1, 'events stored, also over the reload');
+$t->finish;
+
+# ---- SIGTERM while a commit hangs: no answer is no 200 ----
+
+$t = new('wacrm_spool %%DIR%%/spool size=64m;');
+is(post($t, body(0))->{status}, 200, 'first');
+$release = hold($t);
+$flying = send_event($t, 1);
+sleep 0.1;
+kill 'TERM', $t->pid;
+sleep 0.2;
+$release->();
+$r = $t->read_response($flying);
+ok(!$r || $r->{status} != 200, 'no 200');
+$t->wait_for(sub { !kill(0, $t->pid) || !$t->workers }, 5);
+$t->finish;
+
+# ---- worker_shutdown_timeout ends requests while their commit hangs ----
+
+$t = Wacrm::Nginx->new;
+$t->write('secret', $secret);
+$t->main('worker_shutdown_timeout 500ms;');
+$t->http(<<'EOC');
+    wacrm_spool %%DIR%%/spool size=64m;
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        location /hook {
+            wacrm_webhook demo;
+            wacrm_webhook_signature waapi;
+            wacrm_webhook_secret_file %%DIR%%/secret;
+        }
+    }
+EOC
+$t->start;
+is(post($t, body(0))->{status}, 200, 'first');
+$release = hold($t);
+$flying = send_event($t, 1);
+sleep 0.1;
+@old = $t->workers;
+ok(shut_down($t), 'the old worker shuts down');
+is($t->read_response($flying), undef, 'the connection is closed');
+$release->();
+ok($t->wait_for(sub { !kill 0, $old[0] }), 'the old worker ends');
+is_deeply([stored($t)], [body(0), body(1)], 'the event is stored');
+$t->finish;
+
+# ---- a full queue, by number and by bytes ----
+
+$t = new('wacrm_spool %%DIR%%/spool size=64m;'
+         . 'wacrm_webhook_batch max=2 queue=5 bytes=4k;');
+is(post($t, body(0))->{status}, 200, 'first');
+$release = hold($t);
+$flying = send_event($t, 1);
+sleep 0.1;
+@waiting = map { send_event($t, $_) } 2 .. 6;
+sleep 0.1;
+$r = post($t, body(7));
+is($r->{status}, 503, 'queue full');
+is($r->{headers}{'retry-after'}, 1, 'Retry-After');
+$release->();
+is($t->read_response($_)->{status}, 200, 'those before')
+    for $flying, @waiting;
+is_deeply([stored($t)], [map { body($_) } 0 .. 6], 'in order');
+
+$release = hold($t);
+$flying = send_event($t, 11);
+sleep 0.1;
+my $big = '"' . ('x' x 10_000) . '"';
+my $one = $t->connect;
+$t->send_request($one, 'POST', '/hook', body => $big,
+                 headers => {$t->waapi($big, $secret)});
+sleep 0.1;
+is(post($t, body(12))->{status}, 503, 'bytes full');
+$release->();
+is($t->read_response($one)->{status}, 200, 'more than bytes, alone');
+is($t->read_response($flying)->{status}, 200, 'in flight');
+is(post($t, body(13))->{status}, 200, 'room again');
+like($t->log, qr/status=503 reason=queue_full,/, 'logged');
+is($t->metrics->{'wacrm_events_total{source="demo",result="queue_full"}'}, 2,
+   'counted');
+$t->finish;
+
+# ---- a full spool ----
+
+$t = new('wacrm_spool %%DIR%%/spool size=1m;');
+is($t->get('/healthz')->{status}, 200, 'healthy');
+my $ok = 0;
+for (1 .. 400) {
+    $r = post($t, sprintf '{"id":"%06d","text":"%s"}', $_, 'x' x 3000);
+    last if $r->{status} != 200;
+    $ok++;
+}
+is($r->{status}, 503, 'spool full');
+is($r->{headers}{'retry-after'}, 1, 'Retry-After');
+cmp_ok($ok, '>', 50, 'there was room before');
+is(scalar stored($t), $ok, 'all stored that had a 200');
+like($t->log, qr/status=503 reason=spool_full,/, 'logged');
+$t->finish;
+
+done_testing();
