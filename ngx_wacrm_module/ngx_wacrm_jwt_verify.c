@@ -169,7 +169,8 @@ ngx_wacrm_jwt_same(ngx_wacrm_jwt_ctx_t *ctx, ngx_wacrm_jwt_loc_conf_t *conf,
            && ctx->conf->audience.data == conf->audience.data
            && ctx->conf->leeway == conf->leeway
            && ctx->token.len == token->len
-           && ngx_memcmp(ctx->token.data, token->data, token->len) == 0;
+           && (token->len == 0
+               || ngx_memcmp(ctx->token.data, token->data, token->len) == 0);
 }
 
 

@@ -1,8 +1,9 @@
 /*
  * ngx_wacrm_rate.h - what the files of ngx_wacrm_rate_module share.
  *
- * ngx_wacrm_rate_module.c: directives and shared zones; ngx_wacrm_rate_take.c:
- * one request, its limits and its headers.
+ * ngx_wacrm_rate_zone.c: wacrm_rate_zone and the shared tables;
+ * ngx_wacrm_rate_module.c: wacrm_rate; ngx_wacrm_rate_take.c: one request, its
+ * limits and its headers.
  */
 
 #ifndef _NGX_WACRM_RATE_H_INCLUDED_
@@ -37,6 +38,9 @@ typedef struct {
 
 extern ngx_module_t  ngx_wacrm_rate_module;
 
+
+/* The setter of wacrm_rate_zone. */
+char *ngx_wacrm_rate_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* Preaccess phase; a webhook asks by itself, after a wrong signature. */
 ngx_int_t ngx_wacrm_rate_handler(ngx_http_request_t *r);

@@ -288,6 +288,7 @@ EOC
        'a token from after it');
     is($ask->(sub => '7', jti => 'token-6', iat => $now - 50), 200,
        'an older one of another user');
+    is($ask->(sub => undef, jti => undef), 200, 'a token of nobody');
     $t->finish;
 
     # a revocation that cannot be asked is no permission
