@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "domain/chat.h"
+#include "domain/message.h"
 #include "http/paging.h"
 #include "http/routes/routes.h"
 
@@ -12,8 +13,12 @@ static void write_chat(request_t *r, int64_t chat, int limit, int64_t before,
     buf_t messages;
     buf_t *b = &r->response.body;
     buf_init(&messages, 0);
-    int rc = chat_messages(r->db, chat, limit, before, &messages, NULL, &more,
+    int rc = db_read_begin(r->db);
+    if (rc == WERR_OK) {
+        rc = chat_messages(r->db, chat, limit, before, &messages, NULL, &more,
                            &oldest);
+        db_read_end(r->db);
+    }
     if (rc == WERR_OK && messages.failed) {
         rc = WERR_NOMEM;
     }
@@ -42,6 +47,22 @@ static void write_chat(request_t *r, int64_t chat, int limit, int64_t before,
     response_tagged(&r->response, request_header(r, "If-None-Match"));
 }
 
+/* A message of another chat tells nothing here, not even its time. */
+static int check_before(db_t *db, int64_t chat, int64_t before,
+                        invalid_t *invalid)
+{
+    int64_t session, of_chat;
+    if (before == 0) {
+        return WERR_OK;
+    }
+    int rc = message_place(db, before, &session, &of_chat);
+    if (rc == WERR_NOTFOUND || (rc == WERR_OK && of_chat != chat)) {
+        invalid_add(invalid, "before", "The selected before is invalid.");
+        rc = WERR_OK;
+    }
+    return rc;
+}
+
 void route_chat(request_t *r)
 {
     invalid_t invalid = {0};
@@ -53,6 +74,14 @@ void route_chat(request_t *r)
         invalid_add(&invalid, "before", "The before field must be an id.");
     }
     if (invalid_answer(&invalid, &r->response) || !page_chat(r, &chat)) {
+        return;
+    }
+    int rc = check_before(r->db, chat, before, &invalid);
+    if (rc != WERR_OK) {
+        response_error(&r->response, rc);
+        return;
+    }
+    if (invalid_answer(&invalid, &r->response)) {
         return;
     }
     write_chat(r, chat, limit, before,

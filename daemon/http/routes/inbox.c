@@ -88,7 +88,11 @@ static int render(const request_t *r, const inbox_query_t *q, ready_t **out)
     buf_init(&b, BODY_MAX);
     jw_open_object(&b, NULL);
     jw_bool(&b, "success", true);
-    int rc = chat_inbox(r->db, r->options->domain, q, &b, &more, &ts, &id);
+    int rc = db_read_begin(r->db);
+    if (rc == WERR_OK) {
+        rc = chat_inbox(r->db, r->options->domain, q, &b, &more, &ts, &id);
+        db_read_end(r->db);
+    }
     if (more) {
         cursor_write(ts, id, next);
     }
