@@ -272,7 +272,7 @@ static void test_inbox_filter_and_search(void **state)
 
 static void check_etag(const char *target)
 {
-    char tag[80], header[120];
+    char tag[256], header[300];
     answer_t a;
     assert_int_equal(web_call(&web, "GET", target, CS, "", NULL, &a), 200);
     snprintf(tag, sizeof(tag), "%s", answer_header(&a, "ETag"));
