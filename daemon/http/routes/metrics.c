@@ -3,9 +3,8 @@
 #include "http/routes/routes.h"
 #include "http/server.h"
 
-DB_QUERY_SCAN(metrics_sessions,
-              "SELECT status, count(*) FROM sessions GROUP BY status",
-              "a handful of rows");
+DB_QUERY(metrics_sessions,
+         "SELECT status, count(*) FROM sessions GROUP BY status");
 
 static void line(buf_t *b, const char *name, const char *type, int64_t value)
 {
