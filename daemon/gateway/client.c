@@ -167,16 +167,18 @@ static bool sign_in_again(gw_call_t *call)
 
     if (call->is_login || !call->request.authorised)
         return false;
+    if (call->generation != login->generation && !call->renewed) {
+        /* another call has brought a newer token meanwhile */
+        call->renewed = true;
+        perform(call);
+        return true;
+    }
     if (call->signed_in) {
         /* a fresh token is of no use either: no login per message */
         login->not_before = clock_mono_ms() + LOGIN_GAP_MS;
         return false;
     }
     call->signed_in = true;
-    if (call->generation != login->generation) {
-        perform(call);
-        return true;
-    }
     if (!can_login(login) || start_login(call->client, login) != WERR_OK)
         return false;
     call->waiting = true;
@@ -228,7 +230,6 @@ static void start_call(gw_call_t *call)
     if (call->request.authorised && can_login(login) &&
         (login->running || login->token[0] == '\0') &&
         start_login(call->client, login) == WERR_OK) {
-        call->signed_in = true;
         call->waiting = true;
         return;
     }

@@ -46,6 +46,7 @@ typedef struct gw_call_s {
     bool running;   /* in the multi */
     bool waiting;   /* for a login */
     bool signed_in; /* has had its new login */
+    bool renewed;   /* has run again with a newer token */
     bool is_login;
     gw_verdict_t verdict; /* not fine: the loop ends it */
     char error[CURL_ERROR_SIZE];
