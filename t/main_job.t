@@ -117,4 +117,3 @@ ok($d->wait_for(sub {
 }), 'the edge refuses the token then');
 
 $d->done;
-done_testing;

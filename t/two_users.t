@@ -96,4 +96,3 @@ ok($d->wait_for(sub {
 }), 'wacrmd takes it');
 
 $d->done;
-done_testing;

@@ -45,6 +45,7 @@ Sanitizer reports, and what Wacrm::Nginx looks for.
 
 use strict;
 use warnings;
+no warnings "exec";
 
 use JSON::PP ();
 use POSIX qw(WNOHANG);
@@ -368,7 +369,7 @@ sub done {
 sub DESTROY {
     my ($self) = @_;
 
-    return if $self->{nginx}{owner} != $$;
+    return if !$self->{nginx} || $self->{nginx}{owner} != $$;
     local $?;
     $self->wacrmd_kill;
     $self->sim_stop;
