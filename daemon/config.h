@@ -15,18 +15,18 @@
 
 /* Strings belong to the config_t. */
 typedef struct config_s {
-    const char *state_dir;   /* lock, control socket, database by default */
-    const char *database;    /* path of the SQLite file */
-    const char *spool;       /* path of the spool */
+    const char *state_dir; /* lock, control socket, database by default */
+    const char *database;  /* path of the SQLite file */
+    const char *spool;     /* path of the spool */
     int64_t spool_size;
     const char *notify;      /* path of the datagram socket */
     const char *http_socket; /* path */
     int workers;
     const char *control_socket;
-    const char *group;       /* of sockets and spool; NULL: leave */
+    const char *group; /* of sockets and spool; NULL: leave */
     log_level_t log_level;
     const char *jwt_secret_file;
-    char *jwt_secret;        /* its bytes less one trailing newline */
+    char *jwt_secret; /* its bytes less one trailing newline */
     size_t jwt_secret_len;
     const char *issuer, *audience;
     int access_ttl_s, refresh_ttl_s;

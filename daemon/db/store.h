@@ -43,6 +43,13 @@ bool store_contended(store_t *store);
 
 /* A consistent copy into a new file (VACUUM INTO), fsynced. */
 int store_backup(store_t *store, const char *path) WACRM_CHECKED;
+/*
+ * Puts the backup `from` in the place of the database `path`, which nobody
+ * may have open: copied, migrated and checked first. The old one stays beside
+ * it, as `kept`.
+ */
+int store_restore(const char *from, const char *path, char *kept, size_t n,
+                  char *error, size_t size) WACRM_CHECKED;
 /* quick_check and foreign_key_check; reason in words. */
 int store_check(store_t *store, char *reason, size_t size) WACRM_CHECKED;
 /* Lets the planner look at the tables that have changed; daily. */

@@ -1,0 +1,239 @@
+/*
+ * command.c - the table of commands, and those of the store and the spool.
+ */
+#include "control/command.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/jsonr.h"
+#include "base/log.h"
+#include "domain/donor_import.h"
+
+void command_emit(command_t *c, buf_t *b)
+{
+    if (!b->failed)
+        c->emit(c->arg, b->data, b->len);
+    buf_reset(b);
+}
+
+void command_text(command_t *c, const char *format, ...)
+{
+    char text[1024];
+    va_list ap;
+    buf_t b;
+
+    va_start(ap, format);
+    (void)vsnprintf(text, sizeof(text), format, ap);
+    va_end(ap);
+    buf_init(&b, 0);
+    jw_open_object(&b, NULL);
+    jw_str(&b, "text", text);
+    jw_close_object(&b);
+    command_emit(c, &b);
+    buf_free(&b);
+}
+
+bool command_fail(command_t *c, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    (void)vsnprintf(c->error, sizeof(c->error), format, ap);
+    va_end(ap);
+    return false;
+}
+
+const char *command_arg(command_t *c, const json_t *request, const char *key)
+{
+    const char *value = jsonr_str(request, key);
+
+    if (!value)
+        (void)command_fail(c, "%s is missing", key);
+    return value;
+}
+
+/* ---- store ---- */
+
+static bool backup(command_t *c, const json_t *request)
+{
+    const char *file = command_arg(c, request, "file");
+    int rc;
+
+    if (!file)
+        return false;
+    if (file[0] != '/')
+        return command_fail(c, "the path of the backup must be absolute");
+    rc = store_backup(c->domain->store, file);
+    if (rc == WERR_CONFLICT)
+        return command_fail(c, "%s is there already: choose a new name", file);
+    if (rc < 0)
+        return command_fail(c, "no backup: %s (the log says more)",
+                            werr_text(rc));
+    command_text(c, "backup written to %s", file);
+    return true;
+}
+
+static bool check(command_t *c, const json_t *request)
+{
+    char reason[256];
+    int rc = store_check(c->domain->store, reason, sizeof(reason));
+
+    (void)request;
+    if (rc < 0)
+        return command_fail(c,
+                            "database %s: %s: stop wacrmd and restore a "
+                            "backup, keep the damaged file",
+                            c->config->database,
+                            reason[0] ? reason : werr_text(rc));
+    command_text(c, "database %s: ok", c->config->database);
+    return true;
+}
+
+static void print_bad_row(void *ctx, int64_t row, const char *reason)
+{
+    command_text(ctx, "row %lld left out: %s", (long long)row, reason);
+}
+
+static bool import(command_t *c, const json_t *request)
+{
+    donor_import_t n = {0};
+    int rc;
+
+    (void)request;
+    if (!c->input)
+        return command_fail(c, "nothing to import");
+    rc = donor_import(c->domain, c->input, print_bad_row, c, &n);
+    if (rc == WERR_INVALID)
+        return command_fail(c, "not a CSV file whose first line has a column "
+                               "phone");
+    command_text(c,
+                 "%lld rows: %lld new contacts, %lld gifts, %lld known "
+                 "already, %lld left out",
+                 (long long)n.rows, (long long)n.contacts, (long long)n.gifts,
+                 (long long)n.known, (long long)n.bad);
+    if (rc < 0)
+        return command_fail(c, "ended early: %s", werr_text(rc));
+    return true;
+}
+
+/* ---- spool ---- */
+
+static int print_quarantined(void *ctx, uint64_t seq, const char *reason,
+                             spool_str_t data)
+{
+    command_t *c = ctx;
+    buf_t b;
+
+    buf_init(&b, 0);
+    jw_open_object(&b, NULL);
+    jw_i64(&b, "quarantined", (int64_t)seq);
+    jw_i64(&b, "bytes", (int64_t)data.len);
+    jw_str(&b, "reason", reason);
+    jw_close_object(&b);
+    command_emit(c, &b);
+    buf_free(&b);
+    return 0;
+}
+
+static bool show_spool(command_t *c, const json_t *request)
+{
+    spool_stat_t st;
+    buf_t b;
+    int rc = spool_stat(c->spool, &st);
+
+    (void)request;
+    if (rc != SPOOL_OK)
+        return command_fail(c, "spool: %s", spool_strerror(rc));
+    buf_init(&b, 0);
+    jw_open_object(&b, NULL);
+    jw_str(&b, "id", spool_id(c->spool));
+    jw_i64(&b, "records", (int64_t)st.records);
+    jw_i64(&b, "bytes", (int64_t)st.bytes);
+    jw_i64(&b, "limit", (int64_t)st.limit);
+    jw_i64(&b, "size", (int64_t)st.size);
+    jw_i64(&b, "first_seq", (int64_t)st.first_seq);
+    jw_i64(&b, "next_seq", (int64_t)st.next_seq);
+    jw_i64(&b, "quarantine", (int64_t)st.quarantine);
+    jw_i64(&b, "readers", (int64_t)st.readers);
+    jw_close_object(&b);
+    command_emit(c, &b);
+    buf_free(&b);
+    if (st.quarantine == 0)
+        return true;
+    rc = spool_quarantine_walk(c->spool, print_quarantined, c);
+    return rc >= 0 || command_fail(c, "spool: %s", spool_strerror(rc));
+}
+
+/* ---- all ---- */
+
+static const struct {
+    const char *name;
+    command_fn run;
+    bool alone; /* works while wacrmd is down */
+} commands[] = {
+    {"user add", command_user_add, true},
+    {"user passwd", command_user_passwd, true},
+    {"user list", command_user_list, true},
+    {"import", import, true},
+    {"backup", backup, true},
+    {"check", check, true},
+    {"token", command_token, false},
+    {"spool stat", show_spool, false},
+    {"dead list", command_dead_list, false},
+    {"dead show", command_dead_show, false},
+    {"dead replay", command_dead_replay, false},
+    {"dead drop", command_dead_drop, false},
+};
+
+#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static size_t find(const char *name)
+{
+    size_t i = 0;
+
+    while (i < NCOMMANDS && strcmp(commands[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+bool command_works_alone(const char *name)
+{
+    size_t i = find(name);
+
+    return i < NCOMMANDS && commands[i].alone;
+}
+
+static bool run(command_t *c, const json_t *request)
+{
+    const char *name = command_arg(c, request, "command");
+    size_t i;
+
+    if (!name)
+        return false;
+    i = find(name);
+    if (i == NCOMMANDS)
+        return command_fail(c, "no command \"%s\"", name);
+    if (!c->spool && !commands[i].alone)
+        return command_fail(c, "%s needs wacrmd: start it first", name);
+    log_info("control", "command=%s", log_str(name));
+    return commands[i].run(c, request);
+}
+
+bool command_run(command_t *c, const json_t *request)
+{
+    bool ok;
+    buf_t b;
+
+    c->error[0] = '\0';
+    ok = run(c, request);
+    buf_init(&b, 0);
+    jw_open_object(&b, NULL);
+    jw_bool(&b, "ok", ok);
+    if (!ok)
+        jw_str(&b, "error", c->error);
+    jw_close_object(&b);
+    command_emit(c, &b);
+    buf_free(&b);
+    return ok;
+}

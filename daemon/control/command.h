@@ -1,0 +1,66 @@
+/*
+ * command.h - what wacrmctl can do, the same inside wacrmd (through its
+ * control socket) and, for some, in wacrmctl itself while wacrmd is down.
+ *
+ * A request is a JSON object: "command" and its arguments. The answer is a
+ * row of JSON objects; the last one is {"ok":true} or
+ * {"ok":false,"error":"..."}.
+ */
+#ifndef WACRM_CONTROL_COMMAND_H
+#define WACRM_CONTROL_COMMAND_H
+
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "config.h"
+#include "domain/domain.h"
+#include "spool/spool.h"
+
+#define COMMAND_ERROR_MAX 400
+
+/* One request at work. */
+typedef struct {
+    domain_t *domain;
+    spool_t *spool; /* NULL: wacrmd is down */
+    const config_t *config;
+    db_t *db;    /* a read connection */
+    FILE *input; /* what comes after the request, or NULL */
+    /* Takes one JSON object. */
+    void (*emit)(void *arg, const char *json, size_t len);
+    void *arg;
+    char error[COMMAND_ERROR_MAX];
+} command_t;
+
+/* Runs it and emits the whole answer, the last object too. True: ok. */
+bool command_run(command_t *c, const json_t *request);
+
+/* true if it works without wacrmd. */
+bool command_works_alone(const char *name);
+
+/* ---- for the commands ---- */
+
+/* Emits the object in b, then empties it. */
+void command_emit(command_t *c, buf_t *b);
+/* {"text":...} */
+void command_text(command_t *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Sets the error; false. */
+bool command_fail(command_t *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* A string of the request; NULL with the error set. */
+const char *command_arg(command_t *c, const json_t *request, const char *key);
+
+typedef bool (*command_fn)(command_t *c, const json_t *request);
+
+bool command_user_add(command_t *c, const json_t *request);
+bool command_user_passwd(command_t *c, const json_t *request);
+bool command_user_list(command_t *c, const json_t *request);
+bool command_token(command_t *c, const json_t *request);
+bool command_dead_list(command_t *c, const json_t *request);
+bool command_dead_show(command_t *c, const json_t *request);
+bool command_dead_replay(command_t *c, const json_t *request);
+bool command_dead_drop(command_t *c, const json_t *request);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * lock.c - the lock of a state directory.
+ */
+#include "control/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void tell_owner(int fd, const char *dir, char *error, size_t size)
+{
+    char pid[16] = "";
+    ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
+
+    pid[n > 0 ? n : 0] = '\0';
+    pid[strcspn(pid, "\n")] = '\0';
+    (void)snprintf(error, size,
+                   "another wacrmd uses this state directory: %s (process "
+                   "%s); stop it first",
+                   dir, pid[0] ? pid : "unknown");
+}
+
+int state_lock(const char *dir, int *fd, char *error, size_t size)
+{
+    char path[4096];
+    int lock;
+
+    if (mkdir(dir, 02770) != 0 && errno != EEXIST) {
+        (void)snprintf(error, size, "cannot make the state directory %s: %s",
+                       dir, strerrordesc_np(errno));
+        return WERR_IO;
+    }
+    (void)snprintf(path, sizeof(path), "%s/wacrmd.lock", dir);
+    lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (lock < 0) {
+        (void)snprintf(error, size, "%s: %s", path, strerrordesc_np(errno));
+        return WERR_IO;
+    }
+    if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+        int rc = errno == EWOULDBLOCK ? WERR_BUSY : WERR_IO;
+
+        if (rc == WERR_BUSY)
+            tell_owner(lock, dir, error, size);
+        else
+            (void)snprintf(error, size, "%s: %s", path, strerrordesc_np(errno));
+        (void)close(lock);
+        return rc;
+    }
+    /* only for the message above */
+    if (ftruncate(lock, 0) == 0)
+        (void)dprintf(lock, "%d\n", (int)getpid());
+    *fd = lock;
+    return WERR_OK;
+}
+
+void state_unlock(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}

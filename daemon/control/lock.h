@@ -1,0 +1,20 @@
+/*
+ * lock.h - one wacrmd per state directory.
+ */
+#ifndef WACRM_CONTROL_LOCK_H
+#define WACRM_CONTROL_LOCK_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+/*
+ * Takes "<dir>/wacrmd.lock", making dir (2770) if it is not there. WERR_BUSY
+ * if another process has it; error says in words what to do. The lock goes
+ * with the process, or by state_unlock().
+ */
+int state_lock(const char *dir, int *fd, char *error,
+               size_t size) WACRM_CHECKED;
+void state_unlock(int *fd);
+
+#endif

@@ -1,0 +1,279 @@
+/*
+ * ctl.c - wacrmctl: asks wacrmd through its control socket; while wacrmd is
+ * down does by itself what then can be done, under the same lock.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/jsonr.h"
+#include "base/log.h"
+#include "config.h"
+#include "control/command.h"
+#include "control/lock.h"
+#include "ctl_args.h"
+
+/* ---- what comes back ---- */
+
+/* key=value; a lone "text" as it is. True unless it is the last line and
+ * says that it failed. */
+static bool print_object(const json_t *line, bool *ok)
+{
+    const char *key, *text = jsonr_str(line, "text");
+    const json_t *value;
+    size_t n = 0;
+
+    if (jsonr_bool(line, "ok", ok)) {
+        if (!*ok)
+            (void)fprintf(stderr, "wacrmctl: %s\n",
+                          json_string_value(json_object_get(line, "error")));
+        return true;
+    }
+    if (text) {
+        (void)puts(text);
+        return false;
+    }
+    json_object_foreach((json_t *)(uintptr_t)line, key, value)
+    {
+        char *dump = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        const char *s = json_string_value(value);
+        bool bare = s && *s && !strpbrk(s, " \t\r\n\"=\\");
+
+        (void)printf("%s%s=%s", n++ ? " " : "", key,
+                     bare ? s : (dump ? dump : ""));
+        free(dump);
+    }
+    (void)putchar('\n');
+    return false;
+}
+
+/* One line of the answer; true if it was the last one. */
+static bool print_line(const ctl_args_t *args, const char *text, size_t len,
+                       bool *ok)
+{
+    char reason[200];
+    json_t *line = jsonr_parse(text, len, reason, sizeof(reason));
+    bool last;
+
+    if (!line) {
+        (void)fprintf(stderr, "wacrmctl: strange answer: %s\n", reason);
+        return false;
+    }
+    if (args->json) {
+        (void)printf("%.*s\n", (int)len, text);
+        last = jsonr_bool(line, "ok", ok);
+    } else {
+        last = print_object(line, ok);
+    }
+    json_decref(line);
+    return last;
+}
+
+/* ---- through wacrmd ---- */
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || strlen(path) >= sizeof(addr.sun_path))
+        return -1;
+    memcpy(addr.sun_path, path, strlen(path) + 1);
+    if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
+        return fd;
+    (void)close(fd);
+    return -1;
+}
+
+static bool send_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        data += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+static bool send_file(int fd, FILE *file)
+{
+    char data[16384];
+    size_t n;
+
+    while ((n = fread(data, 1, sizeof(data), file)) > 0) {
+        if (!send_all(fd, data, n))
+            return false;
+    }
+    return !ferror(file);
+}
+
+static int ask(const ctl_args_t *args, int fd)
+{
+    char *request = json_dumps(args->request, JSON_COMPACT), *line = NULL;
+    bool ok = false, last = false;
+    FILE *in = fdopen(fd, "r");
+    size_t cap = 0;
+    ssize_t n;
+
+    if (!request || !in) {
+        (void)fprintf(stderr, "wacrmctl: out of memory\n");
+        return 1;
+    }
+    if (!send_all(fd, request, strlen(request)) || !send_all(fd, "\n", 1) ||
+        (args->input && !send_file(fd, args->input)))
+        (void)fprintf(stderr, "wacrmctl: wacrmd stopped listening\n");
+    (void)shutdown(fd, SHUT_WR);
+    explicit_bzero(request, strlen(request));
+    free(request);
+    while (!last && (n = getline(&line, &cap, in)) > 0)
+        last = print_line(args, line, (size_t)n - (line[n - 1] == '\n'), &ok);
+    if (!last)
+        (void)fprintf(stderr, "wacrmctl: wacrmd ended before it answered: "
+                              "see its log\n");
+    free(line);
+    (void)fclose(in);
+    return last && ok ? 0 : 1;
+}
+
+/* ---- alone ---- */
+
+typedef struct {
+    const ctl_args_t *args;
+    bool ok;
+} alone_t;
+
+static void print_answer(void *arg, const char *json, size_t len)
+{
+    alone_t *a = arg;
+
+    (void)print_line(a->args, json, len, &a->ok);
+}
+
+static int run_alone(const ctl_args_t *args, const config_t *c)
+{
+    store_options_t o = {.path = c->database};
+    alone_t alone = {.args = args};
+    command_t command = {
+        .config = c,
+        .input = args->input,
+        .emit = print_answer,
+        .arg = &alone,
+    };
+    domain_t domain;
+    store_t *store = NULL;
+    int rc = store_open(&store, &o);
+
+    if (rc < 0) {
+        (void)fprintf(stderr, "wacrmctl: %s\n", o.error);
+        return 1;
+    }
+    rc = domain_init(&domain, store, &c->domain);
+    if (rc == WERR_OK)
+        rc = store_reader(store, &command.db);
+    command.domain = &domain;
+    if (rc < 0)
+        (void)fprintf(stderr, "wacrmctl: %s: %s\n", c->database, werr_text(rc));
+    else
+        (void)command_run(&command, args->request);
+    store_reader_close(&command.db);
+    store_close(&store);
+    return alone.ok ? 0 : 1;
+}
+
+static int restore(const ctl_args_t *args, const config_t *c)
+{
+    char kept[PATH_MAX + 64], error[600] = "";
+    const char *file = jsonr_str(args->request, "file");
+
+    if (store_restore(file, c->database, kept, sizeof(kept), error,
+                      sizeof(error)) < 0) {
+        (void)fprintf(stderr,
+                      "wacrmctl: not restored, the database is as it was: "
+                      "%s\n",
+                      error);
+        return 1;
+    }
+    (void)printf("restored %s; the old database is %s\n", file, kept);
+    return 0;
+}
+
+static int do_alone(const ctl_args_t *args, const config_t *c)
+{
+    bool restoring = strcmp(args->command, "restore") == 0;
+    char error[600];
+    int lock = -1, status;
+
+    if (!restoring && !command_works_alone(args->command)) {
+        (void)fprintf(stderr,
+                      "wacrmctl: %s needs wacrmd, which does not run: start "
+                      "it first\n",
+                      args->command);
+        return 1;
+    }
+    if (state_lock(c->state_dir, &lock, error, sizeof(error)) < 0) {
+        (void)fprintf(stderr, "wacrmctl: %s\n", error);
+        return 1;
+    }
+    (void)umask(0007);
+    status = restoring ? restore(args, c) : run_alone(args, c);
+    state_unlock(&lock);
+    return status;
+}
+
+static int run(const ctl_args_t *args, const config_t *c)
+{
+    int fd = connect_to(c->control_socket);
+
+    if (fd >= 0 && strcmp(args->command, "restore") == 0) {
+        (void)close(fd);
+        (void)fprintf(stderr, "wacrmctl: wacrmd runs: stop it first, then "
+                              "restore\n");
+        return 1;
+    }
+    if (fd >= 0)
+        return ask(args, fd);
+    if (errno == EACCES || errno == EPERM) {
+        (void)fprintf(stderr,
+                      "wacrmctl: %s: permission denied: run wacrmctl as the "
+                      "user of wacrmd\n",
+                      c->control_socket);
+        return 1;
+    }
+    return do_alone(args, c);
+}
+
+int main(int argc, char **argv)
+{
+    ctl_args_t args;
+    config_t config;
+    char error[600];
+    int status = ctl_args_read(&args, argc, argv);
+
+    if (status != CTL_RUN) {
+        ctl_args_free(&args);
+        return status;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    log_setup(LOG_WARN, STDERR_FILENO);
+    if (config_load(&config, args.config, error, sizeof(error))) {
+        status = run(&args, &config);
+        config_free(&config);
+    } else {
+        (void)fprintf(stderr, "wacrmctl: %s\n", error);
+        status = 1;
+    }
+    ctl_args_free(&args);
+    return status;
+}

@@ -1,0 +1,97 @@
+/*
+ * restore.c - a backup in the place of a database.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "db/file.h"
+#include "db/sqlite.h"
+#include "db/store.h"
+
+static const char *const parts[] = {"", "-wal", "-shm"};
+
+/* The copy must be whole, and of a schema that we know. */
+static int check_copy(const char *copy, char *error, size_t size)
+{
+    store_options_t o = {.path = copy};
+    store_t *store = NULL;
+    char reason[200] = "";
+    int rc = store_open(&store, &o);
+
+    if (rc < 0) {
+        (void)snprintf(error, size, "%s", o.error);
+        return rc;
+    }
+    rc = store_check(store, reason, sizeof(reason));
+    if (rc < 0)
+        (void)snprintf(error, size, "the backup is damaged: %s", reason);
+    store_close(&store);
+    return rc;
+}
+
+static int make_copy(const char *from, const char *copy, char *error,
+                     size_t size)
+{
+    db_t *db = NULL;
+    int rc;
+
+    if (access(from, R_OK) != 0) {
+        (void)snprintf(error, size, "%s: %s", from, strerrordesc_np(errno));
+        return WERR_NOTFOUND;
+    }
+    rc = sqlite_open(&db, from, SQLITE_ROLE_CHECKPOINT, error, size);
+    if (rc < 0)
+        return rc;
+    rc = file_copy_database(db, copy, true);
+    if (rc < 0)
+        (void)snprintf(error, size, "%s: %s", from, db_message(db));
+    sqlite_shut(&db);
+    return rc < 0 ? rc : check_copy(copy, error, size);
+}
+
+/* Whatever is there of the old one keeps its parts, under another name. */
+static int set_aside(const char *path, const char *kept, char *error,
+                     size_t size)
+{
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        char old[4096], name[4096];
+
+        (void)snprintf(old, sizeof(old), "%s%s", path, parts[i]);
+        (void)snprintf(name, sizeof(name), "%s%s", kept, parts[i]);
+        if (rename(old, name) != 0 && errno != ENOENT) {
+            (void)snprintf(error, size, "%s: %s", old, strerrordesc_np(errno));
+            return WERR_IO;
+        }
+    }
+    return WERR_OK;
+}
+
+int store_restore(const char *from, const char *path, char *kept, size_t n,
+                  char *error, size_t size)
+{
+    char copy[4096], now[CLOCK_ISO_MAX];
+    int rc;
+
+    clock_iso(clock_now_ms(), now);
+    (void)snprintf(kept, n, "%s.before-%s", path, now);
+    (void)snprintf(copy, sizeof(copy), "%s.restore", path);
+    rc = make_copy(from, copy, error, size);
+    if (rc == WERR_OK)
+        rc = set_aside(path, kept, error, size);
+    if (rc == WERR_OK && rename(copy, path) != 0) {
+        (void)snprintf(error, size, "%s: %s", path, strerrordesc_np(errno));
+        rc = WERR_IO;
+    }
+    if (rc == WERR_OK)
+        return file_sync_dir(path);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        (void)snprintf(copy, sizeof(copy), "%s.restore%s", path, parts[i]);
+        (void)unlink(copy);
+    }
+    return rc;
+}

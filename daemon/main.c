@@ -1,0 +1,345 @@
+/*
+ * main.c - wacrmd: options, start, signals, timers, stop.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config.h"
+#include "control/control.h"
+#include "control/lock.h"
+#include "http/http.h"
+#include "intake/intake.h"
+#include "outbox/outbox.h"
+#include "reload.h"
+#include "timers.h"
+
+#ifndef WACRM_VERSION
+#define WACRM_VERSION "0.1"
+#endif
+
+#define STOP_MS  10000
+#define ALARM_S  12
+#define BODY_MAX ((size_t)16 << 20)
+
+/* All of it, in the order of its start. */
+typedef struct {
+    reload_t config;
+    int lock;
+    store_t *store;
+    domain_t domain;
+    spool_t *spool;
+    outbox_t *outbox;
+    intake_t *intake;
+    http_server_t *http;
+    control_t *control;
+} daemon_t;
+
+/* ---- start ---- */
+
+/*
+ * Files made below a set-group-id directory get its group: that is how the
+ * edge's workers come to the spool and the sockets.
+ */
+static int set_group(const config_t *c)
+{
+    const struct group *g;
+
+    if (!c->group)
+        return WERR_OK;
+    g = getgrnam(c->group);
+    if (!g) {
+        log_error("main", "msg=\"there is no such group\" group=%s",
+                  log_str(c->group));
+        return WERR_NOTFOUND;
+    }
+    if ((geteuid() == 0 && setegid(g->gr_gid) != 0) ||
+        chown(c->state_dir, (uid_t)-1, g->gr_gid) != 0 ||
+        chmod(c->state_dir, 02770) != 0) {
+        log_error("main",
+                  "msg=\"cannot give the state directory to the group\" "
+                  "group=%s error=%s",
+                  log_str(c->group), log_str(strerrordesc_np(errno)));
+        return WERR_DENIED;
+    }
+    return WERR_OK;
+}
+
+static int open_store(daemon_t *d, const config_t *c)
+{
+    store_options_t o = {.path = c->database};
+    int rc = store_open(&d->store, &o);
+
+    if (rc < 0) {
+        log_error("main", "msg=\"no database\" error=%s", log_str(o.error));
+        return rc;
+    }
+    return domain_init(&d->domain, d->store, &c->domain);
+}
+
+static int open_spool(daemon_t *d, const config_t *c)
+{
+    spool_options_t o = {.size = (uint64_t)c->spool_size, .create = true};
+    int rc = spool_open(&d->spool, c->spool, &o);
+
+    if (rc == SPOOL_OK)
+        return WERR_OK;
+    log_error("main", "msg=\"no spool\" path=%s error=%s", log_str(c->spool),
+              log_str(o.error[0] ? o.error : spool_strerror(rc)));
+    return WERR_IO;
+}
+
+static int start_outbox(daemon_t *d, const config_t *c)
+{
+    int rc = outbox_start(&d->outbox, &d->domain, &c->outbox, c->gateways,
+                          c->ngateways);
+
+    if (rc == WERR_OK) {
+        d->domain.outbox_arg = d->outbox;
+        d->domain.outbox_ready = outbox_wake;
+    }
+    return rc;
+}
+
+static int start_intake(daemon_t *d, const config_t *c)
+{
+    intake_options_t o = {
+        .notify_path = c->notify,
+        .accounts = c->gateways,
+        .naccounts = c->ngateways,
+        .batch_max = 1024,
+        .raw_retention_days = c->domain.raw_retention_days,
+    };
+
+    return intake_start(&d->intake, &d->domain, d->spool, &o);
+}
+
+static bool read_receipts(const config_t *c)
+{
+    for (size_t i = 0; i < c->ngateways; i++) {
+        if (strcmp(c->gateways[i].name, c->domain.default_account) == 0)
+            return c->gateways[i].read_receipts;
+    }
+    return false;
+}
+
+static int start_http(daemon_t *d, const config_t *c)
+{
+    http_options_t o = {
+        .socket_path = c->http_socket,
+        .workers = c->workers,
+        .body_max = BODY_MAX,
+        .domain = &d->domain,
+        .spool = d->spool,
+        .outbox = d->outbox,
+        .intake = d->intake,
+        .jwt_secret = c->jwt_secret,
+        .jwt_secret_len = c->jwt_secret_len,
+        .issuer = c->issuer,
+        .audience = c->audience,
+        .access_ttl_s = c->access_ttl_s,
+        .refresh_ttl_s = c->refresh_ttl_s,
+        .read_receipts = read_receipts(c),
+    };
+
+    return http_start(&d->http, &o);
+}
+
+static int start(daemon_t *d)
+{
+    const config_t *c = reload_config(&d->config);
+    char error[600];
+    const char *step = "lock";
+    int rc = state_lock(c->state_dir, &d->lock, error, sizeof(error));
+
+    if (rc < 0) {
+        log_error("main", "msg=%s", log_str(error));
+        return rc;
+    }
+    rc = set_group(c);
+    if (rc == WERR_OK && (step = "database"))
+        rc = open_store(d, c);
+    if (rc == WERR_OK && (step = "spool"))
+        rc = open_spool(d, c);
+    if (rc == WERR_OK && (step = "outbox"))
+        rc = start_outbox(d, c);
+    if (rc == WERR_OK && (step = "intake"))
+        rc = start_intake(d, c);
+    if (rc == WERR_OK && (step = "http"))
+        rc = start_http(d, c);
+    if (rc == WERR_OK && (step = "control"))
+        rc = control_start(&d->control, &d->domain, d->spool, c);
+    if (rc < 0)
+        log_error("main", "msg=\"cannot start\" step=%s error=%s", step,
+                  log_str(werr_text(rc)));
+    return rc;
+}
+
+/* ---- signals ---- */
+
+static void signals_to_wait_for(sigset_t *set)
+{
+    (void)sigemptyset(set);
+    (void)sigaddset(set, SIGTERM);
+    (void)sigaddset(set, SIGINT);
+    (void)sigaddset(set, SIGHUP);
+}
+
+/* Before any thread: all of them inherit the mask. */
+static void block_signals(void)
+{
+    sigset_t set;
+
+    signals_to_wait_for(&set);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* Everything durable may be left at any moment. */
+static void leave_at_once(int signal_number)
+{
+    static const char late[] = "wacrmd: stopping took too long\n";
+    ssize_t n = 0;
+
+    if (signal_number == SIGALRM)
+        n = write(STDERR_FILENO, late, sizeof(late) - 1);
+    _exit(n < 0 || signal_number == SIGALRM ? 1 : 128 + signal_number);
+}
+
+static void allow_second_signal(void)
+{
+    struct sigaction act = {.sa_handler = leave_at_once};
+    sigset_t set;
+
+    (void)sigemptyset(&act.sa_mask);
+    (void)sigaction(SIGTERM, &act, NULL);
+    (void)sigaction(SIGINT, &act, NULL);
+    (void)sigaction(SIGALRM, &act, NULL);
+    signals_to_wait_for(&set);
+    (void)sigdelset(&set, SIGHUP);
+    (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    (void)alarm(ALARM_S);
+}
+
+static void wait_for_end(daemon_t *d)
+{
+    timers_t timers;
+    sigset_t set;
+
+    signals_to_wait_for(&set);
+    timers_init(&timers, &d->domain, d->spool);
+    for (;;) {
+        int64_t ms = timers_run(&timers);
+        struct timespec until = {ms / 1000, ms % 1000 * 1000000};
+        int got = sigtimedwait(&set, NULL, &until);
+
+        if (got == SIGHUP) {
+            reload_again(&d->config, &d->domain);
+        } else if (got > 0) {
+            log_info("main", "msg=stopping signal=%d", got);
+            return;
+        }
+    }
+}
+
+/* ---- stop ---- */
+
+static int64_t time_left(int64_t end)
+{
+    int64_t left = end - clock_mono_ms();
+
+    return left > 0 ? left : 0;
+}
+
+static void stop(daemon_t *d)
+{
+    int64_t end = clock_mono_ms() + STOP_MS;
+
+    if (d->control)
+        control_stop(&d->control);
+    if (d->http)
+        http_stop(&d->http, time_left(end));
+    if (d->intake)
+        intake_stop(&d->intake);
+    d->domain.outbox_ready = NULL;
+    if (d->outbox)
+        outbox_stop(&d->outbox, time_left(end));
+    if (d->spool)
+        spool_close(&d->spool);
+    if (d->store)
+        store_close(&d->store);
+    state_unlock(&d->lock);
+}
+
+static void usage(FILE *out)
+{
+    (void)fputs("usage: wacrmd [-c FILE] [-t] [-V]\n"
+                "\n"
+                "  -c FILE  configuration (/etc/wacrm/wacrmd.conf)\n"
+                "  -t       checks the configuration and ends\n"
+                "  -V       prints the version\n"
+                "\n"
+                "Logs to standard error. SIGTERM ends it within 10 s, SIGHUP "
+                "reads the\n"
+                "configuration again.\n",
+                out);
+}
+
+int main(int argc, char **argv)
+{
+    const char *path = "/etc/wacrm/wacrmd.conf";
+    daemon_t d = {.lock = -1};
+    bool test = false;
+    char error[600];
+    int opt, rc;
+
+    while ((opt = getopt(argc, argv, "c:tVh")) != -1) {
+        if (opt == 'c') {
+            path = optarg;
+        } else if (opt == 't') {
+            test = true;
+        } else if (opt == 'V') {
+            (void)puts("wacrmd " WACRM_VERSION);
+            return 0;
+        } else {
+            usage(opt == 'h' ? stdout : stderr);
+            return opt == 'h' ? 0 : 1;
+        }
+    }
+    if (optind < argc) {
+        usage(stderr);
+        return 1;
+    }
+    if (!reload_first(&d.config, path, error, sizeof(error))) {
+        (void)fprintf(stderr, "wacrmd: %s\n", error);
+        return 1;
+    }
+    if (test) {
+        (void)fprintf(stderr, "wacrmd: %s: ok\n", path);
+        reload_free(&d.config);
+        return 0;
+    }
+    (void)umask(0007);
+    block_signals();
+    log_setup(reload_config(&d.config)->log_level, STDERR_FILENO);
+    rc = start(&d);
+    if (rc == WERR_OK) {
+        log_info("main", "msg=ready version=" WACRM_VERSION " pid=%d",
+                 (int)getpid());
+        wait_for_end(&d);
+    }
+    allow_second_signal();
+    stop(&d);
+    reload_free(&d.config);
+    if (rc == WERR_OK)
+        log_info("main", "msg=stopped");
+    return rc == WERR_OK ? 0 : 1;
+}

@@ -1,0 +1,82 @@
+/*
+ * timers.c - upkeep of the spool, of tokens, of donors' figures, of old rows.
+ */
+#include "timers.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "domain/housekeeping.h"
+#include "domain/token.h"
+
+#define MINUTE_MS INT64_C(60000)
+#define HOUR_MS   (60 * MINUTE_MS)
+
+void timers_init(timers_t *t, domain_t *domain, spool_t *spool)
+{
+    *t = (timers_t){.domain = domain, .spool = spool};
+    t->minute = t->hour = clock_mono_ms();
+    t->day = t->minute + DAY_MS;
+}
+
+static void tell(const char *what, int rc)
+{
+    if (rc < 0)
+        log_error("main", "msg=\"upkeep failed\" of=%s error=%s", what,
+                  log_str(werr_text(rc)));
+}
+
+static void tell_spool(const char *what, int rc)
+{
+    if (rc < 0 && rc != SPOOL_EMPTY)
+        log_error("main", "msg=\"upkeep failed\" of=%s error=%s", what,
+                  log_str(spool_strerror(rc)));
+}
+
+static int expire_tokens(tx_t *tx, void *arg)
+{
+    (void)arg;
+    return token_expire(tx);
+}
+
+static void each_minute(timers_t *t)
+{
+    int n = spool_reader_check(t->spool);
+
+    tell_spool("spool readers", n);
+    if (n > 0)
+        log_warn("main", "msg=\"slots of dead spool readers cleared\" n=%d", n);
+    /* those that ended with the day: midnight of the organisation */
+    tell("donor figures", domain_refresh(t->domain));
+}
+
+static void each_hour(timers_t *t)
+{
+    int rc = domain_housekeep(t->domain);
+
+    tell("old rows", rc);
+    if (rc > 0)
+        log_info("main", "msg=\"old rows deleted\" rows=%d", rc);
+    tell("tokens", domain_write(t->domain, expire_tokens, NULL));
+    tell_spool("revocations",
+               spool_revoke_expire(t->spool, clock_now_ms() / 1000));
+}
+
+int64_t timers_run(timers_t *t)
+{
+    int64_t now = clock_mono_ms();
+
+    if (now >= t->minute) {
+        t->minute = now + MINUTE_MS;
+        each_minute(t);
+    }
+    if (now >= t->hour) {
+        t->hour = now + HOUR_MS;
+        each_hour(t);
+    }
+    if (now >= t->day) {
+        t->day = now + DAY_MS;
+        tell("the planner's figures", store_optimize(t->domain->store));
+    }
+    now = clock_mono_ms();
+    return t->minute > now ? t->minute - now : 0;
+}

@@ -1,0 +1,22 @@
+/*
+ * timers.h - what the main thread does by the clock.
+ */
+#ifndef WACRM_TIMERS_H
+#define WACRM_TIMERS_H
+
+#include "domain/domain.h"
+#include "spool/spool.h"
+
+typedef struct {
+    domain_t *domain;
+    spool_t *spool;
+    int64_t minute, hour, day; /* when they are due, monotonic ms */
+} timers_t;
+
+/* Everything is due at once, but the daily work. */
+void timers_init(timers_t *t, domain_t *domain, spool_t *spool);
+
+/* Does what is due; ms until it should be called again. */
+int64_t timers_run(timers_t *t);
+
+#endif
