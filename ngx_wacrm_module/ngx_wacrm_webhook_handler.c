@@ -41,7 +41,7 @@ static sig_str_t ngx_wacrm_webhook_query(void *data, const char *name);
 static void ngx_wacrm_webhook_body(ngx_http_request_t *r);
 static ngx_int_t ngx_wacrm_webhook_event(ngx_http_request_t *r);
 static ngx_int_t ngx_wacrm_webhook_collect(ngx_http_request_t *r,
-    sig_verify_t *verify, ngx_str_t *body);
+    sig_verify_t *verify, ngx_str_t *body, void **copy);
 static ngx_int_t ngx_wacrm_webhook_store(ngx_http_request_t *r,
     ngx_wacrm_webhook_loc_conf_t *wlcf, ngx_wacrm_webhook_ctx_t *ctx,
     ngx_str_t *body);
@@ -504,6 +504,7 @@ ngx_wacrm_webhook_body(ngx_http_request_t *r)
 static ngx_int_t
 ngx_wacrm_webhook_event(ngx_http_request_t *r)
 {
+    void                          *copy;
     ngx_int_t                      rc;
     ngx_str_t                      body;
     sig_result_t                   result;
@@ -513,7 +514,7 @@ ngx_wacrm_webhook_event(ngx_http_request_t *r)
     wlcf = ngx_http_get_module_loc_conf(r, ngx_wacrm_webhook_module);
     ctx = ngx_http_get_module_ctx(r, ngx_wacrm_webhook_module);
 
-    if (ngx_wacrm_webhook_collect(r, ctx->verify, &body) != NGX_OK) {
+    if (ngx_wacrm_webhook_collect(r, ctx->verify, &body, &copy) != NGX_OK) {
         return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_FAULT);
     }
 
@@ -533,11 +534,11 @@ ngx_wacrm_webhook_event(ngx_http_request_t *r)
 
     rc = ngx_wacrm_webhook_store(r, wlcf, ctx, &body);
 
-    if (body.len > r->pool->max) {
+    if (copy) {
 
         /* perhaps megabytes, which the wait for the commit needs no more */
 
-        (void) ngx_pfree(r->pool, body.data);
+        (void) ngx_pfree(r->pool, copy);
     }
 
     return rc;
@@ -546,12 +547,12 @@ ngx_wacrm_webhook_event(ngx_http_request_t *r)
 
 /*
  * The body in one piece, and through the signature. Usually it is one buffer
- * and is not copied; a temporary file is read.
+ * and *copy is NULL; of several buffers or a temporary file it is the copy.
  */
 
 static ngx_int_t
 ngx_wacrm_webhook_collect(ngx_http_request_t *r, sig_verify_t *verify,
-    ngx_str_t *body)
+    ngx_str_t *body, void **copy)
 {
     off_t         size;
     size_t        len;
@@ -561,6 +562,7 @@ ngx_wacrm_webhook_collect(ngx_http_request_t *r, sig_verify_t *verify,
 
     body->data = (u_char *) "";
     body->len = 0;
+    *copy = NULL;
 
     if (r->request_body == NULL || r->request_body->bufs == NULL) {
         return NGX_OK;
@@ -591,6 +593,7 @@ ngx_wacrm_webhook_collect(ngx_http_request_t *r, sig_verify_t *verify,
 
     body->data = p;
     body->len = size;
+    *copy = p;
 
     for (cl = r->request_body->bufs; cl; cl = cl->next) {
         b = cl->buf;

@@ -67,10 +67,12 @@ sub post {
     return $t->post('/hook', $body, $t->waapi($body, $secret));
 }
 
-sub stored {
-    my ($t) = @_;
-    return map { $_->{body} } $t->spool_dump($t->path('spool'));
+sub stored_in {
+    my ($t, $name) = @_;
+    return map { $_->{body} } $t->spool_dump($t->path($name));
 }
+
+sub stored { stored_in($_[0], 'spool') }
 
 # ---- one batch in flight, the others gather ----
 
@@ -233,6 +235,51 @@ like($t->log, qr/status=503 reason=queue_full,/, 'logged');
 is($t->metrics->{'wacrm_events_total{source="demo",result="queue_full"}'}, 2,
    'counted');
 $t->finish;
+
+# ---- the disk is full: nothing is acknowledged, and later it goes on ----
+
+SKIP: {
+    $t = Wacrm::Nginx->new;
+    mkdir $t->path('disk') or die;
+    my @mount = ('mount', '-t', 'tmpfs', '-o', 'size=1m', 'none',
+                 $t->path('disk'));
+    skip 'needs to mount a small disk', 7
+        if $> != 0 || system("@mount >/dev/null 2>&1") != 0;
+
+    $t->write('secret', $secret);
+    $t->http(<<'EOC');
+        wacrm_spool %%DIR%%/disk/spool size=64m;
+        server {
+            listen 127.0.0.1:%%PORT%%;
+            location /hook {
+                wacrm_webhook demo;
+                wacrm_webhook_signature waapi;
+                wacrm_webhook_secret_file %%DIR%%/secret;
+            }
+            location /healthz { wacrm_health; }
+        }
+EOC
+    $t->allow(qr/wacrm spool/);
+    $t->start;
+    my ($stored, $refused) = (0, 0);
+    for (1 .. 200) {
+        $r = post($t, sprintf '{"id":"%06d","text":"%s"}', $_, 'x' x 10_000);
+        $stored++ if $r->{status} == 200;
+        $refused++ if $r->{status} == 503;
+    }
+    cmp_ok($stored, '>', 10, 'some events are stored');
+    cmp_ok($refused, '>', 10, 'the others refused');
+    is($stored + $refused, 200, 'and nothing else answered');
+    is(scalar stored_in($t, 'disk/spool'), $stored, 'each 200 is stored');
+
+    system('mount', '-o', 'remount,size=16m', $t->path('disk'));
+    ok($t->wait_for(sub { $t->get('/healthz')->{status} == 200 }, 5),
+       'healthy when there is room');
+    is(post($t, body(1))->{status}, 200, 'and in service');
+    is(scalar stored_in($t, 'disk/spool'), $stored + 1, 'stored');
+    $t->finish;
+    system('umount', $t->path('disk'));
+}
 
 # ---- a full spool ----
 
