@@ -12,11 +12,14 @@ typedef struct {
     const char *phone; /* canonical digits */
     const char *alias; /* "..@lid" or BSUID */
     const char *name;  /* push name */
+    const char *typed; /* the phone as a person typed it */
+    bool wrote;        /* they wrote to us: a donatur from now on (S59) */
 } contact_hint_t;
 
 typedef struct {
     int64_t id;
     bool created;
+    bool newcomer; /* wrote, and was nobody to us before */
     char phone[ALIAS_MAX]; /* phone, or the alias where none is known */
 } contact_ref_t;
 

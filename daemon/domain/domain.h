@@ -63,9 +63,18 @@ typedef struct {
     int64_t first_seq;
     bool queued;      /* something for the outbox */
     bool revoked;     /* tokens */
+    struct chat_changes_s *chats; /* private: chat_changes.h */
 } tx_t;
 
 typedef int (*tx_fn)(tx_t *tx, void *arg);
+
+/*
+ * A savepoint inside fn: what came after it is kept by domain_release(), or
+ * undone by domain_rollback(), events and their numbers with it.
+ */
+int domain_savepoint(tx_t *tx, int64_t *mark) WACRM_CHECKED;
+int domain_release(tx_t *tx) WACRM_CHECKED;
+int domain_rollback(tx_t *tx, int64_t mark) WACRM_CHECKED;
 
 /* Runs fn in one transaction; negative result: nothing of it has happened. */
 int domain_write(domain_t *d, tx_fn fn, void *arg) WACRM_CHECKED;

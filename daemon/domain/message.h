@@ -24,6 +24,7 @@ typedef struct {
     const media_t *media; /* NULL: none */
     const char *reply_to; /* wa_id, or NULL */
     bool live;            /* not backfill, import or replay */
+    bool history;         /* backfill or import: does not count as unread */
     int64_t received;     /* ms: when the edge took it */
 } message_in_t;
 
@@ -33,6 +34,10 @@ typedef struct {
     bool created; /* false: known already */
     bool first;   /* the chat is new */
 } message_ref_t;
+
+/* Is it stored already? WERR_NOTFOUND, or its id and chat. */
+int message_known(db_t *db, int64_t session, bool from_me, const char *wa_id,
+                  message_ref_t *out) WACRM_CHECKED;
 
 /*
  * Stores it (dedupe: session, direction, wa_id), moves the chat, raises the

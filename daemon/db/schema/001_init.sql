@@ -17,7 +17,8 @@ INSERT INTO counters (name, value) VALUES ('event_seq', 0);
 
 -- How far each spool has been applied, in the transaction of its effects.
 CREATE TABLE spool_positions (
-    spool_id TEXT NOT NULL PRIMARY KEY,
+    id       %ID%,
+    spool_id TEXT NOT NULL UNIQUE,
     position %I64% NOT NULL,
     updated_at %I64% NOT NULL
 ) %STRICT%;
@@ -100,7 +101,8 @@ CREATE INDEX session_members_session ON session_members (session_id);
 
 -- A person. phone: canonical digits, or the alias where no phone is known.
 -- The gift_* columns are kept in the transaction of each donation; the cal_*
--- columns move with the calendar and count until valid_until (day).
+-- columns move with the calendar and count until valid_until (day). The score
+-- moves daily and is computed from them as it is read.
 CREATE TABLE contacts (
     id          %ID%,
     phone       TEXT NOT NULL UNIQUE,
@@ -118,18 +120,20 @@ CREATE TABLE contacts (
     gift_best_year %I64% NOT NULL DEFAULT 0,     -- highest sum of one year
     talk_points %REAL% NOT NULL DEFAULT 0, -- p of M22, at talk_at
     talk_at     %I64% NOT NULL DEFAULT 0,
-    talk_day    %I64%,                           -- last day that counted
+    talk_day    %I64%,                           -- last day they wrote
+    talk_read_day %I64%,                         -- last day they read
     cal_n24     %I64% NOT NULL DEFAULT 0,
     cal_s24     %I64% NOT NULL DEFAULT 0,
     cal_s12     %I64% NOT NULL DEFAULT 0,
     cal_s12_before %I64% NOT NULL DEFAULT 0,
+    cal_older   %FLAG% NOT NULL DEFAULT 0,      -- gave 366-730 days ago
     segment     TEXT NOT NULL DEFAULT 'New',
-    score       %I64% NOT NULL DEFAULT 0,
     valid_until %I64% NOT NULL DEFAULT 0,        -- day
     created_at  %I64% NOT NULL,
     updated_at  %I64% NOT NULL
 ) %STRICT%;
-CREATE INDEX contacts_valid ON contacts (valid_until, id);
+CREATE INDEX contacts_valid ON contacts (valid_until, id)
+    WHERE gift_count > 0;
 
 -- Other ids of the same person: LID, BSUID.
 CREATE TABLE contact_aliases (
@@ -144,6 +148,7 @@ CREATE TABLE chats (
     contact_id %I64% NOT NULL REFERENCES contacts (id),
     last_message_id %I64%,
     last_ts    %I64% NOT NULL DEFAULT 0,
+    last_direction %FLAG% NOT NULL DEFAULT 0,    -- of the last message
     unread     %I64% NOT NULL DEFAULT 0,
     starred    %FLAG% NOT NULL DEFAULT 0,
     failed     %I64% NOT NULL DEFAULT 0,         -- failed or unknown sends
@@ -259,6 +264,7 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_open ON outbox (session_id, chat_id, id)
     WHERE state < 4;
 CREATE INDEX outbox_message ON outbox (message_id);
+CREATE INDEX outbox_state ON outbox (state, updated_at);
 
 CREATE TABLE idempotency (
     user_id    %I64% NOT NULL,
@@ -271,16 +277,15 @@ CREATE TABLE idempotency (
 ) %STRICT%;
 CREATE INDEX idempotency_created ON idempotency (created_at);
 
--- The bytes as they came, redacted, for raw_retention days.
+-- The bytes as they came, redacted, for raw_retention days. Written in order
+-- and deleted from its oldest end: it needs no index but the key.
 CREATE TABLE raw_events (
     id          %ID%,
-    spool_id    TEXT NOT NULL,
+    spool       %I64% NOT NULL,                  -- spool_positions.id
     seq         %I64% NOT NULL,
     received_at %I64% NOT NULL,
-    record      %BYTES% NOT NULL,                 -- spool record
-    UNIQUE (spool_id, seq)
+    record      %BYTES% NOT NULL                  -- spool record
 ) %STRICT%;
-CREATE INDEX raw_events_received ON raw_events (received_at);
 
 CREATE TABLE dead_letters (
     id          %ID%,

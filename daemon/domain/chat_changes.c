@@ -1,0 +1,209 @@
+#include "domain/chat_changes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+DB_QUERY(chat_lookup,
+         "SELECT id, last_ts, last_message_id, last_direction FROM chats "
+         "WHERE session_id = $1 AND contact_id = $2");
+DB_QUERY(chat_insert,
+         "INSERT INTO chats (session_id, contact_id, last_ts) "
+         "VALUES ($1, $2, $3)");
+DB_QUERY(chat_update,
+         "UPDATE chats SET last_message_id = $2, last_ts = $3, "
+         "last_direction = $4, unread = unread + $5 WHERE id = $1");
+DB_QUERY(chat_failed_add,
+         "UPDATE chats SET failed = CASE WHEN failed + $2 < 0 THEN 0 "
+         "ELSE failed + $2 END WHERE id = $1");
+
+/* Open addressing over slots that hold entry numbers + 1, never full. */
+struct chat_changes_s {
+    chat_entry_t *entries;
+    uint32_t *slots;
+    size_t n, cap; /* of entries; slots has 2 * cap */
+};
+
+#define FIRST_CAP 8
+
+static size_t slot_of(const struct chat_changes_s *c, int64_t session,
+                      int64_t contact)
+{
+    uint64_t h = (uint64_t)contact * UINT64_C(0x9E3779B97F4A7C15) ^
+                 (uint64_t)session * UINT64_C(0xC2B2AE3D27D4EB4F);
+    size_t mask = 2 * c->cap - 1;
+    size_t i = (size_t)(h >> 32) & mask;
+
+    while (c->slots[i] != 0) {
+        const chat_entry_t *e = &c->entries[c->slots[i] - 1];
+
+        if (e->session == session && e->contact == contact) {
+            break;
+        }
+        i = (i + 1) & mask;
+    }
+    return i;
+}
+
+static int grow(struct chat_changes_s *c)
+{
+    size_t cap = c->cap == 0 ? FIRST_CAP : 2 * c->cap;
+    chat_entry_t *entries = realloc(c->entries, cap * sizeof(*entries));
+    uint32_t *slots;
+
+    if (entries == NULL) {
+        return WERR_NOMEM;
+    }
+    c->entries = entries;
+    slots = calloc(2 * cap, sizeof(*slots));
+    if (slots == NULL) {
+        return WERR_NOMEM;
+    }
+    free(c->slots);
+    c->slots = slots;
+    c->cap = cap;
+    for (size_t i = 0; i < c->n; i++) {
+        const chat_entry_t *e = &entries[i];
+
+        slots[slot_of(c, e->session, e->contact)] = (uint32_t)(i + 1);
+    }
+    return WERR_OK;
+}
+
+static int make_chat(tx_t *tx, chat_entry_t *e, int64_t ts)
+{
+    db_stmt_t *s = db_stmt(tx->db, &chat_insert);
+    int rc;
+
+    db_bind_i64(s, 1, e->session);
+    db_bind_i64(s, 2, e->contact);
+    db_bind_i64(s, 3, ts);
+    rc = db_exec(s);
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    e->id = db_last_id(tx->db);
+    e->last_ts = ts;
+    return WERR_OK;
+}
+
+static int load_chat(tx_t *tx, chat_entry_t *e, int64_t ts, bool *created)
+{
+    db_stmt_t *s = db_stmt(tx->db, &chat_lookup);
+    int rc;
+
+    db_bind_i64(s, 1, e->session);
+    db_bind_i64(s, 2, e->contact);
+    rc = db_first(s);
+    if (rc == WERR_NOTFOUND) {
+        *created = true;
+        return make_chat(tx, e, ts);
+    }
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    e->id = db_i64(s, 0);
+    e->last_ts = db_i64(s, 1);
+    e->last_message = db_i64(s, 2);
+    e->last_outgoing = db_i64(s, 3) != 0;
+    db_done(s);
+    return WERR_OK;
+}
+
+int chat_touch(tx_t *tx, int64_t session, int64_t contact, int64_t ts,
+               chat_entry_t **out, bool *created)
+{
+    struct chat_changes_s *c = tx->chats;
+    chat_entry_t e = {.session = session, .contact = contact};
+    size_t slot;
+    int rc;
+
+    *created = false;
+    if (c == NULL) {
+        c = tx->chats = calloc(1, sizeof(*c));
+        if (c == NULL) {
+            return WERR_NOMEM;
+        }
+    }
+    if (c->n == c->cap) {
+        rc = grow(c);
+        if (rc != WERR_OK) {
+            return rc;
+        }
+    }
+    slot = slot_of(c, session, contact);
+    if (c->slots[slot] == 0) {
+        rc = load_chat(tx, &e, ts, created);
+        if (rc != WERR_OK) {
+            return rc;
+        }
+        c->entries[c->n] = e;
+        c->slots[slot] = (uint32_t)++c->n;
+    }
+    *out = &c->entries[c->slots[slot] - 1];
+    return WERR_OK;
+}
+
+void chat_note_message(chat_entry_t *chat, int64_t message, int64_t ts,
+                       bool outgoing, bool unread)
+{
+    if (chat->last_message == 0 || ts > chat->last_ts ||
+        (ts == chat->last_ts && message > chat->last_message)) {
+        chat->last_message = message;
+        chat->last_ts = ts;
+        chat->last_outgoing = outgoing;
+        chat->changed = true;
+    }
+    if (unread) {
+        chat->unread++;
+        chat->changed = true;
+    }
+}
+
+int chat_add_failed(tx_t *tx, int64_t chat, int delta)
+{
+    db_stmt_t *s = db_stmt(tx->db, &chat_failed_add);
+
+    db_bind_i64(s, 1, chat);
+    db_bind_i64(s, 2, delta);
+    return db_exec(s);
+}
+
+int chat_flush(tx_t *tx)
+{
+    struct chat_changes_s *c = tx->chats;
+
+    for (size_t i = 0; c != NULL && i < c->n; i++) {
+        chat_entry_t *e = &c->entries[i];
+        db_stmt_t *s;
+        int rc;
+
+        if (!e->changed) {
+            continue;
+        }
+        s = db_stmt(tx->db, &chat_update);
+        db_bind_i64(s, 1, e->id);
+        if (e->last_message != 0) {
+            db_bind_i64(s, 2, e->last_message);
+        }
+        db_bind_i64(s, 3, e->last_ts);
+        db_bind_i64(s, 4, e->last_outgoing);
+        db_bind_i64(s, 5, e->unread);
+        rc = db_exec(s);
+        if (rc != WERR_OK) {
+            return rc;
+        }
+        e->unread = 0;
+        e->changed = false;
+    }
+    return WERR_OK;
+}
+
+void chat_forget(tx_t *tx)
+{
+    if (tx->chats != NULL) {
+        free(tx->chats->entries);
+        free(tx->chats->slots);
+        free(tx->chats);
+        tx->chats = NULL;
+    }
+}

@@ -1,0 +1,274 @@
+#include "domain/contact.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "domain/event.h"
+
+#define NAME_MAX_BYTES 400
+
+DB_QUERY(contact_by_phone,
+         "SELECT id, name, donor, phone FROM contacts WHERE phone = $1");
+DB_QUERY(contact_by_id,
+         "SELECT id, name, donor, phone FROM contacts WHERE id = $1");
+DB_QUERY(contact_by_alias,
+         "SELECT k.id, k.name, k.donor, k.phone FROM contact_aliases a "
+         "JOIN contacts k ON k.id = a.contact_id WHERE a.alias = $1");
+DB_QUERY(contact_insert,
+         "INSERT INTO contacts (phone, phone_typed, name, donor, created_at, "
+         "updated_at) VALUES ($1, $2, $3, $4, $5, $5)");
+DB_QUERY(contact_alias_insert,
+         "INSERT INTO contact_aliases (alias, contact_id) VALUES ($1, $2) "
+         "ON CONFLICT (alias) DO UPDATE SET contact_id = excluded.contact_id");
+DB_QUERY(contact_set_name,
+         "UPDATE contacts SET name = $2, updated_at = $3 WHERE id = $1");
+DB_QUERY(contact_set_phone,
+         "UPDATE contacts SET phone = $2, updated_at = $3 WHERE id = $1");
+DB_QUERY(contact_set_donor,
+         "UPDATE contacts SET donor = 1, updated_at = $2 WHERE id = $1");
+DB_QUERY(contact_any_chat,
+         "SELECT id FROM chats WHERE contact_id = $1 LIMIT 1");
+
+typedef struct {
+    int64_t id;
+    bool donor;
+    char name[NAME_MAX_BYTES];
+    char phone[ALIAS_MAX];
+} person_t;
+
+static bool told(const char *s)
+{
+    return s != NULL && *s != '\0';
+}
+
+static int read_person(db_stmt_t *s, person_t *p)
+{
+    int rc = db_first(s);
+
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    p->id = db_i64(s, 0);
+    snprintf(p->name, sizeof(p->name), "%s", db_text(s, 1));
+    p->donor = db_i64(s, 2) != 0;
+    snprintf(p->phone, sizeof(p->phone), "%s", db_text(s, 3));
+    db_done(s);
+    return WERR_OK;
+}
+
+static int by_text(db_t *db, const db_query_t *q, const char *key,
+                   person_t *p)
+{
+    db_stmt_t *s = db_stmt(db, q);
+
+    db_bind_text(s, 1, key);
+    return read_person(s, p);
+}
+
+static int by_id(db_t *db, int64_t id, person_t *p)
+{
+    db_stmt_t *s = db_stmt(db, &contact_by_id);
+
+    db_bind_i64(s, 1, id);
+    return read_person(s, p);
+}
+
+int contact_find(db_t *db, const char *phone, int64_t *id)
+{
+    person_t p;
+    int rc = by_text(db, &contact_by_phone, phone, &p);
+
+    if (rc == WERR_NOTFOUND) {
+        rc = by_text(db, &contact_by_alias, phone, &p);
+    }
+    if (rc == WERR_OK) {
+        *id = p.id;
+    }
+    return rc;
+}
+
+/* What stands for a name where nobody has told one. */
+static bool is_placeholder(const char *name, const char *phone)
+{
+    char formatted[ALIAS_MAX];
+
+    phone_format(phone, formatted, sizeof(formatted));
+    return strcmp(name, "Unknown") == 0 || strcmp(name, formatted) == 0;
+}
+
+static int make(tx_t *tx, const contact_hint_t *h, person_t *p)
+{
+    db_stmt_t *s;
+    int rc;
+
+    snprintf(p->phone, sizeof(p->phone), "%s",
+             told(h->phone) ? h->phone : h->alias);
+    if (told(h->name)) {
+        snprintf(p->name, sizeof(p->name), "%s", h->name);
+    } else {
+        phone_format(p->phone, p->name, sizeof(p->name));
+    }
+    p->donor = h->wrote;
+    s = db_stmt(tx->db, &contact_insert);
+    db_bind_text(s, 1, p->phone);
+    db_bind_text(s, 2, h->typed);
+    db_bind_text(s, 3, p->name);
+    db_bind_i64(s, 4, p->donor);
+    db_bind_i64(s, 5, tx->now);
+    rc = db_exec(s);
+    p->id = rc == WERR_OK ? db_last_id(tx->db) : 0;
+    return rc;
+}
+
+static int bind_alias(tx_t *tx, const char *alias, int64_t contact)
+{
+    db_stmt_t *s = db_stmt(tx->db, &contact_alias_insert);
+
+    db_bind_text(s, 1, alias);
+    db_bind_i64(s, 2, contact);
+    return db_exec(s);
+}
+
+static int set_text(tx_t *tx, const db_query_t *q, int64_t id,
+                    const char *value)
+{
+    db_stmt_t *s = db_stmt(tx->db, q);
+
+    db_bind_i64(s, 1, id);
+    db_bind_text(s, 2, value);
+    db_bind_i64(s, 3, tx->now);
+    return db_exec(s);
+}
+
+/* An alias contact whose phone is told now: the phone takes its place. */
+static int adopt_phone(tx_t *tx, person_t *p, const char *phone)
+{
+    bool placeholder = is_placeholder(p->name, p->phone);
+    int rc = set_text(tx, &contact_set_phone, p->id, phone);
+
+    snprintf(p->phone, sizeof(p->phone), "%s", phone);
+    if (rc == WERR_OK && placeholder) {
+        phone_format(phone, p->name, sizeof(p->name));
+        rc = set_text(tx, &contact_set_name, p->id, p->name);
+    }
+    if (rc == WERR_OK) {
+        rc = event_raise(tx, EVENT_CONTACT, 0, 0, p->id);
+    }
+    return rc;
+}
+
+/* Both are told: one person, whatever we knew before. */
+static int join(tx_t *tx, const contact_hint_t *h, person_t *p, bool *created)
+{
+    person_t other;
+    int by_alias = by_text(tx->db, &contact_by_alias, h->alias, &other);
+    int rc = by_text(tx->db, &contact_by_phone, h->phone, p);
+
+    if (by_alias != WERR_OK && by_alias != WERR_NOTFOUND) {
+        return by_alias;
+    }
+    if (rc == WERR_NOTFOUND && by_alias == WERR_OK) {
+        *p = other;
+        /* A phone already: the alias has a new owner, or two numbers. */
+        if (strchr(p->phone, '@') == NULL && strcmp(p->phone, h->alias) != 0) {
+            return WERR_OK;
+        }
+        return adopt_phone(tx, p, h->phone);
+    }
+    if (rc == WERR_NOTFOUND) {
+        *created = true;
+        rc = make(tx, h, p);
+    } else if (rc == WERR_OK && by_alias == WERR_OK) {
+        if (other.id == p->id) {
+            return WERR_OK;
+        }
+        rc = contact_merge(tx, p->id, other.id);
+        return rc == WERR_OK ? by_id(tx->db, p->id, p) : rc;
+    }
+    return rc == WERR_OK ? bind_alias(tx, h->alias, p->id) : rc;
+}
+
+static int locate(tx_t *tx, const contact_hint_t *h, person_t *p,
+                  bool *created)
+{
+    bool phone = told(h->phone), alias = told(h->alias);
+    int rc;
+
+    *created = false;
+    if (!phone && !alias) {
+        return WERR_INVALID;
+    }
+    if (phone && alias) {
+        return join(tx, h, p, created);
+    }
+    rc = by_text(tx->db, phone ? &contact_by_phone : &contact_by_alias,
+                 phone ? h->phone : h->alias, p);
+    if (rc != WERR_NOTFOUND) {
+        return rc;
+    }
+    *created = true;
+    rc = make(tx, h, p);
+    return rc == WERR_OK && alias ? bind_alias(tx, h->alias, p->id) : rc;
+}
+
+static int has_chat(db_t *db, int64_t contact, bool *out)
+{
+    db_stmt_t *s = db_stmt(db, &contact_any_chat);
+    int rc;
+
+    db_bind_i64(s, 1, contact);
+    rc = db_first(s);
+    db_done(s);
+    *out = rc == DB_ROW;
+    return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
+}
+
+/* Somebody known before, who may have told more of themselves now. */
+static int learn(tx_t *tx, const contact_hint_t *h, person_t *p,
+                 bool *newcomer)
+{
+    db_stmt_t *s;
+    bool known = false;
+    int rc = WERR_OK;
+
+    if (told(h->name) && strcmp(h->name, p->name) != 0 &&
+        is_placeholder(p->name, p->phone)) {
+        rc = set_text(tx, &contact_set_name, p->id, h->name);
+        if (rc == WERR_OK) {
+            rc = event_raise(tx, EVENT_CONTACT, 0, 0, p->id);
+        }
+    }
+    if (rc != WERR_OK || !h->wrote || p->donor) {
+        return rc;
+    }
+    rc = has_chat(tx->db, p->id, &known);
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    *newcomer = !known;
+    s = db_stmt(tx->db, &contact_set_donor);
+    db_bind_i64(s, 1, p->id);
+    db_bind_i64(s, 2, tx->now);
+    return db_exec(s);
+}
+
+int contact_ensure(tx_t *tx, const contact_hint_t *h, contact_ref_t *out)
+{
+    person_t p;
+    int rc;
+
+    memset(out, 0, sizeof(*out));
+    rc = locate(tx, h, &p, &out->created);
+    if (rc == WERR_OK && !out->created) {
+        rc = learn(tx, h, &p, &out->newcomer);
+    }
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    if (out->created) {
+        out->newcomer = h->wrote;
+    }
+    out->id = p.id;
+    snprintf(out->phone, sizeof(out->phone), "%s", p.phone);
+    return WERR_OK;
+}

@@ -1,0 +1,154 @@
+#include "domain/delivery.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The partial index outbox_open holds nothing but what is still to do. */
+DB_QUERY_SCAN(delivery_heads,
+              "SELECT o.id, coalesce(o.message_id, 0), o.session_id, "
+              "o.chat_id, s.account_id, o.kind, s.remote_id, a.name, k.phone, "
+              "m.type, m.body, o.attempts, o.not_before, o.first "
+              "FROM (SELECT min(id) AS id FROM outbox WHERE state < 4 "
+              "GROUP BY session_id, chat_id) AS h "
+              "CROSS JOIN outbox o ON o.id = h.id "
+              "JOIN sessions s ON s.id = o.session_id "
+              "JOIN accounts a ON a.id = s.account_id "
+              "JOIN chats c ON c.id = o.chat_id "
+              "JOIN contacts k ON k.id = c.contact_id "
+              "LEFT JOIN messages m ON m.id = o.message_id "
+              "WHERE o.state = 0 ORDER BY o.not_before, o.id LIMIT $1",
+              "walks outbox_open: the rows that are still to do");
+DB_QUERY(delivery_deadline,
+         "SELECT min(deadline) FROM outbox WHERE state = 2");
+DB_QUERY(delivery_count,
+         "SELECT count(*), min(created_at) FROM outbox WHERE state = $1");
+
+void delivery_free(delivery_t *d, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(d[i].text);
+        d[i].text = NULL;
+    }
+}
+
+static void copy(char *out, size_t size, const char *text)
+{
+    snprintf(out, size, "%s", text == NULL ? "" : text);
+}
+
+static int read_delivery(db_stmt_t *s, delivery_t *d)
+{
+    const char *text = db_text(s, 10);
+
+    memset(d, 0, sizeof(*d));
+    d->text = strdup(text == NULL ? "" : text);
+    if (d->text == NULL) {
+        return WERR_NOMEM;
+    }
+    d->id = db_i64(s, 0);
+    d->message = db_i64(s, 1);
+    d->session = db_i64(s, 2);
+    d->chat = db_i64(s, 3);
+    d->account = db_i64(s, 4);
+    copy(d->kind, sizeof(d->kind), db_text(s, 5));
+    copy(d->remote, sizeof(d->remote), db_text(s, 6));
+    copy(d->account_name, sizeof(d->account_name), db_text(s, 7));
+    copy(d->phone, sizeof(d->phone), db_text(s, 8));
+    copy(d->type, sizeof(d->type), db_text(s, 9));
+    d->attempts = db_i64(s, 11);
+    d->not_before = db_i64(s, 12);
+    d->first = db_i64(s, 13) != 0;
+    return WERR_OK;
+}
+
+/* An unknown that holds its lane lets it go at its deadline. */
+static int next_deadline(db_t *db, int64_t *next)
+{
+    db_stmt_t *s = db_stmt(db, &delivery_deadline);
+    int rc = db_first(s);
+
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    if (!db_is_null(s, 0) && db_i64(s, 0) < *next) {
+        *next = db_i64(s, 0);
+    }
+    db_done(s);
+    return WERR_OK;
+}
+
+int delivery_due(db_t *db, int64_t now, delivery_t *out, size_t max,
+                 size_t *n, int64_t *next_due)
+{
+    db_stmt_t *s = db_stmt(db, &delivery_heads);
+    int rc;
+
+    *n = 0;
+    *next_due = INT64_MAX;
+    db_bind_i64(s, 1, (int64_t)max + 1);
+    while ((rc = db_step(s)) == DB_ROW) {
+        int64_t due = db_i64(s, 12);
+
+        if (due > now || *n == max) {
+            *next_due = due;
+            break;
+        }
+        rc = read_delivery(s, &out[*n]);
+        if (rc != WERR_OK) {
+            break;
+        }
+        (*n)++;
+    }
+    db_done(s);
+    if (rc == DB_ROW || rc == DB_DONE) {
+        rc = next_deadline(db, next_due);
+    }
+    if (rc != WERR_OK) {
+        delivery_free(out, *n);
+        *n = 0;
+    }
+    return rc;
+}
+
+static int count(db_t *db, delivery_state_t state, int64_t *n,
+                 int64_t *oldest)
+{
+    db_stmt_t *s = db_stmt(db, &delivery_count);
+    int rc;
+
+    db_bind_i64(s, 1, state);
+    rc = db_first(s);
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    *n = db_i64(s, 0);
+    if (oldest != NULL) {
+        *oldest = db_is_null(s, 1) ? 0 : db_i64(s, 1);
+    }
+    db_done(s);
+    return WERR_OK;
+}
+
+int delivery_stat(db_t *db, delivery_stat_t *st)
+{
+    int64_t left = 0;
+    int rc;
+
+    memset(st, 0, sizeof(*st));
+    rc = count(db, DELIVERY_QUEUED, &st->queued, &st->oldest);
+    if (rc == WERR_OK) {
+        rc = count(db, DELIVERY_INFLIGHT, &st->inflight, NULL);
+    }
+    if (rc == WERR_OK) {
+        rc = count(db, DELIVERY_UNKNOWN, &st->unknown, NULL);
+    }
+    if (rc == WERR_OK) {
+        rc = count(db, DELIVERY_UNKNOWN_LEFT, &left, NULL);
+    }
+    if (rc == WERR_OK) {
+        st->unknown += left;
+        rc = count(db, DELIVERY_FAILED, &st->failed, NULL);
+    }
+    return rc;
+}

@@ -1,0 +1,342 @@
+/*
+ * The list of conversations. Two steps: the order, from the index of each
+ * session, newest first and merged here; then one statement for the lines of
+ * up to 50 chats.
+ */
+#include "domain/chat.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "domain/donor_row.h"
+#include "domain/message_text.h"
+
+#define LIMIT_MAX  200
+#define LINES_ONCE 50
+/* Rows that one search looks at in a session; the next page looks further. */
+#define SEARCH_ROWS 5000
+#define PATTERN_MAX 420
+
+/* Between two places of the order: after ($2,$3) and not past ($4,$5). */
+#define PLACES                                                                 \
+    "WHERE c.session_id = $1 AND (c.last_ts, c.id) < ($2, $3) "               \
+    "AND (c.last_ts, c.id) >= ($4, $5) "
+#define NEWEST_FIRST "ORDER BY c.last_ts DESC, c.id DESC "
+#define MATCHES                                                                \
+    "AND (lower(k.name) LIKE $7 ESCAPE '!' OR k.phone LIKE $8 ESCAPE '!' "    \
+    "OR lower(m.body) LIKE $7 ESCAPE '!') "
+
+#define INBOX_QUERIES(name, condition)                                         \
+    DB_QUERY(inbox_##name, "SELECT c.last_ts, c.id FROM chats c " PLACES       \
+                               condition NEWEST_FIRST "LIMIT $6");             \
+    DB_QUERY(inbox_##name##_search,                                            \
+             "SELECT c.last_ts, c.id FROM chats c "                            \
+             "JOIN contacts k ON k.id = c.contact_id "                         \
+             "LEFT JOIN messages m ON m.id = c.last_message_id " PLACES        \
+                 condition MATCHES NEWEST_FIRST "LIMIT $6");                   \
+    DB_QUERY(inbox_##name##_floor,                                             \
+             "SELECT c.last_ts, c.id FROM chats c " PLACES condition           \
+                 NEWEST_FIRST "LIMIT 1 OFFSET $6")
+
+INBOX_QUERIES(all, "");
+INBOX_QUERIES(unread, "AND c.unread > 0 ");
+INBOX_QUERIES(starred, "AND c.starred = 1 ");
+INBOX_QUERIES(failed, "AND c.failed > 0 ");
+
+DB_QUERY(inbox_lines,
+         "SELECT c.id, s.session_id, k.name, k.phone, m.type, "
+         "substr(m.body, 1, 300), m.deleted_at, c.last_ts, c.unread, "
+         "c.starred, " DONOR_COLUMNS " FROM chats c "
+         "JOIN sessions s ON s.id = c.session_id "
+         "JOIN contacts k ON k.id = c.contact_id "
+         "LEFT JOIN messages m ON m.id = c.last_message_id "
+         "WHERE c.id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
+         "$13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, "
+         "$26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, "
+         "$39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50)");
+
+typedef struct {
+    int64_t ts, id;
+} place_t;
+
+typedef struct {
+    const inbox_query_t *q;
+    place_t from;               /* newer ones are on pages before */
+    place_t floor;              /* older ones were not looked at */
+    bool cut;                   /* by the floor */
+    char pattern[PATTERN_MAX];  /* "" : no search */
+    char digits[PATTERN_MAX];
+    place_t rows[LIMIT_MAX + 1];
+    size_t n, want; /* want: limit + 1, to see whether there are more */
+} order_t;
+
+static const struct {
+    const db_query_t *plain, *search, *floor;
+} queries[] = {
+    [INBOX_ALL] = {&inbox_all, &inbox_all_search, &inbox_all_floor},
+    [INBOX_UNREAD] = {&inbox_unread, &inbox_unread_search,
+                      &inbox_unread_floor},
+    [INBOX_STARRED] = {&inbox_starred, &inbox_starred_search,
+                       &inbox_starred_floor},
+    [INBOX_FAILED] = {&inbox_failed, &inbox_failed_search,
+                      &inbox_failed_floor},
+};
+
+static bool newer(place_t a, place_t b)
+{
+    return a.ts > b.ts || (a.ts == b.ts && a.id > b.id);
+}
+
+/* "%text%" with the signs of LIKE escaped, ASCII in lower case. */
+static void make_pattern(const char *text, char out[PATTERN_MAX])
+{
+    size_t n = 0;
+
+    out[n++] = '%';
+    for (; *text != '\0' && n < PATTERN_MAX - 4; text++) {
+        if (*text == '%' || *text == '_' || *text == '!') {
+            out[n++] = '!';
+        }
+        out[n++] = (char)tolower((unsigned char)*text);
+    }
+    out[n++] = '%';
+    out[n] = '\0';
+}
+
+/* A phone as people type it: "0812-34" is looked for as "81234". */
+static void make_digits(const char *text, char out[PATTERN_MAX])
+{
+    char digits[64];
+    size_t n = 0;
+
+    if (strspn(text, "0123456789+-. ()") != strlen(text)) {
+        make_pattern(text, out);
+        return;
+    }
+    for (; *text != '\0' && n < sizeof(digits) - 1; text++) {
+        if (isdigit((unsigned char)*text) && (n > 0 || *text != '0')) {
+            digits[n++] = *text;
+        }
+    }
+    digits[n] = '\0';
+    make_pattern(digits, out);
+    if (n == 0) {
+        out[0] = '\0'; /* LIKE '' finds nothing */
+    }
+}
+
+static void bind_places(db_stmt_t *s, const order_t *o, int64_t session,
+                        int64_t count)
+{
+    db_bind_i64(s, 1, session);
+    db_bind_i64(s, 2, o->from.ts);
+    db_bind_i64(s, 3, o->from.id);
+    db_bind_i64(s, 4, o->floor.ts);
+    db_bind_i64(s, 5, o->floor.id);
+    db_bind_i64(s, 6, count);
+}
+
+/* The place where a search of this session has looked at enough rows. */
+static int lower_floor(db_t *db, order_t *o, int64_t session)
+{
+    db_stmt_t *s = db_stmt(db, queries[o->q->filter].floor);
+    int rc;
+
+    bind_places(s, o, session, SEARCH_ROWS);
+    rc = db_first(s);
+    if (rc != DB_ROW) {
+        return rc == WERR_NOTFOUND ? WERR_OK : rc;
+    }
+    o->floor = (place_t){db_i64(s, 0), db_i64(s, 1)};
+    o->cut = true;
+    db_done(s);
+    return WERR_OK;
+}
+
+/* false: it is older than all that are wanted. */
+static bool keep(order_t *o, place_t row)
+{
+    size_t i = o->n;
+
+    if (o->n == o->want) {
+        if (!newer(row, o->rows[o->n - 1])) {
+            return false;
+        }
+        i = o->n - 1;
+    } else {
+        o->n++;
+    }
+    while (i > 0 && newer(row, o->rows[i - 1])) {
+        o->rows[i] = o->rows[i - 1];
+        i--;
+    }
+    o->rows[i] = row;
+    return true;
+}
+
+static int collect(db_t *db, order_t *o, int64_t session)
+{
+    db_stmt_t *s = db_stmt(db, o->pattern[0] != '\0'
+                                   ? queries[o->q->filter].search
+                                   : queries[o->q->filter].plain);
+    int rc;
+
+    bind_places(s, o, session, (int64_t)o->want);
+    if (o->pattern[0] != '\0') {
+        db_bind_text(s, 7, o->pattern);
+        db_bind_text(s, 8, o->digits);
+    }
+    while ((rc = db_step(s)) == DB_ROW) {
+        if (!keep(o, (place_t){db_i64(s, 0), db_i64(s, 1)})) {
+            db_done(s);
+            return WERR_OK;
+        }
+    }
+    return rc;
+}
+
+static int find_order(db_t *db, order_t *o)
+{
+    const session_set_t *set = o->q->sessions;
+    int rc = WERR_OK;
+
+    for (size_t i = 0; rc == WERR_OK && o->pattern[0] != '\0' && i < set->n;
+         i++) {
+        rc = lower_floor(db, o, set->ids[i]);
+    }
+    for (size_t i = 0; rc == WERR_OK && i < set->n; i++) {
+        rc = collect(db, o, set->ids[i]);
+    }
+    return rc;
+}
+
+static void write_line(db_stmt_t *s, const domain_t *d, int64_t now,
+                       int64_t today, buf_t *out)
+{
+    donor_row_t donor;
+    char id[24];
+
+    snprintf(id, sizeof(id), "%" PRId64, db_i64(s, 0));
+    donor_row_read(s, 10, &donor);
+    jw_open_object(out, NULL);
+    jw_str(out, "id", id);
+    jw_str(out, "session_id", db_text(s, 1));
+    jw_str(out, "name", db_text(s, 2));
+    jw_str(out, "phone", db_text(s, 3));
+    message_text_line(out, "last_message", db_text(s, 4), db_text(s, 5),
+                      !db_is_null(s, 6));
+    jw_time(out, "timestamp", db_i64(s, 7));
+    jw_i64(out, "unread_count", db_i64(s, 8));
+    jw_bool(out, "is_starred", db_i64(s, 9) != 0);
+    donor_row_write(&donor, &d->settings, today, now, out, "donatur");
+    jw_close_object(out);
+}
+
+typedef struct {
+    size_t at, len; /* of the rendered line; len 0: gone meanwhile */
+} line_t;
+
+static size_t slot_of(const place_t *rows, size_t n, int64_t id)
+{
+    size_t i = 0;
+
+    while (i < n && rows[i].id != id) {
+        i++;
+    }
+    return i;
+}
+
+/* Renders up to LINES_ONCE chats, and writes them in the order of rows. */
+static int write_some(db_t *db, const domain_t *d, const place_t *rows,
+                      size_t n, int64_t now, buf_t *scratch, buf_t *out)
+{
+    int64_t today = clock_day_of(now, d->settings.utc_offset_s);
+    db_stmt_t *s = db_stmt(db, &inbox_lines);
+    line_t lines[LINES_ONCE] = {{0}};
+    int rc;
+
+    for (size_t i = 0; i < n; i++) {
+        db_bind_i64(s, (int)i + 1, rows[i].id);
+    }
+    buf_reset(scratch);
+    while ((rc = db_step(s)) == DB_ROW) {
+        size_t slot = slot_of(rows, n, db_i64(s, 0)), at;
+
+        if (slot < n) {
+            scratch->comma = false;
+            at = scratch->len;
+            write_line(s, d, now, today, scratch);
+            lines[slot] = (line_t){at, scratch->len - at};
+        }
+    }
+    if (rc != WERR_OK || scratch->failed) {
+        return rc != WERR_OK ? rc : WERR_NOMEM;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (lines[i].len > 0) {
+            jw_raw(out, NULL, scratch->data + lines[i].at, lines[i].len);
+        }
+    }
+    return WERR_OK;
+}
+
+static int write_lines(db_t *db, const domain_t *d, const order_t *o,
+                       size_t n, buf_t *out)
+{
+    int64_t now = clock_now_ms();
+    buf_t scratch;
+    int rc = WERR_OK;
+
+    buf_init(&scratch, 0);
+    jw_open_array(out, "conversations");
+    for (size_t i = 0; rc == WERR_OK && i < n; i += LINES_ONCE) {
+        size_t some = n - i < LINES_ONCE ? n - i : LINES_ONCE;
+
+        rc = write_some(db, d, &o->rows[i], some, now, &scratch, out);
+    }
+    jw_close_array(out);
+    buf_free(&scratch);
+    return rc == WERR_OK && out->failed ? WERR_NOMEM : rc;
+}
+
+int chat_inbox(db_t *db, const domain_t *d, const inbox_query_t *q,
+               buf_t *out, bool *more, int64_t *next_ts, int64_t *next_id)
+{
+    order_t o = {
+        .q = q,
+        .from = {INT64_MAX, INT64_MAX},
+        .floor = {INT64_MIN, INT64_MIN},
+    };
+    size_t n;
+    int rc;
+
+    if (q->limit < 1 || q->limit > LIMIT_MAX ||
+        (size_t)q->filter >= sizeof(queries) / sizeof(queries[0])) {
+        return WERR_INVALID;
+    }
+    o.want = (size_t)q->limit + 1;
+    if (q->before_id != 0) {
+        o.from = (place_t){q->before_ts, q->before_id};
+    }
+    if (q->search != NULL && *q->search != '\0') {
+        make_pattern(q->search, o.pattern);
+        make_digits(q->search, o.digits);
+    }
+    rc = find_order(db, &o);
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    n = o.n < o.want ? o.n : o.want - 1;
+    *more = o.n == o.want || o.cut;
+    *next_ts = *next_id = 0;
+    if (*more) {
+        place_t last = o.n == o.want ? o.rows[n - 1] : o.floor;
+
+        *next_ts = last.ts;
+        *next_id = last.id;
+    }
+    return write_lines(db, d, &o, n, out);
+}

@@ -1,0 +1,251 @@
+/* Messages as JSON: Message of the HTTP contract. */
+#include "domain/message.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "domain/chat.h"
+
+#define LIMIT_MAX 200
+
+#define COLUMNS                                                                \
+    "SELECT m.id, m.chat_id, CASE WHEN k.donor = 1 OR k.gift_count > 0 "      \
+    "THEN k.id END, m.body, m.type, m.direction, m.status, m.wa_id, m.ts, "   \
+    "m.cs_id, m.source, m.reply_to, m.error_code, m.error_title, "            \
+    "m.edited_at, m.deleted_at, a.message_id, a.mime, a.filename, a.size "    \
+    "FROM messages m JOIN chats c ON c.id = m.chat_id "                       \
+    "JOIN contacts k ON k.id = c.contact_id "                                 \
+    "LEFT JOIN message_media a ON a.message_id = m.id "
+
+DB_QUERY(message_json_one, COLUMNS "WHERE m.id = $1");
+DB_QUERY(message_json_newest,
+         COLUMNS "WHERE m.chat_id = $1 ORDER BY m.ts DESC, m.id DESC "
+                 "LIMIT $2");
+DB_QUERY(message_json_before,
+         COLUMNS "WHERE m.chat_id = $1 AND (m.ts, m.id) < "
+                 "(SELECT b.ts, b.id FROM messages b WHERE b.id = $3) "
+                 "ORDER BY m.ts DESC, m.id DESC LIMIT $2");
+DB_QUERY(message_json_reactions,
+         "SELECT m.id, r.emoji, r.sender, r.ts FROM messages m "
+         "JOIN reactions r ON r.message_id = m.id WHERE m.chat_id = $1 "
+         "AND (m.ts, m.id) >= ($2, $3) AND (m.ts, m.id) <= ($4, $5) "
+         "ORDER BY m.ts, m.id, r.message_id, r.sender");
+DB_QUERY(message_json_reactions_one,
+         "SELECT message_id, emoji, sender, ts FROM reactions "
+         "WHERE message_id = $1 ORDER BY sender");
+
+typedef struct {
+    int64_t id, ts;
+    size_t at, len; /* of its members, rendered but for the reactions */
+} part_t;
+
+static void write_i64_or_null(buf_t *out, const char *key, db_stmt_t *s, int i)
+{
+    if (db_is_null(s, i)) {
+        jw_null(out, key);
+    } else {
+        jw_i64(out, key, db_i64(s, i));
+    }
+}
+
+static void write_time_or_null(buf_t *out, const char *key, db_stmt_t *s,
+                               int i)
+{
+    if (db_is_null(s, i)) {
+        jw_null(out, key);
+    } else {
+        jw_time(out, key, db_i64(s, i));
+    }
+}
+
+static void write_media(buf_t *out, db_stmt_t *s)
+{
+    char url[64];
+
+    if (db_is_null(s, 16)) {
+        jw_null(out, "media");
+        return;
+    }
+    snprintf(url, sizeof(url), "/api/crm/media/m%" PRId64, db_i64(s, 16));
+    jw_open_object(out, "media");
+    jw_str(out, "url", url);
+    jw_str(out, "mime", db_text(s, 17));
+    jw_str(out, "filename", db_text(s, 18));
+    write_i64_or_null(out, "size", s, 19);
+    jw_close_object(out);
+}
+
+static void write_error(buf_t *out, db_stmt_t *s)
+{
+    if (db_is_null(s, 12) && db_is_null(s, 13)) {
+        jw_null(out, "error");
+        return;
+    }
+    jw_open_object(out, "error");
+    jw_str(out, "code", db_text(s, 12));
+    jw_str(out, "title", db_text(s, 13));
+    jw_close_object(out);
+}
+
+/* What was sent on the phone itself is an agent's, nobody knows whose. */
+static const char *source_of(db_stmt_t *s)
+{
+    if (db_i64(s, 5) == 0) {
+        return NULL;
+    }
+    return db_is_null(s, 10) ? "agent" : db_text(s, 10);
+}
+
+static void write_members(buf_t *out, db_stmt_t *s)
+{
+    char chat[24];
+
+    snprintf(chat, sizeof(chat), "%" PRId64, db_i64(s, 1));
+    jw_i64(out, "id", db_i64(s, 0));
+    jw_str(out, "chat_id", chat);
+    write_i64_or_null(out, "donatur_id", s, 2);
+    jw_strn(out, "message", db_text(s, 3), db_text_len(s, 3));
+    jw_str(out, "type", db_text(s, 4));
+    jw_str(out, "direction", db_i64(s, 5) == 0 ? "incoming" : "outgoing");
+    jw_str(out, "status", status_name((status_t)db_i64(s, 6)));
+    jw_str(out, "wa_message_id", db_text(s, 7));
+    jw_time(out, "timestamp", db_i64(s, 8));
+    write_i64_or_null(out, "cs_id", s, 9);
+    jw_str(out, "source", source_of(s));
+    write_media(out, s);
+    write_i64_or_null(out, "reply_to", s, 11);
+    write_error(out, s);
+    write_time_or_null(out, "edited_at", s, 14);
+    write_time_or_null(out, "deleted_at", s, 15);
+}
+
+/* One step of the reactions; those that were taken back are no rows here. */
+static int next_reaction(db_stmt_t *s)
+{
+    int rc;
+
+    do {
+        rc = db_step(s);
+    } while (rc == DB_ROW && db_text_len(s, 1) == 0);
+    return rc;
+}
+
+/* Writes those of message id that are next in s; *state: the last step. */
+static void write_reactions(buf_t *out, db_stmt_t *s, int64_t id, int *state)
+{
+    jw_open_array(out, "reactions");
+    while (*state == DB_ROW && db_i64(s, 0) == id) {
+        jw_open_object(out, NULL);
+        jw_str(out, "emoji", db_text(s, 1));
+        jw_str(out, "by", db_text(s, 2));
+        jw_time(out, "timestamp", db_i64(s, 3));
+        jw_close_object(out);
+        *state = next_reaction(s);
+    }
+    jw_close_array(out);
+}
+
+int message_write_json(db_t *db, int64_t id, buf_t *out, const char *key)
+{
+    db_stmt_t *s = db_stmt(db, &message_json_one);
+    int rc;
+
+    db_bind_i64(s, 1, id);
+    rc = db_first(s);
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    jw_open_object(out, key);
+    write_members(out, s);
+    db_done(s);
+    s = db_stmt(db, &message_json_reactions_one);
+    db_bind_i64(s, 1, id);
+    rc = next_reaction(s);
+    write_reactions(out, s, id, &rc);
+    jw_close_object(out);
+    return rc == DB_DONE && out->failed ? WERR_NOMEM : rc;
+}
+
+/* Newest first, into scratch; one more than wanted tells that there is more. */
+static int render_parts(db_t *db, int64_t chat, int limit, int64_t before,
+                        buf_t *scratch, part_t *parts, size_t *n)
+{
+    db_stmt_t *s = db_stmt(db, before == 0 ? &message_json_newest
+                                           : &message_json_before);
+    int rc;
+
+    *n = 0;
+    db_bind_i64(s, 1, chat);
+    db_bind_i64(s, 2, limit + 1);
+    if (before != 0) {
+        db_bind_i64(s, 3, before);
+    }
+    while ((rc = db_step(s)) == DB_ROW && *n <= (size_t)limit) {
+        part_t *p = &parts[(*n)++];
+
+        p->id = db_i64(s, 0);
+        p->ts = db_i64(s, 8);
+        p->at = scratch->len;
+        scratch->comma = false;
+        write_members(scratch, s);
+        p->len = scratch->len - p->at;
+    }
+    return rc == DB_DONE && scratch->failed ? WERR_NOMEM : rc;
+}
+
+/* Oldest first, each with its reactions. */
+static int write_parts(db_t *db, int64_t chat, const part_t *parts, size_t n,
+                       const buf_t *scratch, buf_t *out)
+{
+    db_stmt_t *s = db_stmt(db, &message_json_reactions);
+    int state;
+
+    db_bind_i64(s, 1, chat);
+    db_bind_i64(s, 2, parts[n - 1].ts);
+    db_bind_i64(s, 3, parts[n - 1].id);
+    db_bind_i64(s, 4, parts[0].ts);
+    db_bind_i64(s, 5, parts[0].id);
+    state = next_reaction(s);
+    for (size_t i = n; i-- > 0;) {
+        jw_open_object(out, NULL);
+        buf_add(out, scratch->data + parts[i].at, parts[i].len);
+        out->comma = true;
+        write_reactions(out, s, parts[i].id, &state);
+        jw_close_object(out);
+    }
+    db_done(s);
+    return state == DB_ROW ? WERR_SYSTEM : state;
+}
+
+int chat_messages(db_t *db, int64_t chat, int limit, int64_t before,
+                  buf_t *out, const char *key, bool *more, int64_t *oldest)
+{
+    part_t parts[LIMIT_MAX + 1];
+    buf_t scratch;
+    size_t n;
+    int rc;
+
+    if (limit < 1 || limit > LIMIT_MAX) {
+        return WERR_INVALID;
+    }
+    buf_init(&scratch, 0);
+    rc = render_parts(db, chat, limit, before, &scratch, parts, &n);
+    if (rc != WERR_OK) {
+        goto out;
+    }
+    *more = n > (size_t)limit;
+    n = *more ? (size_t)limit : n;
+    *oldest = n > 0 ? parts[n - 1].id : 0;
+    jw_open_array(out, key);
+    if (n > 0) {
+        rc = write_parts(db, chat, parts, n, &scratch, out);
+    }
+    jw_close_array(out);
+    if (rc == WERR_OK && out->failed) {
+        rc = WERR_NOMEM;
+    }
+out:
+    buf_free(&scratch);
+    return rc;
+}

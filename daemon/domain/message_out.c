@@ -1,0 +1,123 @@
+/* Messages of ours on their way out: the row, and its place in the outbox. */
+#include "domain/message.h"
+
+#include <string.h>
+
+#include "domain/chat_changes.h"
+#include "domain/contact.h"
+#include "domain/event.h"
+#include "domain/message_row.h"
+
+DB_QUERY(message_out_insert,
+         "INSERT INTO messages (session_id, chat_id, direction, ts, type, "
+         "body, status, source, cs_id, reply_to, created_at) "
+         "VALUES ($1, $2, 1, $3, $4, $5, 0, $6, $7, $8, $3)");
+DB_QUERY(message_out_queue,
+         "INSERT INTO outbox (kind, message_id, session_id, chat_id, state, "
+         "not_before, first, created_at, updated_at) "
+         "VALUES ('message', $1, $2, $3, 0, $4, $5, $4, $4)");
+DB_QUERY(message_out_again,
+         "UPDATE outbox SET state = 0, attempts = 0, attempt_id = NULL, "
+         "deadline = NULL, reason = NULL, not_before = $2, updated_at = $2 "
+         "WHERE message_id = $1");
+
+static int insert(tx_t *tx, const message_out_t *o, int64_t chat, int64_t *id)
+{
+    db_stmt_t *s = db_stmt(tx->db, &message_out_insert);
+    int rc;
+
+    db_bind_i64(s, 1, o->session);
+    db_bind_i64(s, 2, chat);
+    db_bind_i64(s, 3, tx->now);
+    db_bind_text(s, 4, o->type);
+    db_bind_text(s, 5, o->text);
+    db_bind_text(s, 6, o->source);
+    if (o->cs_id != 0) {
+        db_bind_i64(s, 7, o->cs_id);
+    }
+    if (o->reply_to != 0) {
+        db_bind_i64(s, 8, o->reply_to);
+    }
+    rc = db_exec(s);
+    if (rc == WERR_OK) {
+        *id = db_last_id(tx->db);
+    }
+    return rc;
+}
+
+static int queue(tx_t *tx, int64_t message, int64_t session, int64_t chat,
+                 bool first)
+{
+    db_stmt_t *s = db_stmt(tx->db, &message_out_queue);
+
+    db_bind_i64(s, 1, message);
+    db_bind_i64(s, 2, session);
+    db_bind_i64(s, 3, chat);
+    db_bind_i64(s, 4, tx->now);
+    db_bind_i64(s, 5, first);
+    tx->queued = true;
+    return db_exec(s);
+}
+
+int message_queue(tx_t *tx, const message_out_t *out, int64_t *id)
+{
+    contact_hint_t hint = {.typed = out->typed};
+    contact_ref_t contact;
+    chat_entry_t *chat;
+    int64_t chat_id;
+    bool created, first;
+    int rc;
+
+    if (strspn(out->phone, "0123456789") == strlen(out->phone)) {
+        hint.phone = out->phone;
+    } else {
+        hint.alias = out->phone;
+    }
+    rc = contact_ensure(tx, &hint, &contact);
+    if (rc == WERR_OK) {
+        rc = chat_touch(tx, out->session, contact.id, tx->now, &chat,
+                        &created);
+    }
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    chat_id = chat->id;
+    first = chat->last_message == 0;
+    rc = insert(tx, out, chat_id, id);
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    chat_note_message(chat, *id, tx->now, true, false);
+    rc = queue(tx, *id, out->session, chat_id, first);
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    return event_raise(tx, EVENT_MESSAGE_SENT, out->session, chat_id, *id);
+}
+
+int message_retry(tx_t *tx, int64_t id)
+{
+    message_row_t m;
+    db_stmt_t *s;
+    int rc = message_row_get(tx->db, id, &m);
+
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    if (!m.outgoing ||
+        (m.status != STATUS_FAILED && m.status != STATUS_UNKNOWN)) {
+        return WERR_CONFLICT;
+    }
+    s = db_stmt(tx->db, &message_out_again);
+    db_bind_i64(s, 1, id);
+    db_bind_i64(s, 2, tx->now);
+    rc = db_exec(s);
+    if (rc == WERR_OK && db_changes(tx->db) == 0) {
+        rc = queue(tx, id, m.session, m.chat, false);
+    }
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    tx->queued = true;
+    return message_set_status(tx, &m, STATUS_QUEUED, NULL, NULL);
+}

@@ -1,0 +1,206 @@
+#include "domain/message_row.h"
+
+#include <string.h>
+
+#include "domain/chat_changes.h"
+#include "domain/donor.h"
+#include "domain/event.h"
+#include "domain/parked.h"
+
+#define ROW                                                                    \
+    "SELECT m.id, m.session_id, m.chat_id, c.contact_id, m.direction, "       \
+    "CASE WHEN m.wa_id IS NULL THEN 0 ELSE 1 END, m.status, "                 \
+    "coalesce(m.edited_at, 0), coalesce(m.deleted_at, 0) FROM messages m "    \
+    "JOIN chats c ON c.id = m.chat_id "
+
+DB_QUERY(message_row_by_id, ROW "WHERE m.id = $1");
+DB_QUERY(message_row_by_wa,
+         ROW "WHERE m.session_id = $1 AND m.direction = $2 AND m.wa_id = $3");
+DB_QUERY(message_status_set,
+         "UPDATE messages SET status = $2, error_code = $3, error_title = $4 "
+         "WHERE id = $1");
+DB_QUERY(message_proven,
+         "UPDATE outbox SET state = 4, deadline = NULL, updated_at = $2 "
+         "WHERE message_id = $1 AND state IN (0, 2, 5, 6)");
+DB_QUERY(message_set_wa, "UPDATE messages SET wa_id = $2 WHERE id = $1");
+DB_QUERY(message_twin_reactions,
+         "UPDATE reactions SET message_id = $2 WHERE message_id = $1");
+DB_QUERY(message_twin_media,
+         "DELETE FROM message_media WHERE message_id = $1");
+DB_QUERY(message_twin_last,
+         "UPDATE chats SET last_message_id = $2, "
+         "last_ts = (SELECT ts FROM messages WHERE id = $2) "
+         "WHERE id = $3 AND last_message_id = $1");
+DB_QUERY(message_twin_delete, "DELETE FROM messages WHERE id = $1");
+
+static int read_row(db_stmt_t *s, message_row_t *m)
+{
+    int rc = db_first(s);
+
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    m->id = db_i64(s, 0);
+    m->session = db_i64(s, 1);
+    m->chat = db_i64(s, 2);
+    m->contact = db_i64(s, 3);
+    m->outgoing = db_i64(s, 4) != 0;
+    m->bound = db_i64(s, 5) != 0;
+    m->status = (status_t)db_i64(s, 6);
+    m->edited_at = db_i64(s, 7);
+    m->deleted_at = db_i64(s, 8);
+    db_done(s);
+    return WERR_OK;
+}
+
+int message_row_get(db_t *db, int64_t id, message_row_t *out)
+{
+    db_stmt_t *s = db_stmt(db, &message_row_by_id);
+
+    db_bind_i64(s, 1, id);
+    return read_row(s, out);
+}
+
+int message_row_find(db_t *db, int64_t session, bool outgoing,
+                     const char *wa_id, message_row_t *out)
+{
+    db_stmt_t *s = db_stmt(db, &message_row_by_wa);
+
+    db_bind_i64(s, 1, session);
+    db_bind_i64(s, 2, outgoing);
+    db_bind_text(s, 3, wa_id);
+    return read_row(s, out);
+}
+
+/* What the inbox's filter "failed" counts. */
+static int is_failed(status_t s)
+{
+    return s == STATUS_FAILED || s == STATUS_UNKNOWN;
+}
+
+/* It has reached the gateway: whatever the outbox thought of it is over. */
+static int close_outbox(tx_t *tx, int64_t message)
+{
+    db_stmt_t *s = db_stmt(tx->db, &message_proven);
+    int rc;
+
+    db_bind_i64(s, 1, message);
+    db_bind_i64(s, 2, tx->now);
+    rc = db_exec(s);
+    if (rc == WERR_OK && db_changes(tx->db) > 0) {
+        tx->queued = true; /* its lane goes on */
+    }
+    return rc;
+}
+
+int message_set_status(tx_t *tx, message_row_t *m, status_t to,
+                       const char *code, const char *title)
+{
+    status_t from = m->status;
+    db_stmt_t *s = db_stmt(tx->db, &message_status_set);
+    int rc;
+
+    db_bind_i64(s, 1, m->id);
+    db_bind_i64(s, 2, to);
+    if (to == STATUS_FAILED) {
+        db_bind_text(s, 3, code);
+        db_bind_text(s, 4, title);
+    }
+    rc = db_exec(s);
+    if (rc == WERR_OK && is_failed(from) != is_failed(to)) {
+        rc = chat_add_failed(tx, m->chat, is_failed(to) - is_failed(from));
+    }
+    if (rc == WERR_OK && to >= STATUS_SENT && to <= STATUS_PLAYED &&
+        (from < STATUS_SENT || from == STATUS_FAILED)) {
+        rc = close_outbox(tx, m->id);
+    }
+    if (rc == WERR_OK && to >= STATUS_READ && to <= STATUS_PLAYED &&
+        from < STATUS_READ) {
+        rc = donor_talk(tx, m->contact, TALK_READ, tx->now);
+    }
+    if (rc == WERR_OK) {
+        m->status = to;
+        rc = event_raise(tx, EVENT_MESSAGE_STATUS, m->session, m->chat, m->id);
+    }
+    return rc;
+}
+
+int message_move(tx_t *tx, message_row_t *m, status_t to, const char *code,
+                 const char *title)
+{
+    if (!status_may_move(m->status, to)) {
+        return WERR_OK;
+    }
+    return message_set_status(tx, m, to, code, title);
+}
+
+static int run_twin(tx_t *tx, const db_query_t *q, int64_t twin, int64_t m,
+                    int64_t chat)
+{
+    db_stmt_t *s = db_stmt(tx->db, q);
+
+    db_bind_i64(s, 1, twin);
+    if (m != 0) {
+        db_bind_i64(s, 2, m);
+    }
+    if (chat != 0) {
+        db_bind_i64(s, 3, chat);
+    }
+    return db_exec(s);
+}
+
+/*
+ * An echo came before the gateway's answer and was taken for a message sent
+ * on the phone (its text differed): what it told goes to our row.
+ */
+static int absorb_twin(tx_t *tx, message_row_t *m, const message_row_t *twin)
+{
+    int rc = chat_flush(tx);
+
+    chat_forget(tx);
+    if (rc == WERR_OK) {
+        rc = run_twin(tx, &message_twin_reactions, twin->id, m->id, 0);
+    }
+    if (rc == WERR_OK) {
+        rc = run_twin(tx, &message_twin_media, twin->id, 0, 0);
+    }
+    if (rc == WERR_OK) {
+        rc = run_twin(tx, &message_twin_last, twin->id, m->id, twin->chat);
+    }
+    if (rc == WERR_OK) {
+        rc = run_twin(tx, &message_twin_delete, twin->id, 0, 0);
+    }
+    if (rc == WERR_OK) {
+        rc = message_move(tx, m, twin->status, NULL, NULL);
+    }
+    return rc;
+}
+
+int message_bind(tx_t *tx, message_row_t *m, const char *wa_id)
+{
+    message_row_t twin;
+    db_stmt_t *s;
+    int rc;
+
+    if (m->bound) {
+        return WERR_OK;
+    }
+    rc = message_row_find(tx->db, m->session, true, wa_id, &twin);
+    if (rc == WERR_OK) {
+        rc = absorb_twin(tx, m, &twin);
+    } else if (rc == WERR_NOTFOUND) {
+        rc = WERR_OK;
+    }
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    s = db_stmt(tx->db, &message_set_wa);
+    db_bind_i64(s, 1, m->id);
+    db_bind_text(s, 2, wa_id);
+    rc = db_exec(s);
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    m->bound = true;
+    return parked_apply(tx, m, wa_id);
+}
