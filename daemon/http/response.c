@@ -127,17 +127,6 @@ static bool tag_matches(const char *list, const char *tag)
     return false;
 }
 
-static void answer_304(response_t *r, const char *tag)
-{
-    char copy[ETAG_MAX];
-    snprintf(copy, sizeof(copy), "%s", tag);
-    response_reset(r, 304);
-    r->type = NULL;
-    response_header(r, "ETag", copy);
-    response_header(r, "Cache-Control", RESPONSE_PRIVATE);
-    response_header(r, "Vary", "Authorization");
-}
-
 void response_tagged(response_t *r, const char *if_none_match)
 {
     char tag[ETAG_MAX];
@@ -146,10 +135,7 @@ void response_tagged(response_t *r, const char *if_none_match)
         return;
     }
     ready_etag(r->body.data, r->body.len, tag);
-    if (tag_matches(if_none_match, tag)) {
-        answer_304(r, tag);
-        return;
-    }
+    r->status = tag_matches(if_none_match, tag) ? 304 : 200;
     response_header(r, "ETag", tag);
     response_header(r, "Cache-Control", RESPONSE_PRIVATE);
     response_header(r, "Vary", "Authorization");
@@ -157,12 +143,7 @@ void response_tagged(response_t *r, const char *if_none_match)
 
 void response_ready(response_t *r, ready_t *ready, const char *if_none_match)
 {
-    if (tag_matches(if_none_match, ready_tag(ready))) {
-        answer_304(r, ready_tag(ready));
-        ready_unref(&ready);
-        return;
-    }
-    response_reset(r, 200);
+    response_reset(r, tag_matches(if_none_match, ready_tag(ready)) ? 304 : 200);
     r->ready = ready;
 }
 

@@ -46,8 +46,11 @@ void response_busy(response_t *r, const char *message, int retry_after_s);
 /* By a WERR_*: 404, 503 or 500. */
 void response_error(response_t *r, int rc);
 
-/* Makes body (or what is left of it after a match with if_none_match: a 304)
- * the answer, with its ETag. The body of a ready answer likewise. */
+/*
+ * Makes body, or a ready answer (whose reference is taken over), the answer:
+ * 200, or 304 if the client has it. libmicrohttpd sends a 304 without the
+ * body and with its length, as RFC 9110 wants it.
+ */
 void response_tagged(response_t *r, const char *if_none_match);
 void response_ready(response_t *r, ready_t *ready, const char *if_none_match);
 

@@ -33,11 +33,15 @@ static int collect(void *ctx, bool subject, const char *id, int64_t not_before,
         e->entries = more;
         e->cap = cap;
     }
-    char *copy = strdup(id);
-    if (copy == NULL) {
+    spool_revoked_t *to = &e->entries[e->n];
+    to->subject = subject;
+    to->not_before = not_before;
+    to->expires = expires;
+    to->id = strdup(id);
+    if (to->id == NULL) {
         return WERR_NOMEM;
     }
-    e->entries[e->n++] = (spool_revoked_t){subject, copy, not_before, expires};
+    e->n++;
     return 0;
 }
 

@@ -279,6 +279,8 @@ static void check_etag(const char *target)
     assert_string_equal(answer_header(&a, "Cache-Control"),
                         "private, no-cache");
     assert_string_equal(answer_header(&a, "Vary"), "Authorization");
+    char length[24];
+    snprintf(length, sizeof(length), "%zu", a.body.len);
     answer_free(&a);
     assert_true(strlen(tag) > 10);
     snprintf(header, sizeof(header), "If-None-Match: %s\r\n", tag);
@@ -288,6 +290,7 @@ static void check_etag(const char *target)
         web_read(fd, true, &a);
         assert_true(strncmp(a.head, "HTTP/1.1 304", 12) == 0);
         assert_string_equal(answer_header(&a, "ETag"), tag);
+        assert_string_equal(answer_header(&a, "Content-Length"), length);
         answer_free(&a);
     }
     close(fd);
