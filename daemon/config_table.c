@@ -95,7 +95,7 @@ const option_t config_options[] = {
      false, "Messages a minute and session; 0: no limit."},
     {"outbox", "gap", OPTION_MS, AT(outbox.gap_ms), "1s", 0, 600000, false,
      "Least time between two messages to one recipient."},
-    {"outbox", "first_per_minute", OPTION_INT, AT(outbox.first_per_minute), "6",
+    {"outbox", "first_per_minute", OPTION_INT, AT(outbox.first_per_minute), "5",
      0, 100000, false,
      "First messages to new contacts a minute and session; 0: no limit."},
     {"outbox", "max_inflight", OPTION_INT, AT(outbox.max_inflight), "32", 1,
@@ -142,7 +142,7 @@ const char *option_type_text(option_type_t type)
         [OPTION_SIZE] = "size: 512m 4g",
         [OPTION_MS] = "duration: 500ms 2s",
         [OPTION_SECONDS] = "duration: 10s 5m 12h 30d",
-        [OPTION_DAYS] = "days: 30d",
+        [OPTION_DAYS] = "number of days: 30d",
         [OPTION_SWITCH] = "on or off",
         [OPTION_LEVEL] = "error, warn, info or debug",
         [OPTION_TIMEZONE] =

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,6 +210,21 @@ static int restore(const ctl_args_t *args, const config_t *c)
     return 0;
 }
 
+/* Files of another user's making would shut wacrmd out. */
+static bool is_ours(const char *dir)
+{
+    const struct passwd *owner;
+    struct stat st;
+
+    if (stat(dir, &st) != 0 || st.st_uid == geteuid())
+        return true;
+    owner = getpwuid(st.st_uid);
+    (void)fprintf(stderr,
+                  "wacrmctl: %s belongs to %s: run wacrmctl as that user\n",
+                  dir, owner ? owner->pw_name : "another user");
+    return false;
+}
+
 static int do_alone(const ctl_args_t *args, const config_t *c)
 {
     bool restoring = strcmp(args->command, "restore") == 0;
@@ -222,6 +238,8 @@ static int do_alone(const ctl_args_t *args, const config_t *c)
                       args->command);
         return 1;
     }
+    if (!is_ours(c->state_dir))
+        return 1;
     if (state_lock(c->state_dir, &lock, error, sizeof(error)) < 0) {
         (void)fprintf(stderr, "wacrmctl: %s\n", error);
         return 1;

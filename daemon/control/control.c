@@ -56,15 +56,17 @@ static void answer(control_t *ctl, FILE *in, FILE *out)
         .arg = out,
     };
     char reason[200], *line = malloc(REQUEST_MAX);
-    json_t *request = NULL;
 
-    if (line && fgets(line, REQUEST_MAX, in))
-        request = jsonr_parse(line, strlen(line), reason, sizeof(reason));
-    if (request)
-        (void)command_run(&c, request);
-    else
-        log_warn("control", "msg=\"not a request\"");
-    json_decref(request);
+    if (line && fgets(line, REQUEST_MAX, in)) {
+        json_t *request =
+            jsonr_parse(line, strlen(line), reason, sizeof(reason));
+
+        if (request)
+            (void)command_run(&c, request);
+        else
+            log_warn("control", "msg=\"not a request\"");
+        json_decref(request);
+    }
     if (line)
         explicit_bzero(line, REQUEST_MAX); /* may hold a password */
     free(line);

@@ -29,7 +29,8 @@ int state_lock(const char *dir, int *fd, char *error, size_t size)
     char path[4096];
     int lock;
 
-    if (mkdir(dir, 02770) != 0 && errno != EEXIST) {
+    /* the edge's workers come in by the group, whatever the umask says */
+    if ((mkdir(dir, 02770) != 0 || chmod(dir, 02770) != 0) && errno != EEXIST) {
         (void)snprintf(error, size, "cannot make the state directory %s: %s",
                        dir, strerrordesc_np(errno));
         return WERR_IO;
