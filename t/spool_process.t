@@ -173,6 +173,39 @@ $t->start;
 ok($t->reload(wait => 1), 'reload without a spool');
 $t->finish;
 
+# ---- the module comes and goes on reload ----
+
+$t = new('wacrm_spool %%DIR%%/spool size=16m;');
+my $module = $t->{module};
+SKIP: {
+    skip 'the module is linked in', 11 if $module eq '-';
+
+    $t->start;
+    for (1 .. 2) {
+        is(post($t)->{status}, 200, 'with the module');
+        $t->{module} = '-';
+        $t->http('client_max_body_size 2m; server { listen 127.0.0.1:%%PORT%%;'
+                 . 'client_max_body_size 3m; location / { return 204; } }');
+        ok($t->reload(wait => 1), 'reload without it');
+        is($t->get('/')->{status}, 204, 'serves');
+        $t->{module} = $module;
+        conf($t, 'wacrm_spool %%DIR%%/spool size=16m;');
+        ok($t->reload(wait => 1), 'reload with it');
+    }
+
+    # a configuration that fails half-way leaves nothing behind
+    $t->allow(qr/invalid number of arguments/);
+    conf($t, 'wacrm_spool %%DIR%%/spool size=16m;', 'client_max_body_size;');
+    kill 'HUP', $t->pid;
+    ok($t->wait_log(qr/invalid number of arguments/), 'a bad reload');
+    $t->{module} = '-';
+    $t->http('client_max_body_size 2m; server { listen 127.0.0.1:%%PORT%%;'
+             . 'location / { return 204; } }');
+    ok($t->reload(wait => 1), 'then one without the module');
+    is($t->get('/')->{status}, 204, 'serves');
+}
+$t->finish;
+
 # ---- other ways to run ----
 
 $t = new('wacrm_spool %%DIR%%/spool size=16m;', master => 'off');

@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use IO::Select;
 use IPC::Open2;
 use Test::More;
 use Time::HiRes qw(time sleep);
@@ -84,6 +85,8 @@ my $first = send_event($t, 1);
 sleep 0.1;
 my @waiting = map { send_event($t, $_) } 2 .. 20;
 sleep 0.1;
+is(scalar(IO::Select->new($first, @waiting)->can_read(0.2)), undef,
+   'no answer before the commit');
 $release->();
 is($t->read_response($_)->{status}, 200, 'answered after the commit')
     for $first, @waiting;
