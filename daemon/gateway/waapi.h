@@ -5,7 +5,42 @@
 #ifndef WACRM_GATEWAY_WAAPI_H
 #define WACRM_GATEWAY_WAAPI_H
 
+#include "base/phone.h"
 #include "gateway/driver.h"
+
+/* ---- incoming ---- */
+
+typedef struct {
+    const json_t *root, *data;
+    const char *name; /* of the event */
+    gw_events_t *out;
+    gw_event_t *ev;
+    char *reason;
+    size_t size;
+} waapi_reading_t;
+
+/* WERR_INVALID, with why as the reason. */
+int waapi_refuse(waapi_reading_t *r, const char *why);
+/* A copy that lives as long as the events; NULL and *rc: no memory. */
+const char *waapi_keep(waapi_reading_t *r, const char *s, size_t len, int *rc);
+/* Fills phone or alias from one JID, where they are not known yet. */
+jid_kind_t waapi_take_jid(waapi_reading_t *r, const char *jid, int *rc);
+/* The chat and who is on its other side; a group makes the event OTHER. */
+int waapi_take_chat(waapi_reading_t *r, const char *jid);
+const char *waapi_bare_id(waapi_reading_t *r, const char *id, int *rc);
+bool waapi_truth(const json_t *j, const char *paths);
+/* Of the data, else of the envelope, else 0. */
+int64_t waapi_time(const waapi_reading_t *r, const char *paths);
+
+/* Readers: each fills r->ev from r->data, which is an object. */
+int waapi_message(waapi_reading_t *r);
+int waapi_status(waapi_reading_t *r);
+int waapi_sent(waapi_reading_t *r);
+int waapi_about(waapi_reading_t *r);
+int waapi_session(waapi_reading_t *r);
+int waapi_qr(waapi_reading_t *r);
+int waapi_typing(waapi_reading_t *r);
+int waapi_alias(waapi_reading_t *r);
 
 int waapi_parse(const spool_record_t *rec, gw_events_t *out, char *reason,
                 size_t size);
@@ -27,6 +62,8 @@ void waapi_raw_read(const json_t *message, waapi_raw_t *out);
 
 /* The gateway's word for a type of content in ours; NULL: not known. */
 const char *waapi_type(const char *word);
+
+/* ---- outgoing ---- */
 
 int waapi_send(const gateway_account_t *a, const gw_send_t *s, gw_request_t *r);
 void waapi_send_reply(int http_status, const char *body, size_t len,

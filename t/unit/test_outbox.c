@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "domain/contact.h"
 #include "domain/delivery.h"
 #include "domain/message.h"
 #include "domain/session.h"
@@ -429,6 +430,45 @@ static void unknown_holds_its_lane(void **state)
     assert_int_equal(calls_for("6281333000170"), 2);
 }
 
+static int echo_tx(tx_t *tx, void *arg)
+{
+    contact_hint_t hint = {.phone = arg};
+    message_in_t in = {.session = desk.session,
+                       .from_me = true,
+                       .wa_id = "3EB0ECHO0001",
+                       .ts = tx->now,
+                       .type = "text",
+                       .text = "satu",
+                       .live = true,
+                       .received = tx->now};
+    contact_ref_t contact;
+    message_ref_t message;
+    int rc = contact_ensure(tx, &hint, &contact);
+
+    return rc == WERR_OK ? message_receive(tx, contact.id, &in, &message) : rc;
+}
+
+/* The gateway's echo proves that an unknown one went out. */
+static void echo_settles(void **state)
+{
+    char phone[] = "6281333000175";
+    int64_t a, b;
+
+    (void)state;
+    desk.options.unknown_hold_s = 60;
+    behave("{\"do\":\"status\",\"status\":500}");
+    a = queue(phone, "satu");
+    b = queue(phone, "dua");
+    start_outbox();
+    (void)wait_for(a, DELIVERY_UNKNOWN);
+    assert_int_equal(domain_write(&desk.domain, echo_tx, phone), WERR_OK);
+    (void)wait_for(b, DELIVERY_SENT);
+    assert_int_equal(row(a).state, DELIVERY_SENT);
+    assert_int_equal(row(a).status, STATUS_SENT);
+    assert_string_equal(row(a).wa_id, "3EB0ECHO0001");
+    assert_int_equal(calls_for(phone), 2);
+}
+
 /* ---- crashes ---- */
 
 /* Another process sends, and is killed while the gateway holds its call. */
@@ -641,6 +681,7 @@ int main(void)
         TEST(same_text_twice),
         TEST(waits_as_told),
         TEST(unknown_holds_its_lane),
+        TEST(echo_settles),
         TEST(killed_in_flight),
         TEST(stop_keeps_what_hangs),
         TEST(token_outlives_the_process),
