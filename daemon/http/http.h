@@ -35,6 +35,7 @@ typedef struct {
     bool read_receipts;
 } http_options_t;
 
+/* Strings of o are copied. WERR_INVALID: a secret under 32 bytes. */
 int http_start(http_server_t **out, const http_options_t *o) WACRM_CHECKED;
 /* Refuses new work, waits for what is in flight, stops. */
 void http_stop(http_server_t **s, int64_t timeout_ms);

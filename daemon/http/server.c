@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <microhttpd.h>
+#include <openssl/crypto.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -312,25 +313,52 @@ static int start_parts(http_server_t *s)
     return rc;
 }
 
-int http_start(http_server_t **out, const http_options_t *o)
+/* The caller's strings may go when it reads its configuration anew. */
+static int copy_options(http_server_t *s, const http_options_t *o)
 {
-    http_server_t *s = calloc(1, sizeof(*s));
-    *out = s;
-    if (s == NULL) {
-        return WERR_NOMEM;
-    }
     s->options = *o;
     if (s->options.body_max == 0) {
         s->options.body_max = BODY_MAX;
     }
-    s->keys =
-        (auth_keys_t){o->jwt_secret, o->jwt_secret_len, o->issuer, o->audience};
     s->socket_path = strdup(o->socket_path);
-    int rc = s->socket_path != NULL ? start_parts(s) : WERR_NOMEM;
+    s->secret = malloc(o->jwt_secret_len + 1);
+    s->issuer = o->issuer != NULL ? strdup(o->issuer) : NULL;
+    s->audience = o->audience != NULL ? strdup(o->audience) : NULL;
+    if (s->socket_path == NULL || s->secret == NULL ||
+        (o->issuer != NULL && s->issuer == NULL) ||
+        (o->audience != NULL && s->audience == NULL)) {
+        return WERR_NOMEM;
+    }
+    memcpy(s->secret, o->jwt_secret, o->jwt_secret_len);
+    s->keys =
+        (auth_keys_t){s->secret, o->jwt_secret_len, s->issuer, s->audience};
+    s->options.socket_path = s->socket_path;
+    s->options.jwt_secret = s->secret;
+    s->options.issuer = s->issuer;
+    s->options.audience = s->audience;
+    return WERR_OK;
+}
+
+int http_start(http_server_t **out, const http_options_t *o)
+{
+    http_server_t *s = NULL;
+    *out = NULL;
+    if (o->jwt_secret_len < AUTH_SECRET_MIN) {
+        return WERR_INVALID;
+    }
+    s = calloc(1, sizeof(*s));
+    if (s == NULL) {
+        return WERR_NOMEM;
+    }
+    int rc = copy_options(s, o);
+    if (rc == WERR_OK) {
+        rc = start_parts(s);
+    }
     if (rc != WERR_OK) {
-        http_stop(out, 0);
+        http_stop(&s, 0);
         return rc;
     }
+    *out = s;
     log_info("http", "msg=\"listening\" path=%s workers=%zu",
              log_str(s->socket_path), s->nworkers);
     return WERR_OK;
@@ -375,5 +403,11 @@ void http_stop(http_server_t **server, int64_t timeout_ms)
     jobs_free(&s->jobs);
     cache_free(&s->cache);
     free(s->socket_path);
+    if (s->secret != NULL) {
+        OPENSSL_cleanse(s->secret, s->options.jwt_secret_len);
+    }
+    free(s->secret);
+    free(s->issuer);
+    free(s->audience);
     free(s);
 }

@@ -23,7 +23,7 @@ struct MHD_Daemon;
 struct http_server_s {
     http_options_t options;
     auth_keys_t keys;
-    char *socket_path;
+    char *socket_path, *secret, *issuer, *audience; /* copies */
     struct MHD_Daemon *mhd;
     peers_t peers; /* of the I/O thread */
     jobs_t *jobs;

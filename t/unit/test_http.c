@@ -1,6 +1,7 @@
 /* http: a real server: identity, methods, bodies, leavers, peers, stopping. */
 #include "http_fixture.h"
 
+#include <grp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -494,44 +495,114 @@ static void test_stop_under_load(void **state)
     assert_true(load.answers > 200);
 }
 
-/* A stranger's process, let through by the file's mode, is cut off. */
-static int stranger(void)
+/* Hashes are slow; they must not take every worker, nor queue without end. */
+static void test_sign_ins_leave_a_worker(void **state)
 {
+    static const char body[] = "{\"email\":\"a@b.c\",\"password\":\"p\"}";
+    struct pollfd fds[40];
     answer_t a;
-    if (setgid(65534) != 0 || setuid(65534) != 0) {
-        return 2;
+    int busy = 0;
+    (void)state;
+    for (size_t i = 0; i < 40; i++) {
+        fds[i].fd = web_connect(&web);
+        fds[i].events = POLLIN;
+        assert_true(web_request(fds[i].fd, "POST", "/api/auth/login", 0, "",
+                                body, sizeof(body) - 1));
     }
-    int fd = web_try_connect(&web);
-    if (fd < 0) {
-        return 3;
+    assert_int_equal(web_status(&web, "GET", "/api/auth/me", 1, "", NULL), 200);
+    assert_in_range(poll(fds, 40, 0), 0, 39); /* some still wait */
+    for (size_t i = 0; i < 40; i++) {
+        web_read(fds[i].fd, false, &a);
+        if (a.status == 503) {
+            assert_string_equal(answer_header(&a, "Retry-After"), "1");
+            busy++;
+        } else {
+            assert_int_equal(a.status, 401);
+        }
+        answer_free(&a);
+        close(fds[i].fd);
     }
-    if (!web_request(fd, "GET", "/api/health", 0, "", NULL, 0)) {
-        return 0;
-    }
-    web_read(fd, false, &a);
-    return a.status == 0 ? 0 : 1;
+    assert_in_range(busy, 1, 8);
 }
 
-static void test_forged_peer(void **state)
+static void test_start_fails(void **state)
 {
-    struct stat st;
-    int status;
+    char path[300];
+    http_server_t *s = NULL;
+    http_options_t o = web.options;
     (void)state;
-    if (geteuid() != 0) {
-        skip();
-    }
-    assert_int_equal(stat(web.socket, &st), 0);
-    assert_int_equal(st.st_mode & 0777, 0660);
-    assert_int_equal(chmod(web.crm.dir, 0755), 0);
-    assert_int_equal(chmod(web.socket, 0666), 0);
+    memset(path, 'x', sizeof(path));
+    path[sizeof(path) - 1] = '\0';
+    o.socket_path = path;
+    assert_int_equal(http_start(&s, &o), WERR_IO);
+    assert_null(s);
+    o.socket_path = "/nowhere/at/all";
+    assert_int_equal(http_start(&s, &o), WERR_IO);
+    assert_null(s);
+    o = web.options;
+    o.jwt_secret_len = 31;
+    assert_int_equal(http_start(&s, &o), WERR_INVALID);
+    http_stop(&s, 0);
+}
+
+/* What a crash leaves behind is in nobody's way. */
+static void test_stale_socket(void **state)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)state;
+    http_stop(&web.server, 1000);
+    assert_int_not_equal(access(web.socket, F_OK), 0);
+    snprintf(addr.sun_path, sizeof(addr.sun_path), "%.100s", web.socket);
+    assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    close(fd);
+    assert_int_equal(access(web.socket, F_OK), 0);
+    web_start(&web);
+    assert_int_equal(web_status(&web, "GET", "/api/health", 0, "", NULL), 200);
+}
+
+/* One request by a process of that user and group: its status, 0 if cut
+ * off, 99 if it could not even try. */
+static int status_as(uid_t uid, gid_t gid)
+{
+    int status;
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        _exit(stranger());
+        answer_t a = {0};
+        if (setgroups(0, NULL) != 0 || setgid(gid) != 0 || setuid(uid) != 0) {
+            _exit(99);
+        }
+        int fd = web_try_connect(&web);
+        if (fd < 0) {
+            _exit(99);
+        }
+        if (web_request(fd, "GET", "/api/health", 0, "", NULL, 0)) {
+            web_read(fd, false, &a);
+        }
+        _exit(a.status == 200 ? 20 : a.status == 0 ? 0 : 1);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    return WEXITSTATUS(status);
+}
+
+/* A stranger's process, let through by the file's mode, is cut off. */
+static void test_peers(void **state)
+{
+    struct stat st;
+    (void)state;
+    assert_int_equal(stat(web.socket, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0660);
+    if (geteuid() != 0) {
+        skip();
+    }
+    assert_int_equal(chmod(web.crm.dir, 0755), 0);
+    assert_int_equal(chmod(web.socket, 0666), 0);
+    assert_int_equal(status_as(65534, 65534), 0);
+    assert_int_equal(status_as(65534, 65534), 0); /* remembered */
+    assert_int_equal(status_as(65534, st.st_gid), 20);
+    assert_int_equal(status_as(0, 65534), 20);
     assert_int_equal(web_status(&web, "GET", "/api/health", 0, "", NULL), 200);
 }
 
@@ -552,7 +623,10 @@ int main(void)
         cmocka_unit_test(test_client_leaves_while_suspended),
         cmocka_unit_test(test_stop_finishes),
         cmocka_unit_test(test_stop_under_load),
-        cmocka_unit_test(test_forged_peer),
+        cmocka_unit_test(test_sign_ins_leave_a_worker),
+        cmocka_unit_test(test_start_fails),
+        cmocka_unit_test(test_stale_socket),
+        cmocka_unit_test(test_peers),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
