@@ -32,7 +32,7 @@ install_packages() {
             grep -qx installed || missing+=("$name")
     done < "$root/scripts/packages"
     # Any node from 18 on will do, also one that no package brought.
-    node -e 'process.exit(process.versions.node.split(".")[0] < 18)' \
+    node -e 'process.exit(process.versions.node.split(".")[0] < 18 ? 1 : 0)' \
         2>/dev/null || missing+=(nodejs)
     [ ${#missing[@]} -gt 0 ] || return 0
 

@@ -75,6 +75,7 @@ sub new {
     my $n = $self->{nginx};
     $n->write('secrets/webhook', 'webhook-secret-of-the-test-00001');
     $n->write('secrets/jwt', 'jwt-secret-of-the-test-0000000001');
+    $n->write('secrets/gateway-password', 'any');
     $n->conf($self->_nginx_conf($edit));
     $n->write('wacrmd.conf', $self->_wacrmd_conf);
     $self->_fill;
@@ -122,6 +123,7 @@ sub _wacrmd_conf {
     local $_ = $self->_paths(_slurp("$ROOT/conf/wacrmd.conf"));
     s{^base_url *=.*}{base_url = http://127.0.0.1:$self->{sim_port}/api/v1}m;
     s{^[;#]* *default_session *=.*}{default_session = $self->{session}}m;
+    s{^;(email|password_file) *=}{$1 =}mg;
     s{^[;#]* *group *=.*}{}m;
     s{^[;#]* *log_level *=.*}{log_level = debug}m;
     $self->{wacrmd}->() if $self->{wacrmd};
