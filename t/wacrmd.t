@@ -193,8 +193,10 @@ my $mark = -s $log;
 my $second = spawn();
 waitpid $second, 0;
 is($? >> 8, 1, 'a second wacrmd ends');
-like(substr(slurp($log), $mark), qr/another wacrmd uses this state directory: /
-    . qr/\Q$state\E \(process $pid\); stop it first/, 'and says why');
+$out = substr(slurp($log), $mark);
+like($out, qr/another wacrmd uses this state directory: \Q$state\E /,
+    'and says why');
+like($out, qr/\(process $pid\); stop it first/, 'and what to do');
 
 ($rc, $out) = ctl('', 'token', 'ratna@charity.example');
 is($rc, 0, 'token');
