@@ -144,6 +144,7 @@ static void test_identity(void **state)
         "X-Wacrm-User: 1\r\nX-Wacrm-Token-Id: a\r\nX-Wacrm-Token-Exp: x\r\n",
         "X-Wacrm-User: 1\r\nX-Wacrm-User: 1\r\nX-Wacrm-Token-Id: a\r\n"
         "X-Wacrm-Token-Exp: 9\r\n",
+        "X-Wacrm-User: 1\r\nX-Wacrm-User: 1\r\nX-Wacrm-Token-Exp: 9\r\n",
         "X-Wacrm-User: 1\r\nx-wacrm-user: 3\r\nX-Wacrm-Token-Id: a\r\n"
         "X-Wacrm-Token-Exp: 9\r\n",
         "X-Wacrm-User: 1\r\nX-Wacrm-Token-Id: a\r\nX-Wacrm-Token-Id: b\r\n"
@@ -439,6 +440,40 @@ static void test_stop_finishes(void **state)
     web_start(&web);
 }
 
+/* A time-out never ends a request that a worker still has in hand. */
+static void *release_main(void *arg)
+{
+    hold_t *h = arg;
+    for (int i = 0; i < 50; i++) {
+        nap();
+    }
+    atomic_store(&h->release, true);
+    return NULL;
+}
+
+static void test_stop_outwaits_its_timeout(void **state)
+{
+    hold_t hold = {false, false};
+    pthread_t holder, releaser;
+    (void)state;
+    assert_int_equal(pthread_create(&holder, NULL, hold_main, &hold), 0);
+    while (!atomic_load(&hold.held)) {
+        nap();
+    }
+    int fd = web_connect(&web);
+    assert_true(web_request(fd, "POST", "/api/auth/logout", 1, "", "", 0));
+    for (int i = 0; i < 20; i++) {
+        nap();
+    }
+    assert_int_equal(pthread_create(&releaser, NULL, release_main, &hold), 0);
+    http_stop(&web.server, 0);
+    assert_true(atomic_load(&hold.release));
+    pthread_join(holder, NULL);
+    pthread_join(releaser, NULL);
+    close(fd);
+    web_start(&web);
+}
+
 typedef struct {
     _Atomic bool stop;
     _Atomic int answers, odd;
@@ -622,6 +657,7 @@ int main(void)
         cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_client_leaves_while_suspended),
         cmocka_unit_test(test_stop_finishes),
+        cmocka_unit_test(test_stop_outwaits_its_timeout),
         cmocka_unit_test(test_stop_under_load),
         cmocka_unit_test(test_sign_ins_leave_a_worker),
         cmocka_unit_test(test_start_fails),

@@ -352,7 +352,16 @@ static void test_chat(void **state)
     snprintf(target, sizeof(target), "/api/crm/inbox/%lld?limit=0",
              (long long)chat);
     json_decref(get(target, CS, 422));
-    assert_true(other > 0);
+    /* a message of another chat is no place in this one */
+    snprintf(target, sizeof(target), "/api/crm/inbox/%lld", (long long)other);
+    json = get(target, BOSS, 200);
+    int64_t secret = json_integer_value(json_object_get(
+        json_array_get(json_object_get(json, "messages"), 0), "id"));
+    json_decref(json);
+    assert_true(secret > 0);
+    snprintf(target, sizeof(target), "/api/crm/inbox/%lld?before=%lld",
+             (long long)chat, (long long)secret);
+    json_decref(get(target, CS, 422));
 }
 
 /* Another's chat and message answer as ones that are not there. */

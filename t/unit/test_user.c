@@ -99,10 +99,30 @@ static void test_password(void **state)
         WERR_NOTFOUND);
 }
 
+DB_QUERY(switch_off, "UPDATE users SET active = 0 WHERE id = $1");
+
+static int deactivate(tx_t *tx, void *arg)
+{
+    db_stmt_t *s = db_stmt(tx->db, &switch_off);
+    db_bind_i64(s, 1, *(int64_t *)arg);
+    return db_exec(s);
+}
+
 static void test_inactive(void **state)
 {
     user_t u;
+    int64_t id;
     (void)state;
+    assert_int_equal(user_add(&crm.domain, "Dewi", "dewi@example.org", ROLE_CS,
+                              "rahasia-123", &id),
+                     WERR_OK);
+    assert_int_equal(
+        user_check_password(db, "dewi@example.org", "rahasia-123", &u),
+        WERR_OK);
+    assert_int_equal(domain_write(&crm.domain, deactivate, &id), WERR_OK);
+    assert_int_equal(
+        user_check_password(db, "dewi@example.org", "rahasia-123", &u),
+        WERR_DENIED);
     crm_user(&crm, 77, "gone", ROLE_CS, false);
     assert_int_equal(user_get(db, 77, &u), WERR_OK);
     assert_false(u.active);
