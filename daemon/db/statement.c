@@ -30,7 +30,10 @@ const db_query_t *const *db_queries(size_t *n)
 {
     const db_query_t *const *first = __start_db_query_list;
 
-    *n = first ? (size_t)(__stop_db_query_list - first) : 0;
+    /* two symbols of the linker: one array, which C does not know */
+    *n = first ? ((uintptr_t)__stop_db_query_list - (uintptr_t)first) /
+                     sizeof(*first)
+               : 0;
     return first;
 }
 
