@@ -37,9 +37,9 @@ ngx_int_t ngx_wacrm_commit_init(ngx_wacrm_commit_conf_t *conf,
 void ngx_wacrm_commit_exit(void);
 
 /*
- * Copies the record, of which nothing is needed afterwards. NGX_WACRM_EVENT_STORED
- * means that *entry is set and done will be called; anything else is the
- * refusal.
+ * Copies the record, of which nothing is needed afterwards.
+ * NGX_WACRM_EVENT_STORED means that *entry is set and done will be called;
+ * anything else is the refusal.
  */
 ngx_wacrm_event_e ngx_wacrm_commit_add(ngx_http_request_t *r,
     spool_record_t *record, ngx_uint_t source, ngx_wacrm_commit_pt done,

@@ -3,7 +3,9 @@
  *
  * ngx_wacrm_webhook_module.c: directives; ngx_wacrm_webhook_conf.c: reads
  * what they name and builds the signature scheme; ngx_wacrm_webhook_handler.c:
- * one request; ngx_wacrm_webhook_filter.c: nginx's own refusals as JSON.
+ * one request; ngx_wacrm_webhook_query.c: secrets in its query and the
+ * handshake; ngx_wacrm_webhook_answer.c: answers;
+ * ngx_wacrm_webhook_filter.c: nginx's own refusals as JSON.
  */
 
 #ifndef _NGX_WACRM_WEBHOOK_H_INCLUDED_
@@ -99,9 +101,37 @@ ngx_int_t ngx_wacrm_webhook_build(ngx_conf_t *cf,
 /* ngx_wacrm_webhook_handler.c */
 
 ngx_int_t ngx_wacrm_webhook_handler(ngx_http_request_t *r);
+
+
+/* ngx_wacrm_webhook_answer.c: results are for ngx_http_finalize_request() */
+
+/* Answers; body NULL: that of the result. It has been counted already. */
+ngx_int_t ngx_wacrm_webhook_answer(ngx_http_request_t *r,
+    ngx_wacrm_event_e result, ngx_str_t *body);
+/* Counts and answers. */
+ngx_int_t ngx_wacrm_webhook_refuse(ngx_http_request_t *r,
+    ngx_wacrm_event_e result);
+/* The same for a failed signature, which counts against the rate limits. */
+ngx_int_t ngx_wacrm_webhook_not_signed(ngx_http_request_t *r,
+    sig_result_t result);
 /* The line of the log that every refusal has. */
 void ngx_wacrm_webhook_log(ngx_http_request_t *r,
     ngx_wacrm_webhook_loc_conf_t *wlcf, ngx_uint_t status, char *reason);
+
+
+/* ngx_wacrm_webhook_query.c */
+
+/* Answers the GET of the handshake. */
+ngx_int_t ngx_wacrm_webhook_challenge(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf);
+/* The decoded value of a parameter, copied; NGX_DECLINED if it is absent */
+ngx_int_t ngx_wacrm_webhook_arg(ngx_http_request_t *r, char *name,
+    ngx_str_t *value);
+/*
+ * Blanks a parameter in the request itself: it goes neither into the spool nor
+ * into a log, of which every line has the request line.
+ */
+void ngx_wacrm_webhook_mask(ngx_http_request_t *r, ngx_str_t *name);
 
 
 /* ngx_wacrm_webhook_filter.c */

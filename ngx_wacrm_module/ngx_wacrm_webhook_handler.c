@@ -4,33 +4,13 @@
  */
 
 #include "ngx_wacrm_webhook.h"
-#include "ngx_wacrm_conf.h"
 
 #include "edge/json_check.h"
-
-#include <openssl/crypto.h>
-
-
-#define NGX_WACRM_CHALLENGE_MAX  256
-
-
-typedef struct {
-    ngx_uint_t               status;
-    char                    *reason;
-    ngx_str_t                body;
-} ngx_wacrm_answer_t;
 
 
 static void ngx_wacrm_webhook_cleanup(void *data);
 static ngx_int_t ngx_wacrm_webhook_method(ngx_http_request_t *r,
     ngx_wacrm_webhook_loc_conf_t *wlcf);
-static ngx_int_t ngx_wacrm_webhook_challenge(ngx_http_request_t *r,
-    ngx_wacrm_webhook_loc_conf_t *wlcf);
-static ngx_uint_t ngx_wacrm_webhook_same(ngx_str_t *one, ngx_str_t *two);
-static ngx_int_t ngx_wacrm_webhook_arg(ngx_http_request_t *r, char *name,
-    ngx_str_t *value);
-static void ngx_wacrm_webhook_mask(ngx_http_request_t *r, ngx_str_t *name);
-static void ngx_wacrm_webhook_mask_line(ngx_str_t *line, ngx_str_t *name);
 static ngx_uint_t ngx_wacrm_webhook_type(ngx_http_request_t *r,
     ngx_wacrm_webhook_loc_conf_t *wlcf);
 static sig_result_t ngx_wacrm_webhook_begin(ngx_http_request_t *r,
@@ -49,59 +29,11 @@ static void ngx_wacrm_webhook_record(ngx_http_request_t *r,
     ngx_wacrm_webhook_loc_conf_t *wlcf, spool_record_t *record);
 static void ngx_wacrm_webhook_done(ngx_http_request_t *r,
     ngx_wacrm_event_e result);
-static ngx_int_t ngx_wacrm_webhook_not_signed(ngx_http_request_t *r,
-    sig_result_t result);
-static ngx_int_t ngx_wacrm_webhook_refuse(ngx_http_request_t *r,
-    ngx_wacrm_event_e result);
-static ngx_int_t ngx_wacrm_webhook_answer(ngx_http_request_t *r,
-    ngx_wacrm_event_e result, ngx_str_t *body);
-
-
-#define ngx_wacrm_unauthenticated                                             \
-    ngx_string("{\"message\":\"Unauthenticated.\"}")
-
-#define ngx_wacrm_unavailable                                                 \
-    ngx_string("{\"message\":\"Event cannot be stored now, try again.\"}")
-
-
-static ngx_wacrm_answer_t  ngx_wacrm_webhook_answers[] = {
-
-    { NGX_HTTP_OK, "stored", ngx_string("{\"success\":true}") },
-
-    { NGX_HTTP_UNAUTHORIZED, "signature_missing", ngx_wacrm_unauthenticated },
-    { NGX_HTTP_UNAUTHORIZED, "signature_mismatch", ngx_wacrm_unauthenticated },
-    { NGX_HTTP_UNAUTHORIZED, "signature_stale", ngx_wacrm_unauthenticated },
-
-    { NGX_HTTP_BAD_REQUEST, "not_json",
-      ngx_string("{\"success\":false,\"data\":null,"
-                 "\"message\":\"Body is not JSON\"}") },
-
-    { NGX_HTTP_NOT_ALLOWED, "method",
-      ngx_string("{\"message\":\"Method Not Allowed\"}") },
-
-    { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, "too_large",
-      ngx_string("{\"message\":\"Body is too large\"}") },
-
-    { NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, "content_type",
-      ngx_string("{\"message\":\"Content type is not accepted\"}") },
-
-    { NGX_HTTP_TOO_MANY_REQUESTS, "rate",
-      ngx_string("{\"message\":\"Too many requests. Please wait.\"}") },
-
-    { NGX_HTTP_SERVICE_UNAVAILABLE, "spool_full", ngx_wacrm_unavailable },
-    { NGX_HTTP_SERVICE_UNAVAILABLE, "spool_error", ngx_wacrm_unavailable },
-    { NGX_HTTP_SERVICE_UNAVAILABLE, "queue_full", ngx_wacrm_unavailable },
-    { NGX_HTTP_SERVICE_UNAVAILABLE, "timeout", ngx_wacrm_unavailable },
-    { NGX_HTTP_SERVICE_UNAVAILABLE, "fault", ngx_wacrm_unavailable }
-};
 
 
 static ngx_str_t  ngx_wacrm_webhook_not_found =
     ngx_string("{\"success\":false,\"message\":\"Not Found\"}");
-static ngx_str_t  ngx_wacrm_webhook_forbidden =
-    ngx_string("{\"message\":\"Forbidden.\"}");
 
-static ngx_str_t  ngx_wacrm_webhook_retry = ngx_string("1");
 static ngx_str_t  ngx_wacrm_webhook_allow = ngx_string("POST");
 static ngx_str_t  ngx_wacrm_webhook_allow_get = ngx_string("GET, POST");
 
@@ -214,157 +146,6 @@ ngx_wacrm_webhook_method(ngx_http_request_t *r,
     }
 
     return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_METHOD);
-}
-
-
-/* The handshake of the WhatsApp Cloud API. */
-
-static ngx_int_t
-ngx_wacrm_webhook_challenge(ngx_http_request_t *r,
-    ngx_wacrm_webhook_loc_conf_t *wlcf)
-{
-    u_char                    ch;
-    ngx_str_t                 mode, token, challenge, *message;
-    ngx_uint_t                i;
-    ngx_wacrm_webhook_ctx_t  *ctx;
-
-    static ngx_str_t  type = ngx_string("text/plain");
-    static ngx_str_t  verify_token = ngx_string("hub.verify_token");
-    static ngx_str_t  subscribe = ngx_string("subscribe");
-
-    if (ngx_wacrm_webhook_arg(r, "hub.mode", &mode) == NGX_ERROR
-        || ngx_wacrm_webhook_arg(r, "hub.verify_token", &token) == NGX_ERROR
-        || ngx_wacrm_webhook_arg(r, "hub.challenge", &challenge) == NGX_ERROR)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_wacrm_webhook_mask(r, &verify_token);
-
-    /* it is sent back as it came, so it may not be a page or a script */
-
-    for (i = 0; i < challenge.len; i++) {
-        ch = challenge.data[i];
-
-        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-              || (ch >= '0' && ch <= '9')
-              || ch == '-' || ch == '_' || ch == '.'))
-        {
-            break;
-        }
-    }
-
-    ctx = ngx_http_get_module_ctx(r, ngx_wacrm_webhook_module);
-
-    if (i > 0 && i == challenge.len && i <= NGX_WACRM_CHALLENGE_MAX
-        && ngx_wacrm_webhook_same(&mode, &subscribe)
-        && ngx_wacrm_webhook_same(&token, &wlcf->verify_token))
-    {
-        ctx->own = 1;
-
-        return ngx_wacrm_send(r, NGX_HTTP_OK, &type, &challenge);
-    }
-
-    if (ngx_wacrm_rate_take(r, &message) == NGX_HTTP_TOO_MANY_REQUESTS) {
-        ngx_wacrm_count_event(wlcf->slot, NGX_WACRM_EVENT_RATE);
-        return ngx_wacrm_webhook_answer(r, NGX_WACRM_EVENT_RATE, message);
-    }
-
-    ctx->own = 1;
-
-    ngx_wacrm_count_event(wlcf->slot, NGX_WACRM_EVENT_SIG_MISMATCH);
-    ngx_wacrm_webhook_log(r, wlcf, NGX_HTTP_FORBIDDEN, "verify_token");
-
-    return ngx_wacrm_send_json(r, NGX_HTTP_FORBIDDEN,
-                               &ngx_wacrm_webhook_forbidden);
-}
-
-
-static ngx_uint_t
-ngx_wacrm_webhook_same(ngx_str_t *one, ngx_str_t *two)
-{
-    return one->len == two->len
-           && CRYPTO_memcmp(one->data, two->data, one->len) == 0;
-}
-
-
-/* The decoded value of a query parameter, copied; empty if absent. */
-
-static ngx_int_t
-ngx_wacrm_webhook_arg(ngx_http_request_t *r, char *name, ngx_str_t *value)
-{
-    u_char     *dst, *src;
-    ngx_str_t   raw;
-
-    ngx_str_null(value);
-
-    if (ngx_http_arg(r, (u_char *) name, ngx_strlen(name), &raw) != NGX_OK) {
-        return NGX_DECLINED;
-    }
-
-    /* never empty: a parameter without value is not an absent one */
-
-    value->data = ngx_pnalloc(r->pool, raw.len + 1);
-    if (value->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    dst = value->data;
-    src = raw.data;
-
-    ngx_unescape_uri(&dst, &src, raw.len, 0);
-
-    value->len = dst - value->data;
-
-    return NGX_OK;
-}
-
-
-/*
- * Secrets of the query go nowhere: neither into the spool nor into a log, and
- * every line of nginx's logs has the request line.
- */
-
-static void
-ngx_wacrm_webhook_mask(ngx_http_request_t *r, ngx_str_t *name)
-{
-    ngx_wacrm_webhook_mask_line(&r->args, name);
-    ngx_wacrm_webhook_mask_line(&r->unparsed_uri, name);
-    ngx_wacrm_webhook_mask_line(&r->request_line, name);
-}
-
-
-static void
-ngx_wacrm_webhook_mask_line(ngx_str_t *line, ngx_str_t *name)
-{
-    u_char  *p, *last;
-
-    if (line->len == 0) {
-        return;
-    }
-
-    p = line->data;
-    last = line->data + line->len;
-
-    while (p + name->len < last) {
-
-        if ((p == line->data || p[-1] == '&' || p[-1] == '?')
-            && p[name->len] == '='
-            && ngx_strncasecmp(p, name->data, name->len) == 0)
-        {
-            for (p += name->len + 1; p < last; p++) {
-                if (*p == '&' || *p == ' ' || *p == '#') {
-                    break;
-                }
-
-                *p = '*';
-            }
-
-            continue;
-        }
-
-        p++;
-    }
 }
 
 
@@ -713,101 +494,4 @@ ngx_wacrm_webhook_done(ngx_http_request_t *r, ngx_wacrm_event_e result)
     ctx->entry = NULL;
 
     ngx_http_finalize_request(r, ngx_wacrm_webhook_answer(r, result, NULL));
-}
-
-
-static ngx_int_t
-ngx_wacrm_webhook_not_signed(ngx_http_request_t *r, sig_result_t result)
-{
-    ngx_int_t                      rc;
-    ngx_str_t                     *message;
-    ngx_wacrm_webhook_loc_conf_t  *wlcf;
-
-    if (result == SIG_FAULT) {
-        return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_FAULT);
-    }
-
-    rc = ngx_wacrm_rate_take(r, &message);
-
-    if (rc == NGX_HTTP_TOO_MANY_REQUESTS) {
-        wlcf = ngx_http_get_module_loc_conf(r, ngx_wacrm_webhook_module);
-
-        ngx_wacrm_count_event(wlcf->slot, NGX_WACRM_EVENT_RATE);
-
-        return ngx_wacrm_webhook_answer(r, NGX_WACRM_EVENT_RATE, message);
-    }
-
-    if (rc != NGX_OK) {
-        return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_FAULT);
-    }
-
-    switch (result) {
-
-    case SIG_MISSING:
-        return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_SIG_MISSING);
-
-    case SIG_STALE:
-        return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_SIG_STALE);
-
-    default:
-        return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_SIG_MISMATCH);
-    }
-}
-
-
-static ngx_int_t
-ngx_wacrm_webhook_refuse(ngx_http_request_t *r, ngx_wacrm_event_e result)
-{
-    ngx_wacrm_webhook_loc_conf_t  *wlcf;
-
-    wlcf = ngx_http_get_module_loc_conf(r, ngx_wacrm_webhook_module);
-
-    ngx_wacrm_count_event(wlcf->slot, result);
-
-    return ngx_wacrm_webhook_answer(r, result, NULL);
-}
-
-
-static ngx_int_t
-ngx_wacrm_webhook_answer(ngx_http_request_t *r, ngx_wacrm_event_e result,
-    ngx_str_t *body)
-{
-    ngx_wacrm_answer_t            *answer;
-    ngx_wacrm_webhook_ctx_t       *ctx;
-    ngx_wacrm_webhook_loc_conf_t  *wlcf;
-
-    answer = &ngx_wacrm_webhook_answers[result];
-
-    ctx = ngx_http_get_module_ctx(r, ngx_wacrm_webhook_module);
-    ctx->own = 1;
-
-    if (result != NGX_WACRM_EVENT_STORED) {
-        wlcf = ngx_http_get_module_loc_conf(r, ngx_wacrm_webhook_module);
-        ngx_wacrm_webhook_log(r, wlcf, answer->status, answer->reason);
-    }
-
-    if (answer->status == NGX_HTTP_SERVICE_UNAVAILABLE
-        && ngx_wacrm_add_header(r, "Retry-After", &ngx_wacrm_webhook_retry)
-           != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_wacrm_send_json(r, answer->status,
-                               body ? body : &answer->body);
-}
-
-
-void
-ngx_wacrm_webhook_log(ngx_http_request_t *r,
-    ngx_wacrm_webhook_loc_conf_t *wlcf, ngx_uint_t status, char *reason)
-{
-    ngx_uint_t  level;
-
-    level = (status < NGX_HTTP_INTERNAL_SERVER_ERROR) ? NGX_LOG_WARN
-                                                      : NGX_LOG_ERR;
-
-    ngx_log_error(level, r->connection->log, 0,
-                  "wacrm webhook refused source=%V status=%ui reason=%s",
-                  &wlcf->source, status, reason);
 }

@@ -92,7 +92,9 @@ like($r->{headers}{'content-type'}, qr{^text/plain; version=0\.0\.4}, 'type');
 my %type = $r->{body} =~ /^# TYPE (\S+) (\S+)$/mg;
 my @bad = grep { !/^#/ } split /\n/, $r->{body};
 @bad = grep {
-    my ($name) = /^([a-z_]+)(?:\{[a-z]+="[^"\\]*"(?:,[a-z]+="[^"\\]*")*\})? [\d.]+$/;
+    my ($name) = /^([a-z_]+)
+                  (?:\{[a-z]+="[^"\\]*"(?:,[a-z]+="[^"\\]*")*\})?
+                  \x20[\d.]+$/x;
     my $base = $name || '';
     $base =~ s/_(?:bucket|sum|count)$// unless $type{$base};
     !$name || !$type{$base};

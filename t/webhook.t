@@ -170,7 +170,8 @@ SKIP: {
 
     # curl 7.88 forgets an answer that came before its body was sent
     $curl->('--data-binary', 'x' x 1001, "$url/small");
-    like($t->log, qr{status=413 reason=too_large,.*HTTP/2}, 'HTTP/2, too large');
+    like($t->log, qr{status=413 reason=too_large,.*HTTP/2},
+         'HTTP/2, too large');
 }
 
 # ---- the refusals ----
