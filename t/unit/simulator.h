@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +34,7 @@ static void sim_start(sim_t *sim)
     sim->pid = fork();
     assert_true(sim->pid >= 0);
     if (sim->pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
         (void)dup2(out[1], STDOUT_FILENO);
         (void)close(out[0]);
         (void)close(out[1]);

@@ -1,5 +1,6 @@
 #include "outbox/outbox.h"
 
+#include <dirent.h>
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -493,6 +494,7 @@ static void kill_in_flight(void)
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         open_desk();
         desk.account.timeout_s = 30;
         start_outbox();
@@ -599,9 +601,37 @@ static void read_receipts(void **state)
 
 /* ---- pacing ---- */
 
+/* How often threads of this process have gone to sleep so far. */
+static long sleeps(void)
+{
+    static const char key[] = "voluntary_ctxt_switches:";
+    DIR *d = opendir("/proc/self/task");
+    struct dirent *entry;
+    char path[300], line[128];
+    long n = 0;
+
+    assert_non_null(d);
+    while ((entry = readdir(d)) != NULL) {
+        FILE *f;
+
+        (void)snprintf(path, sizeof(path), "/proc/self/task/%s/status",
+                       entry->d_name);
+        f = entry->d_name[0] == '.' ? NULL : fopen(path, "r");
+        while (f && fgets(line, sizeof(line), f)) {
+            if (strncmp(line, key, sizeof(key) - 1) == 0)
+                n += strtol(line + sizeof(key) - 1, NULL, 10);
+        }
+        if (f)
+            (void)fclose(f);
+    }
+    closedir(d);
+    return n;
+}
+
 static void paced(void **state)
 {
     int64_t ids[5], sent = 0;
+    long before;
 
     (void)state;
     desk.options.per_minute = 3;
@@ -615,6 +645,10 @@ static void paced(void **state)
     for (int i = 0; i < 3; i++)
         (void)wait_for(ids[i], DELIVERY_SENT);
     (void)usleep(300000);
+    /* those put off are slept for, not polled for */
+    before = sleeps();
+    (void)usleep(400000);
+    assert_true(sleeps() - before < 20);
     for (int i = 0; i < 5; i++) {
         row_t r = row(ids[i]);
 
