@@ -5,11 +5,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "domain/donor.h"
 #include "domain/housekeeping.h"
 #include "domain/token.h"
 
-#define MINUTE_MS INT64_C(60000)
-#define HOUR_MS   (60 * MINUTE_MS)
+#define MINUTE_MS     INT64_C(60000)
+#define REFRESH_BATCH 500
+#define HOUR_MS       (60 * MINUTE_MS)
 
 void timers_init(timers_t *t, domain_t *domain, spool_t *spool)
 {
@@ -45,8 +47,23 @@ static void each_minute(timers_t *t)
     tell_spool("spool readers", n);
     if (n > 0)
         log_warn("main", "msg=\"slots of dead spool readers cleared\" n=%d", n);
-    /* those that ended with the day: midnight of the organisation */
-    tell("donor figures", domain_refresh(t->domain));
+    t->refresh = true;
+}
+
+/* Figures that ended with the day, a batch at a time: a signal waits no
+ * longer than that. */
+static int refresh_batch(tx_t *tx, void *arg)
+{
+    return donor_refresh_due(tx, REFRESH_BATCH, arg);
+}
+
+static void refresh(timers_t *t)
+{
+    bool left = false;
+    int rc = domain_write(t->domain, refresh_batch, &left);
+
+    tell("donor figures", rc);
+    t->refresh = rc >= 0 && left;
 }
 
 static void each_hour(timers_t *t)
@@ -77,6 +94,10 @@ int64_t timers_run(timers_t *t)
         t->day = now + DAY_MS;
         tell("the planner's figures", store_optimize(t->domain->store));
     }
+    if (t->refresh)
+        refresh(t);
+    if (t->refresh)
+        return 0;
     now = clock_mono_ms();
     return t->minute > now ? t->minute - now : 0;
 }

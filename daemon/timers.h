@@ -11,6 +11,7 @@ typedef struct {
     domain_t *domain;
     spool_t *spool;
     int64_t minute, hour, day; /* when they are due, monotonic ms */
+    bool refresh;              /* donors' figures may have ended */
 } timers_t;
 
 /* Everything is due at once, but the daily work. */

@@ -12,7 +12,7 @@ use POSIX ();
 use Test::More;
 
 my $root = abs_path(dirname(__FILE__) . '/..');
-my $build = $ENV{WACRM_BUILD} || "$root/build/release";
+my $build = abs_path($ENV{WACRM_BUILD} // "$root/build/release");
 plan skip_all => "no $build/wacrmd" unless -x "$build/wacrmd";
 
 delete $ENV{$_} for grep { /^(WHATSAPP|WACRM)_/ } keys %ENV;

@@ -14,7 +14,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $root = abs_path(dirname(__FILE__) . '/..');
-my $build = $ENV{WACRM_BUILD} || "$root/build/release";
+my $build = abs_path($ENV{WACRM_BUILD} // "$root/build/release");
 plan skip_all => "no $build/wacrmd" unless -x "$build/wacrmd";
 plan skip_all => 'no sqlite3' unless `sqlite3 -version 2>&1`;
 
