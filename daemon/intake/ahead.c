@@ -1,0 +1,112 @@
+#include "intake/ahead.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+struct ahead_s {
+    const source_t *from;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool asked, stopping;
+    batch_t *batch;
+    uint64_t done, after;
+    int rc;
+};
+
+void ahead_delete(spool_t *spool, uint64_t upto)
+{
+    int rc = upto == 0 ? SPOOL_OK : spool_delete(spool, upto);
+
+    if (rc != SPOOL_OK) {
+        log_error("intake", "msg=\"cannot delete from spool\" error=%s",
+                  log_str(spool_strerror(rc)));
+    }
+}
+
+static void *run(void *arg)
+{
+    ahead_t *a = arg;
+
+    pthread_mutex_lock(&a->lock);
+    while (!a->stopping) {
+        int rc;
+
+        if (!a->asked) {
+            pthread_cond_wait(&a->changed, &a->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&a->lock);
+        ahead_delete(a->from->spool, a->done);
+        rc = batch_read(a->batch, a->from, a->after);
+        pthread_mutex_lock(&a->lock);
+        a->rc = rc;
+        a->asked = false;
+        pthread_cond_broadcast(&a->changed);
+    }
+    pthread_mutex_unlock(&a->lock);
+    return NULL;
+}
+
+int ahead_start(ahead_t **out, const source_t *from)
+{
+    ahead_t *a = calloc(1, sizeof(*a));
+
+    *out = NULL;
+    if (a == NULL) {
+        return WERR_NOMEM;
+    }
+    a->from = from;
+    pthread_mutex_init(&a->lock, NULL);
+    pthread_cond_init(&a->changed, NULL);
+    if (pthread_create(&a->thread, NULL, run, a) != 0) {
+        pthread_cond_destroy(&a->changed);
+        pthread_mutex_destroy(&a->lock);
+        free(a);
+        return WERR_SYSTEM;
+    }
+    *out = a;
+    return WERR_OK;
+}
+
+void ahead_stop(ahead_t **a)
+{
+    if (*a == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&(*a)->lock);
+    (*a)->stopping = true;
+    pthread_cond_broadcast(&(*a)->changed);
+    pthread_mutex_unlock(&(*a)->lock);
+    pthread_join((*a)->thread, NULL);
+    pthread_cond_destroy(&(*a)->changed);
+    pthread_mutex_destroy(&(*a)->lock);
+    free(*a);
+    *a = NULL;
+}
+
+void ahead_ask(ahead_t *a, batch_t *batch, uint64_t done, uint64_t after)
+{
+    pthread_mutex_lock(&a->lock);
+    a->batch = batch;
+    a->done = done;
+    a->after = after;
+    a->asked = true;
+    pthread_cond_broadcast(&a->changed);
+    pthread_mutex_unlock(&a->lock);
+}
+
+int ahead_wait(ahead_t *a)
+{
+    int rc;
+
+    pthread_mutex_lock(&a->lock);
+    while (a->asked) {
+        pthread_cond_wait(&a->changed, &a->lock);
+    }
+    rc = a->rc;
+    pthread_mutex_unlock(&a->lock);
+    return rc;
+}

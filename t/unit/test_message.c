@@ -1,0 +1,321 @@
+#include "domain_fixture.h"
+
+static int64_t status_of(fixture_t *f, int64_t id)
+{
+    static const db_query_t q = {"SELECT status FROM messages WHERE id = $1",
+                                 "s", "", "t"};
+    db_stmt_t *s = db_stmt(f->db, &q);
+    int64_t v;
+
+    db_bind_i64(s, 1, id);
+    assert_int_equal(db_first(s), DB_ROW);
+    v = db_i64(s, 0);
+    db_done(s);
+    return v;
+}
+
+static void same_message_is_stored_once(void **state)
+{
+    fixture_t *f = *state;
+    int64_t now = clock_now_ms();
+    said_t a = say(f, "6281", "ID1", "halo", now, false);
+    said_t b = say(f, "6281", "ID1", "halo", now, false);
+    message_ref_t known;
+
+    assert_true(a.ref.created && a.ref.first);
+    assert_false(b.ref.created);
+    assert_int_equal(a.ref.id, b.ref.id);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM messages"), 1);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM events"), 1);
+    assert_int_equal(ASK(f, "SELECT unread FROM chats"), 1);
+    assert_int_equal(message_known(f->db, f->session, false, "ID1", &known),
+                     WERR_OK);
+    assert_int_equal(message_known(f->db, f->session, true, "ID1", &known),
+                     WERR_NOTFOUND);
+    /* the same id of the other direction is another message */
+    b = say(f, "6281", "ID1", "halo", now, true);
+    assert_true(b.ref.created);
+}
+
+static void older_message_does_not_lead_the_chat(void **state)
+{
+    fixture_t *f = *state;
+    int64_t now = clock_now_ms();
+    said_t a = say(f, "6281", "a", "new", now, false);
+
+    say(f, "6281", "b", "old", now - 60000, false);
+    assert_int_equal(ASK(f, "SELECT last_message_id FROM chats"), a.ref.id);
+    assert_int_equal(ASK(f, "SELECT unread FROM chats"), 2);
+}
+
+/* As the outbox does: the attempt is begun before the echo can come. */
+static void begin_attempts(fixture_t *f)
+{
+    RUN(f, "UPDATE outbox SET state = 1, attempts = 1, attempt_id = 'x'");
+}
+
+static void echo_binds_to_ours(void **state)
+{
+    fixture_t *f = *state;
+    int64_t a = queue(f, "6281", "terima kasih");
+    int64_t b = queue(f, "6281", "terima kasih");
+    int64_t now = clock_now_ms();
+    said_t e;
+
+    begin_attempts(f);
+    e = say(f, "6281", "E1", "terima kasih", now, true);
+    assert_int_equal(e.ref.id, a); /* oldest first */
+    assert_false(e.ref.created);
+    e = say(f, "6281", "E1", "terima kasih", now, true);
+    assert_int_equal(e.ref.id, a);
+    e = say(f, "6281", "E2", "terima kasih", now + 1000, true);
+    assert_int_equal(e.ref.id, b);
+    assert_int_equal(status_of(f, a), STATUS_SENT);
+    e = say(f, "6281", "E3", "terima kasih", now + 2000, true);
+    assert_true(e.ref.created); /* said on the phone */
+    move(f, "E2", STATUS_READ);
+    assert_int_equal(status_of(f, b), STATUS_READ);
+}
+
+static void echo_does_not_bind_beyond_60_s_or_before_a_try(void **state)
+{
+    fixture_t *f = *state;
+    said_t e;
+
+    queue(f, "6281", "salam");
+    e = say(f, "6281", "E0", "salam", clock_now_ms(), true);
+    assert_true(e.ref.created); /* nothing of ours has left yet */
+    begin_attempts(f);
+    e = say(f, "6281", "E1", "salam", clock_now_ms() + 200000, true);
+    assert_true(e.ref.created);
+    e = say(f, "6281", "E2", "salam", clock_now_ms() - 200000, true);
+    assert_true(e.ref.created);
+    e = say(f, "6281", "E3", "salam", clock_now_ms() - 30000, true);
+    assert_false(e.ref.created);
+}
+
+static void echo_ends_an_unknown(void **state)
+{
+    fixture_t *f = *state;
+
+    queue(f, "6281", "salam");
+    RUN(f, "UPDATE outbox SET state = 2, attempts = 1");
+    RUN(f, "UPDATE messages SET status = 1");
+    RUN(f, "UPDATE chats SET failed = 1");
+    say(f, "6281", "E1", "salam", clock_now_ms(), true);
+    assert_int_equal(ASK(f, "SELECT state FROM outbox"), 4);
+    assert_int_equal(ASK(f, "SELECT failed FROM chats"), 0);
+}
+
+static void parked_statuses_in_any_order(void **state)
+{
+    static const status_t orders[][3] = {
+        {STATUS_SENT, STATUS_DELIVERED, STATUS_READ},
+        {STATUS_READ, STATUS_DELIVERED, STATUS_SENT},
+        {STATUS_DELIVERED, STATUS_READ, STATUS_SENT},
+        {STATUS_READ, STATUS_SENT, STATUS_FAILED},
+    };
+    fixture_t *f = *state;
+    int64_t now = clock_now_ms();
+
+    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+        char id[16];
+        said_t s;
+
+        snprintf(id, sizeof(id), "P%zu", i);
+        for (int k = 0; k < 3; k++) {
+            move(f, id, orders[i][k]);
+        }
+        assert_int_equal(ASK(f, "SELECT count(*) FROM parked"), 3);
+        s = say(f, "6281", id, "x", now + (int64_t)i, true);
+        assert_int_equal(status_of(f, s.ref.id), STATUS_READ);
+        assert_int_equal(ASK(f, "SELECT count(*) FROM parked"), 0);
+    }
+}
+
+static void status_only_moves_forward(void **state)
+{
+    fixture_t *f = *state;
+    said_t s = say(f, "6281", "S1", "x", clock_now_ms(), true);
+    said_t in = say(f, "6281", "S2", "x", clock_now_ms(), false);
+    int64_t events;
+
+    move(f, "S1", STATUS_FAILED);
+    assert_int_equal(status_of(f, s.ref.id), STATUS_FAILED);
+    assert_int_equal(ASK(f, "SELECT failed FROM chats"), 1);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM messages "
+                            "WHERE error_code = '131'"),
+                     1);
+    move(f, "S1", STATUS_READ); /* proves the failure wrong */
+    assert_int_equal(status_of(f, s.ref.id), STATUS_READ);
+    assert_int_equal(ASK(f, "SELECT failed FROM chats"), 0);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM messages "
+                            "WHERE error_code = '131'"),
+                     0);
+    events = ASK(f, "SELECT count(*) FROM events");
+    move(f, "S1", STATUS_DELIVERED);
+    move(f, "S1", STATUS_FAILED);
+    assert_int_equal(status_of(f, s.ref.id), STATUS_READ);
+    /* a status of theirs changes nothing, and is not parked */
+    move(f, "S2", STATUS_READ);
+    assert_int_equal(status_of(f, in.ref.id), STATUS_DELIVERED);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM parked"), 0);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM events"), events);
+}
+
+typedef struct {
+    int64_t session;
+    const char *wa_id, *text;
+    int64_t ts;
+    char what;
+} change_t;
+
+static int change_tx(tx_t *tx, void *arg)
+{
+    const change_t *c = arg;
+
+    switch (c->what) {
+    case 'r':
+        return message_react(tx, c->session, c->wa_id, "6281", c->text, c->ts);
+    case 'e':
+        return message_edit(tx, c->session, c->wa_id, c->text, c->ts);
+    default:
+        return message_delete(tx, c->session, c->wa_id, c->ts);
+    }
+}
+
+static void change(fixture_t *f, char what, const char *wa_id,
+                   const char *text, int64_t ts)
+{
+    change_t c = {f->session, wa_id, text, ts, what};
+
+    assert_int_equal(domain_write(&f->d, change_tx, &c), WERR_OK);
+}
+
+static void newest_change_wins(void **state)
+{
+    fixture_t *f = *state;
+
+    say(f, "6281", "M", "satu", 1000000, false);
+    change(f, 'r', "M", "\xf0\x9f\x91\x8d", 2000000);
+    change(f, 'r', "M", "x", 1500000);
+    assert_int_equal(ASK(f, "SELECT ts FROM reactions"), 2000000);
+    change(f, 'r', "M", "", 3000000);
+    change(f, 'r', "M", "late", 2500000);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM reactions "
+                            "WHERE emoji = ''"),
+                     1);
+    change(f, 'e', "M", "tiga", 3000000);
+    change(f, 'e', "M", "dua", 2000000);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM messages "
+                            "WHERE body = 'tiga' AND edited_at = 3000000"),
+                     1);
+    change(f, 'd', "M", NULL, 4000000);
+    change(f, 'd', "M", NULL, 5000000);
+    assert_int_equal(ASK(f, "SELECT deleted_at FROM messages"), 4000000);
+}
+
+static void changes_before_their_message(void **state)
+{
+    fixture_t *f = *state;
+
+    change(f, 'd', "M", NULL, 4000000);
+    change(f, 'e', "M", "dua", 2000000);
+    change(f, 'r', "M", "x", 2000000);
+    say(f, "6281", "M", "satu", 1000000, false);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM messages WHERE "
+                            "body = 'dua' AND deleted_at = 4000000"),
+                     1);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM reactions"), 1);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM parked"), 0);
+}
+
+static int retry_tx(tx_t *tx, void *arg)
+{
+    return message_retry(tx, *(int64_t *)arg);
+}
+
+static void retry_only_from_failed_or_unknown(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = queue(f, "6281", "x"), none = 999;
+
+    assert_int_equal(domain_write(&f->d, retry_tx, &id), WERR_CONFLICT);
+    assert_int_equal(domain_write(&f->d, retry_tx, &none), WERR_NOTFOUND);
+    RUN(f, "UPDATE outbox SET state = 5, attempts = 3");
+    RUN(f, "UPDATE messages SET status = 6, error_code = 'e'");
+    RUN(f, "UPDATE chats SET failed = 1");
+    assert_int_equal(domain_write(&f->d, retry_tx, &id), WERR_OK);
+    assert_int_equal(status_of(f, id), STATUS_QUEUED);
+    assert_int_equal(ASK(f, "SELECT state + attempts FROM outbox"), 0);
+    assert_int_equal(ASK(f, "SELECT failed FROM chats"), 0);
+    /* its outbox row was tidied away: it gets a new one */
+    RUN(f, "DELETE FROM outbox");
+    RUN(f, "UPDATE messages SET status = 1");
+    assert_int_equal(domain_write(&f->d, retry_tx, &id), WERR_OK);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM outbox"), 1);
+}
+
+static void events_are_numbered_in_commit_order(void **state)
+{
+    fixture_t *f = *state;
+    int64_t seq = atomic_load(&f->d.last_seq), version;
+
+    say(f, "6281", "a", "x", clock_now_ms(), false);
+    assert_int_equal(atomic_load(&f->d.last_seq), seq + 1);
+    version = domain_version(&f->d);
+    queue(f, "6281", "x");
+    assert_true(domain_version(&f->d) > version);
+    assert_int_equal(ASK(f, "SELECT max(seq) FROM events"), seq + 2);
+    assert_int_equal(ASK(f, "SELECT value FROM counters "
+                            "WHERE name = 'event_seq'"),
+                     seq + 2);
+}
+
+static int fail_tx(tx_t *tx, void *arg)
+{
+    int rc = queue_tx(tx, arg);
+
+    return rc == WERR_OK ? WERR_DENIED : rc;
+}
+
+static void nothing_of_a_failed_transaction_stays(void **state)
+{
+    fixture_t *f = *state;
+    int64_t seq = atomic_load(&f->d.last_seq);
+    queued_t q = {.out = {.session = f->session,
+                          .phone = "6281",
+                          .type = "text",
+                          .text = "x",
+                          .source = "agent"}};
+
+    assert_int_equal(domain_write(&f->d, fail_tx, &q), WERR_DENIED);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM messages"), 0);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM contacts"), 0);
+    assert_int_equal(atomic_load(&f->d.last_seq), seq);
+    queue(f, "6281", "x");
+    assert_int_equal(atomic_load(&f->d.last_seq), seq + 1);
+}
+
+#define TEST(t)                                                                \
+    cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(same_message_is_stored_once),
+        TEST(older_message_does_not_lead_the_chat),
+        TEST(echo_binds_to_ours),
+        TEST(echo_does_not_bind_beyond_60_s_or_before_a_try),
+        TEST(echo_ends_an_unknown),
+        TEST(parked_statuses_in_any_order),
+        TEST(status_only_moves_forward),
+        TEST(newest_change_wins),
+        TEST(changes_before_their_message),
+        TEST(retry_only_from_failed_or_unknown),
+        TEST(events_are_numbered_in_commit_order),
+        TEST(nothing_of_a_failed_transaction_stays),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
