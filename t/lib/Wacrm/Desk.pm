@@ -36,8 +36,11 @@ sim_start, sim_stop one of them; nginx is $d->{nginx}, a Wacrm::Nginx.
 
 api($method => $path, token =>, json =>, headers => {}) and sim($path, $json)
 return {status, headers, body, json}; sql($query) the first column of the first
-row in scalar context, a list of rows (array references) otherwise; ctl([args],
-$stdin) (exit code, output). allow(qr/../) declares lines in the logs of all
+row in scalar context, a list of rows (array references) otherwise; change($sql)
+writes; ctl([args], $stdin) (exit code, output). event($name => {data}) posts a
+signed event of the seed's shape and returns the status; applied() waits until
+wacrmd has taken all that the spool holds; calls(%query) are those that the
+simulator got. allow(qr/../) declares lines in the logs of all
 three which done() otherwise counts as failures: error lines of wacrmd,
 Sanitizer reports, and what Wacrm::Nginx looks for.
 
@@ -330,6 +333,36 @@ sub sql {
     my @rows = map { [split /\x1f/, $_, -1] }
         split /\x1e/, defined $out ? $out : '';
     return wantarray ? @rows : @rows ? $rows[0][0] : undef;
+}
+
+# Changes the database beside wacrmd.
+sub change {
+    my ($self, $statement) = @_;
+
+    system('sqlite3', '-batch', '-cmd', '.timeout 5000',
+        "$self->{dir}/wacrm.db", $statement) == 0 or die "sqlite3: $?";
+}
+
+sub event {
+    my ($self, $name, $data) = @_;
+    return $self->webhook({ event => $name, data => $data })->{status};
+}
+
+sub applied {
+    my ($self, $seconds) = @_;
+
+    return $self->wait_for(sub {
+        my $records = $self->{nginx}->metrics('/metrics/wacrmd')
+            ->{wacrm_spool_records};
+        defined $records && $records == 0;
+    }, $seconds || 20);
+}
+
+sub calls {
+    my ($self, %query) = @_;
+
+    my $q = join '&', map { "$_=$query{$_}" } sort keys %query;
+    return @{$self->sim("/_sim/calls?$q")->{json}{calls}};
 }
 
 # (exit code, output of both streams)
