@@ -246,7 +246,7 @@ is($t->stop, 1, 'stops');
 # ---- revocation ----
 
 {
-    my $tool = ($ENV{WACRM_TOOLS} || "$Wacrm::Nginx::ROOT/build/tools")
+    my $tool = ($ENV{WACRM_TOOLS} || "$Wacrm::Nginx::ROOT/build/release/tools")
                . '/spool_revoke';
     my $t = Wacrm::Nginx->new;
     $t->write('secret', $secret);

@@ -13,7 +13,7 @@ use Time::HiRes qw(time sleep);
 use lib 't/lib';
 use Wacrm::Nginx;
 
-my $tools = $ENV{WACRM_TOOLS} || "$Wacrm::Nginx::ROOT/build/tools";
+my $tools = $ENV{WACRM_TOOLS} || "$Wacrm::Nginx::ROOT/build/release/tools";
 my $secret = 'a secret of enough bytes';
 
 sub new {

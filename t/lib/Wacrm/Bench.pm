@@ -163,7 +163,6 @@ sub full_desk {
         wacrmd => sub { s/^log_level = debug$/log_level = info/m },
         nginx => sub { s/^(    server \{\n)/<<'EOC' . $1/me });
     keepalive_requests 10000000;
-    client_body_buffer_size 16k;
     upstream file {
         server unix:%%DIR%%/file.sock;
         keepalive 64;

@@ -614,7 +614,7 @@ sub metrics {
 sub spool_dump {
     my ($self, $path, @args) = @_;
 
-    my $tool = $ENV{WACRM_TOOLS} || "$ROOT/build/tools";
+    my $tool = $ENV{WACRM_TOOLS} || "$ROOT/build/release/tools";
     open my $fh, '-|', "$tool/spool_dump", @args, $path
         or die "$tool/spool_dump: $!";
     my @records;
