@@ -16,6 +16,7 @@
 #include "config.h"
 #include "control/control.h"
 #include "control/lock.h"
+#include "domain/session.h"
 #include "http/http.h"
 #include "intake/intake.h"
 #include "outbox/outbox.h"
@@ -73,6 +74,18 @@ static int set_group(const config_t *c)
     return WERR_OK;
 }
 
+/* The default session is there before its first event: agents may write. */
+static int ensure_session(tx_t *tx, void *arg)
+{
+    const domain_settings_t *s = arg;
+    int64_t account, session;
+    int rc = account_ensure(tx, s->default_account, &account);
+
+    if (rc < 0 || !s->default_session)
+        return rc;
+    return session_ensure(tx, account, s->default_session, &session);
+}
+
 static int open_store(daemon_t *d, const config_t *c)
 {
     store_options_t o = {.path = c->database};
@@ -82,7 +95,10 @@ static int open_store(daemon_t *d, const config_t *c)
         log_error("main", "msg=\"no database\" error=%s", log_str(o.error));
         return rc;
     }
-    return domain_init(&d->domain, d->store, &c->domain);
+    rc = domain_init(&d->domain, d->store, &c->domain);
+    if (rc < 0)
+        return rc;
+    return domain_write(&d->domain, ensure_session, &d->domain.settings);
 }
 
 static int open_spool(daemon_t *d, const config_t *c)

@@ -8,6 +8,7 @@ use warnings;
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
+use IO::Socket::INET;
 use IO::Socket::UNIX;
 use POSIX qw(WNOHANG);
 use Test::More;
@@ -285,6 +286,40 @@ stop('KILL');
 is((ctl('', qw(user list)))[0], 0, 'wacrmctl after kill -9');
 ok(start(), 'and wacrmd');
 is(stop('INT'), 0, 'SIGINT');
+
+# A gateway that takes the call and never answers: the stop waits for it, a
+# second signal does not.
+my $gateway = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1')
+    or die "listen: $!";
+spew($conf, slurp($conf) =~ s{^base_url.*}{'base_url = http://127.0.0.1:'
+    . $gateway->sockport . "/api\ntoken = x"}mer
+    . "[organisation]\ndefault_session = desk\n");
+ok(start(), 'with a gateway');
+is(sql('SELECT session_id, everyone FROM sessions'), "desk|1\n",
+    'the default session is there, for everyone');
+my $http = IO::Socket::UNIX->new(Peer => "$state/http.sock") or die $!;
+my $body = '{"phone":"081234567890","message":"halo"}';
+print {$http} "POST /api/crm/messages/send HTTP/1.0\r\nHost: x\r\n",
+    "X-Wacrm-User: 1\r\nX-Wacrm-Token-Id: t\r\n",
+    "X-Wacrm-Token-Exp: 9999999999\r\nContent-Type: application/json\r\n",
+    'Content-Length: ', length $body, "\r\n\r\n", $body;
+{
+    local $/;
+    like(scalar <$http>, qr/"status":"queued"/, 'a message is queued');
+}
+my $call = $gateway->accept;
+ok($call, 'the gateway is called');
+kill 'TERM', $pid;
+sleep 0.3;
+is(waitpid($pid, WNOHANG), 0, 'SIGTERM waits for the call');
+$begin = time;
+is(stop('TERM') >> 8, 128 + 15, 'a second one does not');
+cmp_ok(time - $begin, '<', 2, 'it ends at once');
+configure(2, 'info');
+ok(start(), 'and it starts again');
+is(sql('SELECT reason FROM outbox WHERE state = 2'), "interrupted\n",
+    'the message may have been sent: unknown');
+is(stop('TERM'), 0, 'SIGTERM with nothing in flight');
 
 # ---- restore ----
 
