@@ -1,15 +1,13 @@
 #include "domain/housekeeping.h"
 
 #include "base/clock.h"
-#include "domain/donor.h"
 
-#define BATCH      500
-#define BATCHES    200 /* of one kind, at one call */
-#define REFRESH    200
-#define HOURS_24   DAY_MS
-#define DAYS_7     (7 * DAY_MS)
-#define DAYS_30    (30 * DAY_MS)
-#define DAYS_90    (90 * DAY_MS)
+#define BATCH    500
+#define BATCHES  200 /* of one kind, at one call */
+#define HOURS_24 DAY_MS
+#define DAYS_7   (7 * DAY_MS)
+#define DAYS_30  (30 * DAY_MS)
+#define DAYS_90  (90 * DAY_MS)
 
 /* Old rows lie at the low end of the key: no index on the time is needed. */
 DB_QUERY(old_raw_events,
@@ -101,20 +99,4 @@ int domain_housekeep(domain_t *d)
         total += n;
     }
     return total;
-}
-
-static int refresh_batch(tx_t *tx, void *arg)
-{
-    return donor_refresh_due(tx, REFRESH, arg);
-}
-
-int domain_refresh(domain_t *d)
-{
-    bool left = true;
-    int rc = WERR_OK;
-
-    while (rc == WERR_OK && left) {
-        rc = domain_write(d, refresh_batch, &left);
-    }
-    return rc;
 }

@@ -1,6 +1,5 @@
 /*
- * housekeeping.h - what the clock asks for: old rows go, figures that have
- * run out are computed anew. Small transactions; call from a timer.
+ * housekeeping.h - old rows go, in small transactions; call from a timer.
  */
 #ifndef WACRM_DOMAIN_HOUSEKEEPING_H
 #define WACRM_DOMAIN_HOUSEKEEPING_H
@@ -13,9 +12,5 @@
  * settled dead letters after 90. Rows deleted, or an error < 0.
  */
 int domain_housekeep(domain_t *d) WACRM_CHECKED;
-
-/* Recomputes the donor figures that ended before today. Cheap when there are
- * none: meant for every few minutes, and right after midnight. */
-int domain_refresh(domain_t *d) WACRM_CHECKED;
 
 #endif

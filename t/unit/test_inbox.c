@@ -163,7 +163,7 @@ static void last_message_is_always_a_string(void **state)
     page_t p;
 
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        char id[16];
+        char id[24];
         said_t s = {.hint = {.phone = "6281", .wrote = true},
                     .in = {.session = f->session,
                            .wa_id = id,
@@ -393,7 +393,7 @@ static void conversation_oldest_first(void **state)
     page_t p;
 
     for (int i = 0; i < 5; i++) {
-        char id[8];
+        char id[24];
         said_t s;
 
         snprintf(id, sizeof(id), "h%d", i);

@@ -171,7 +171,7 @@ static void notice_wakes_it(void **state)
     intake_up(r);
     snprintf(to.sun_path, sizeof(to.sun_path), "%.100s", r->notify);
     for (int i = 0; i < 3; i++) {
-        char id[16];
+        char id[24];
         int64_t started;
         uint64_t seq;
 
@@ -268,7 +268,7 @@ static void what_does_not_fit_is_buried_alone(void **state)
               "WHEN new.body = 'bad' BEGIN "
               "SELECT raise(ABORT, 'constraint'); END");
     for (int i = 0; i < 20; i++) {
-        char phone[16], id[16];
+        char phone[24], id[24];
 
         snprintf(id, sizeof(id), "C%d", i);
         snprintf(phone, sizeof(phone), "62810%02d", i);
@@ -425,7 +425,7 @@ static void full_database_loses_nothing(void **state)
                                   (void *)(uintptr_t)&small),
                      WERR_OK);
     for (int i = 0; i < 500; i++) {
-        char id[16];
+        char id[24];
 
         snprintf(id, sizeof(id), "F%d", i);
         last = put(r, "6281234567", id, "halo");
@@ -483,7 +483,7 @@ static void exactly_once_over_kill(void **state)
         }
         spool_up(r);
         for (int i = 0; i < 40; i++, sent++) {
-            char phone[16], id[16];
+            char phone[24], id[24];
 
             snprintf(phone, sizeof(phone), "62810%02d", sent % 30);
             snprintf(id, sizeof(id), "K%d", sent);
@@ -566,7 +566,7 @@ static void greetings_are_capped(void **state)
     r->f->d.settings.welcome_per_minute = 5;
     intake_up(r);
     for (int i = 0; i < 20; i++) {
-        char phone[16], id[16];
+        char phone[24], id[24];
 
         snprintf(phone, sizeof(phone), "62810%02d", i);
         snprintf(id, sizeof(id), "G%d", i);

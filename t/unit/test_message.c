@@ -119,7 +119,7 @@ static void parked_statuses_in_any_order(void **state)
     int64_t now = clock_now_ms();
 
     for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
-        char id[16];
+        char id[24];
         said_t s;
 
         snprintf(id, sizeof(id), "P%zu", i);
