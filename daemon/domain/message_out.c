@@ -18,8 +18,8 @@ DB_QUERY(message_out_queue,
          "VALUES ('message', $1, $2, $3, 0, $4, $5, $4, $4)");
 DB_QUERY(message_out_again,
          "UPDATE outbox SET state = 0, attempts = 0, attempt_id = NULL, "
-         "deadline = NULL, reason = NULL, not_before = $2, updated_at = $2 "
-         "WHERE message_id = $1");
+         "deadline = NULL, reason = NULL, not_before = $2, updated_at = $2, "
+         "chat_id = $3 WHERE message_id = $1");
 
 static int insert(tx_t *tx, const message_out_t *o, int64_t chat, int64_t *id)
 {
@@ -111,6 +111,7 @@ int message_retry(tx_t *tx, int64_t id)
     s = db_stmt(tx->db, &message_out_again);
     db_bind_i64(s, 1, id);
     db_bind_i64(s, 2, tx->now);
+    db_bind_i64(s, 3, m.chat); /* a merge moves only rows that are open */
     rc = db_exec(s);
     if (rc == WERR_OK && db_changes(tx->db) == 0) {
         rc = queue(tx, id, m.session, m.chat, false);
