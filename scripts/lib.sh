@@ -73,6 +73,7 @@ build() {
     local log=$root/build/make.log
     as_owner mkdir -p "$root/build" ||
         die "cannot write into $root/build"
+    as_owner touch "$log" || die "cannot write $log"
     as_owner make -C "$root" -j"$(nproc)" "$@" > "$log" 2>&1 || {
         grep -E 'error|Error|\*\*\*' "$log" | head -20 >&2
         die "the build failed (whole output: $log)"
