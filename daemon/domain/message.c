@@ -94,12 +94,14 @@ static int bind_echo(tx_t *tx, const message_in_t *in, message_ref_t *out)
     message_row_t m;
     int rc = echo_of(tx, out->chat, in, &out->id);
 
-    if (rc == WERR_OK) {
-        rc = message_row_get(tx->db, out->id, &m);
+    if (rc != WERR_OK) {
+        return rc;
     }
-    if (rc == WERR_OK) {
-        rc = message_bind(tx, &m, in->wa_id);
+    rc = message_row_get(tx->db, out->id, &m);
+    if (rc != WERR_OK) {
+        return rc;
     }
+    rc = message_bind(tx, &m, in->wa_id);
     return rc == WERR_OK ? message_move(tx, &m, STATUS_SENT, NULL, NULL) : rc;
 }
 

@@ -163,7 +163,7 @@ static int apply_message(const work_t *w)
     char hashed[HASH_ID];
     contact_ref_t contact;
     message_ref_t known;
-    bool created;
+    bool created = false;
     int rc;
 
     if (ev->phone == NULL && ev->alias == NULL) {

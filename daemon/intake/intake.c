@@ -17,6 +17,7 @@
 #define BATCH_DEFAULT 1024
 #define LOOK_MS       1000 /* by itself, should a notice get lost */
 #define AHEAD         64   /* records: more is likely to wait */
+#define DELETE_EVERY  4    /* batches of a flood: fewer syncs */
 #define FLOOD         256  /* records: memory worth giving back */
 #define BACKOFF_FIRST 100
 #define BACKOFF_MAX   5000
@@ -138,6 +139,7 @@ static bool stopping(const intake_t *in)
 static int drain(intake_t *in)
 {
     int current = 0;
+    unsigned batches = 0;
     int rc = batch_read(&in->batches[0], &in->source, in->position);
 
     while (rc == WERR_OK) {
@@ -147,10 +149,11 @@ static int drain(intake_t *in)
 
         in->flooded = in->flooded || b->n >= FLOOD;
         if (more) {
-            ahead_ask(in->ahead, next,
-                      in->position > in->deleted ? in->position : 0,
+            bool tidy = ++batches % DELETE_EVERY == 0;
+
+            ahead_ask(in->ahead, next, tidy ? in->position : 0,
                       b->items[b->n - 1].seq);
-            in->deleted = in->position;
+            in->deleted = tidy ? in->position : in->deleted;
         }
         applied = apply_batch(in, b);
         rc = more ? ahead_wait(in->ahead) : WERR_NOTFOUND;

@@ -38,7 +38,7 @@ typedef struct {
     int64_t ts;
 } event_t;
 
-static void die(const char *what, const char *why)
+static _Noreturn void die(const char *what, const char *why)
 {
     fprintf(stderr, "drain: %s: %s\n", what, why);
     exit(1);
