@@ -60,8 +60,12 @@ static ngx_int_t ngx_wacrm_metrics_slots(ngx_wacrm_metrics_t *metrics,
     ngx_log_t *log);
 static ngx_int_t ngx_wacrm_metrics_assign(ngx_array_t *names, u_char *slots,
     size_t size, ngx_log_t *log);
+static ngx_uint_t ngx_wacrm_metrics_slot(ngx_array_t *names, ngx_str_t *name,
+    u_char *slots, size_t size);
+static ngx_uint_t ngx_wacrm_metrics_named(ngx_wacrm_source_counters_t *s,
+    ngx_str_t *name);
 static ngx_uint_t ngx_wacrm_metrics_configured(ngx_array_t *names,
-    ngx_uint_t len, u_char *name);
+    ngx_wacrm_source_counters_t *s);
 static ngx_wacrm_metrics_t *ngx_wacrm_metrics_get(void);
 static void ngx_wacrm_histogram_add(ngx_wacrm_histogram_t *h,
     ngx_wacrm_bucket_t *bounds, ngx_uint_t value);
@@ -247,44 +251,25 @@ static ngx_int_t
 ngx_wacrm_metrics_assign(ngx_array_t *names, u_char *slots, size_t size,
     ngx_log_t *log)
 {
-    ngx_uint_t                    i, j, unused;
+    ngx_uint_t                    i, j;
     ngx_wacrm_name_t             *n;
     ngx_wacrm_source_counters_t  *s;
 
     n = names->elts;
 
     for (i = 0; i < names->nelts; i++) {
-        unused = NGX_WACRM_METRICS_NAMES;
-
-        for (j = 0; j < NGX_WACRM_METRICS_NAMES; j++) {
-            s = (ngx_wacrm_source_counters_t *) (slots + j * size);
-
-            if (s->len == n[i].name.len
-                && ngx_memcmp(s->name, n[i].name.data, s->len) == 0)
-            {
-                break;
-            }
-
-            if (unused == NGX_WACRM_METRICS_NAMES
-                && (s->len == 0
-                    || !ngx_wacrm_metrics_configured(names, s->len, s->name)))
-            {
-                unused = j;
-            }
-        }
+        j = ngx_wacrm_metrics_slot(names, &n[i].name, slots, size);
 
         if (j == NGX_WACRM_METRICS_NAMES) {
-            j = unused;
+            ngx_log_error(NGX_LOG_EMERG, log, 0,
+                          "wacrm metrics: more than %d names",
+                          NGX_WACRM_METRICS_NAMES);
+            return NGX_ERROR;
+        }
 
-            if (j == NGX_WACRM_METRICS_NAMES) {
-                ngx_log_error(NGX_LOG_EMERG, log, 0,
-                              "wacrm metrics: more than %d names",
-                              NGX_WACRM_METRICS_NAMES);
-                return NGX_ERROR;
-            }
+        s = (ngx_wacrm_source_counters_t *) (slots + j * size);
 
-            s = (ngx_wacrm_source_counters_t *) (slots + j * size);
-
+        if (!ngx_wacrm_metrics_named(s, &n[i].name)) {
             ngx_memzero(s, size);
             ngx_memcpy(s->name, n[i].name.data, n[i].name.len);
             s->len = n[i].name.len;
@@ -294,6 +279,64 @@ ngx_wacrm_metrics_assign(ngx_array_t *names, u_char *slots, size_t size,
     }
 
     return NGX_OK;
+}
+
+
+/* The slot of that name, else a free one, else one that is not configured. */
+
+static ngx_uint_t
+ngx_wacrm_metrics_slot(ngx_array_t *names, ngx_str_t *name, u_char *slots,
+    size_t size)
+{
+    ngx_uint_t                    i, unused, foreign;
+    ngx_wacrm_source_counters_t  *s;
+
+    unused = NGX_WACRM_METRICS_NAMES;
+    foreign = NGX_WACRM_METRICS_NAMES;
+
+    for (i = 0; i < NGX_WACRM_METRICS_NAMES; i++) {
+        s = (ngx_wacrm_source_counters_t *) (slots + i * size);
+
+        if (ngx_wacrm_metrics_named(s, name)) {
+            return i;
+        }
+
+        if (s->len == 0) {
+            unused = ngx_min(unused, i);
+
+        } else if (!ngx_wacrm_metrics_configured(names, s)) {
+            foreign = ngx_min(foreign, i);
+        }
+    }
+
+    return unused < NGX_WACRM_METRICS_NAMES ? unused : foreign;
+}
+
+
+static ngx_uint_t
+ngx_wacrm_metrics_named(ngx_wacrm_source_counters_t *s, ngx_str_t *name)
+{
+    return s->len == name->len
+           && ngx_memcmp(s->name, name->data, s->len) == 0;
+}
+
+
+static ngx_uint_t
+ngx_wacrm_metrics_configured(ngx_array_t *names,
+    ngx_wacrm_source_counters_t *s)
+{
+    ngx_uint_t         i;
+    ngx_wacrm_name_t  *n;
+
+    n = names->elts;
+
+    for (i = 0; i < names->nelts; i++) {
+        if (ngx_wacrm_metrics_named(s, &n[i].name)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -313,26 +356,6 @@ ngx_wacrm_metrics_slots(ngx_wacrm_metrics_t *metrics, ngx_log_t *log)
 
     return ngx_wacrm_metrics_assign(&metrics->zones, (u_char *) sh->zones,
                                     sizeof(ngx_wacrm_zone_counters_t), log);
-}
-
-
-static ngx_uint_t
-ngx_wacrm_metrics_configured(ngx_array_t *names, ngx_uint_t len, u_char *name)
-{
-    ngx_uint_t         i;
-    ngx_wacrm_name_t  *n;
-
-    n = names->elts;
-
-    for (i = 0; i < names->nelts; i++) {
-        if (n[i].name.len == len
-            && ngx_memcmp(n[i].name.data, name, len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

@@ -18,18 +18,24 @@ my $secret = 'a secret of enough bytes';
 
 my $t = Wacrm::Nginx->new(workers => 2, level => 'notice');
 $t->write('secret', $secret);
-$t->http(<<'EOC');
+sub conf {
+    my ($source) = @_;
+
+    $t->http(<<"EOC");
     wacrm_spool %%DIR%%/spool size=256m;
     server {
         listen 127.0.0.1:%%PORT%%;
         location /hook {
-            wacrm_webhook demo;
+            wacrm_webhook $source;
             wacrm_webhook_signature waapi;
             wacrm_webhook_secret_file %%DIR%%/secret;
         }
         location /metrics { wacrm_metrics; }
     }
 EOC
+}
+
+conf('demo');
 $t->start;
 
 my @pids;
@@ -74,5 +80,21 @@ is(scalar keys %stored, $clients * $each, 'all of them are stored');
 is_deeply([grep { $stored{$_} != 1 } keys %stored], [], 'once');
 is($t->metrics->{'wacrm_events_total{source="demo",result="stored"}'},
    $clients * $each, 'and counted');
+
+# a source that is gone keeps its counters while there is room for others
+
+sub stored {
+    return $t->metrics->{qq(wacrm_events_total{source="$_[0]",result="stored"})};
+}
+
+conf('other');
+ok($t->reload(wait => 1), 'reload with another source');
+is($t->post('/hook', '{}', $t->waapi('{}'))->{status}, 200, 'an event of it');
+is(stored('other'), 1, 'is counted');
+is(stored('demo'), $clients * $each, 'the other source has lost nothing');
+
+conf('demo');
+ok($t->reload(wait => 1), 'reload with the first one');
+is(stored('demo'), $clients * $each, 'which counts on');
 
 $t->done;
