@@ -14,7 +14,10 @@ DB_QUERY(account_find, "SELECT id FROM accounts WHERE name = $1");
 DB_QUERY(account_insert, "INSERT INTO accounts (name) VALUES ($1)");
 DB_QUERY(account_name_of, "SELECT name FROM accounts WHERE id = $1");
 DB_QUERY(session_find,
-         "SELECT id FROM sessions WHERE account_id = $1 AND remote_id = $2");
+         "SELECT id, everyone FROM sessions "
+         "WHERE account_id = $1 AND remote_id = $2");
+DB_QUERY(session_set_everyone,
+         "UPDATE sessions SET everyone = $2 WHERE id = $1");
 DB_QUERY(session_by_wire, "SELECT id FROM sessions WHERE session_id = $1");
 DB_QUERY(session_any, "SELECT id FROM sessions WHERE id > 0 LIMIT 1");
 DB_QUERY(session_insert,
@@ -160,9 +163,37 @@ static int session_make(tx_t *tx, int64_t account, const char *remote,
     return rc;
 }
 
+/* The configured default session is everyone's, or not, as configured now. */
+static int follow_settings(tx_t *tx, int64_t account, const char *remote,
+                           int64_t id, bool everyone)
+{
+    const domain_settings_t *set = &tx->domain->settings;
+    char name[128];
+    bool want;
+    db_stmt_t *s;
+    int rc;
+
+    if (set->default_session == NULL ||
+        strcmp(remote, set->default_session) != 0) {
+        return WERR_OK;
+    }
+    rc = account_name(tx->db, account, name, sizeof(name));
+    if (rc == WERR_OK) {
+        rc = is_everyones(tx->db, set, name, remote, &want);
+    }
+    if (rc != WERR_OK || want == everyone) {
+        return rc;
+    }
+    s = db_stmt(tx->db, &session_set_everyone);
+    db_bind_i64(s, 1, id);
+    db_bind_i64(s, 2, want);
+    return db_exec(s);
+}
+
 int session_ensure(tx_t *tx, int64_t account, const char *remote, int64_t *id)
 {
     db_stmt_t *s;
+    bool everyone;
     int rc;
 
     if (remote == NULL || *remote == '\0') {
@@ -171,8 +202,17 @@ int session_ensure(tx_t *tx, int64_t account, const char *remote, int64_t *id)
     s = db_stmt(tx->db, &session_find);
     db_bind_i64(s, 1, account);
     db_bind_text(s, 2, remote);
-    rc = find_id(s, id);
-    return rc == WERR_NOTFOUND ? session_make(tx, account, remote, id) : rc;
+    rc = db_first(s);
+    if (rc == WERR_NOTFOUND) {
+        return session_make(tx, account, remote, id);
+    }
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    *id = db_i64(s, 0);
+    everyone = db_i64(s, 1) != 0;
+    db_done(s);
+    return follow_settings(tx, account, remote, *id, everyone);
 }
 
 const char *session_status_of(const char *raw)
