@@ -246,10 +246,18 @@ is(passed('/keep?key=b', 9), 4, 'to the last request');
 
 my ($mark, $ok);
 
+conf(rate => '1r/h');
+ok($t->reload(wait => 1), 'reload with a slow rate');
+is(passed('/send?key=slow', 3), 1, 'one an hour');
+
 conf(rate => '60r/m');
 ok($t->reload(wait => 1), 'reload with another rate');
 $r = get('/send?key=new');
 is($r->{headers}{'ratelimit-policy'}, '"send";q=60;w=60', 'which counts');
+$r = get('/send?key=slow');
+is($r->{headers}{'retry-after'}, 1, 'a debt is a minute at most now');
+sleep 1.1;
+is(status('/send?key=slow'), 200, 'and Retry-After tells the truth');
 
 for ([key => '$arg_other', qr/while previously it used the "\$arg_key" key/],
      [size => '128k', qr/the size 131072 of wacrm_rate_zone "send".*nginx\.conf:\d+/])

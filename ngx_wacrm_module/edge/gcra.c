@@ -3,9 +3,9 @@
  * 128-bit word, so a charge and a take-over of the same slot exclude each
  * other. The slot to take over is the one of the least TAT (empty: 0; a tie:
  * the lowest place), whatever the time is. The TAT of a slot never goes back
- * as long as only expired slots are taken over, hence two processes that both
- * miss the same key choose the same slot, or one finds that its choice has
- * changed and looks again.
+ * as long as only expired slots are taken over and no reload has changed the
+ * rate, hence two processes that both miss the same key choose the same slot,
+ * or one finds that its choice has changed and looks again.
  */
 #include "edge/gcra.h"
 
@@ -305,15 +305,38 @@ static void gcra_describe(gcra_result_t *result, const gcra_rate_t *rate,
     uint64_t full = rate->interval_us * rate->burst;
     uint64_t tolerance = full - rate->interval_us;
 
-    /* A rate lowered by a reload, or a clock set back. */
-    if (ahead > full) {
-        ahead = full;
-    }
     result->limit = rate->burst;
     result->remaining = (uint32_t)((full - ahead) / rate->interval_us);
     result->reset = ceil_s(ahead);
     if (!result->allowed) {
         result->retry_after = ceil_s(ahead - tolerance);
+    }
+}
+
+/*
+ * The slot of hash and its TAT, now if that is past. A reload may have changed
+ * the rate (or a clock was set back): what is owed is a whole burst at most,
+ * and is cut down to that, else the key would be refused for longer than said.
+ */
+static gcra_slot_t *gcra_due(gcra_set_t *set, const gcra_rate_t *rate,
+                             uint64_t hash, uint64_t now_us,
+                             gcra_value_t *value, uint64_t *tat)
+{
+    uint64_t full = rate->interval_us * rate->burst;
+    gcra_value_t most = {hash, now_us + full};
+    gcra_slot_t *slot;
+
+    for (;;) {
+        slot = gcra_find(set, hash, value);
+        if (value->hash != hash || value->tat <= now_us) {
+            *tat = now_us;
+            return slot;
+        }
+        *tat = value->tat;
+        if (*tat - now_us <= full) {
+            return slot;
+        }
+        (void)gcra_swap(slot, *value, most);
     }
 }
 
@@ -328,21 +351,17 @@ gcra_result_t gcra_table_take(gcra_table_t *table, const gcra_rate_t *rate,
     gcra_slot_t *slot;
     gcra_value_t from;
     gcra_value_t to;
-    uint64_t base;
+    uint64_t tat;
 
     do {
-        slot = gcra_find(set, hash, &from);
-        base = now_us;
-        if (from.hash == hash && from.tat > now_us) {
-            base = from.tat;
-        }
-        result.allowed = base - now_us <= tolerance;
+        slot = gcra_due(set, rate, hash, now_us, &from, &tat);
+        result.allowed = tat - now_us <= tolerance;
         if (!result.allowed || !commit) {
-            gcra_describe(&result, rate, base - now_us);
+            gcra_describe(&result, rate, tat - now_us);
             return result;
         }
         to.hash = hash;
-        to.tat = base + rate->interval_us;
+        to.tat = tat + rate->interval_us;
     } while (!gcra_swap(slot, from, to));
 
     gcra_describe(&result, rate, to.tat - now_us);

@@ -58,7 +58,7 @@ gcra_table_t *gcra_table_init(void *memory, size_t size);
 /* Takes over a table that is there already; NULL if the memory is none. */
 gcra_table_t *gcra_table_attach(void *memory, size_t size);
 
-/* One request of that key at now. `commit` false: a look, nothing changes. */
+/* One request of that key at now. `commit` false: a look, it costs nothing. */
 gcra_result_t gcra_table_take(gcra_table_t *table, const gcra_rate_t *rate,
                               const void *key, size_t key_len, uint64_t now_us,
                               bool commit);

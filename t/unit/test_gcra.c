@@ -149,6 +149,39 @@ static void odd_rates(void **state)
     munmap(memory, size);
 }
 
+/*
+ * What a key owes under an old rate is at most a whole burst under the new
+ * one, also if another limit refuses, so that this one is only asked.
+ */
+static void changed_rate(void **state)
+{
+    gcra_rate_t slow = rate_of("5r/h", 0);
+    gcra_rate_t fast = rate_of("1r/s", 2);
+    gcra_table_t *table;
+    gcra_result_t r;
+    bool commit;
+    void *memory;
+    size_t size;
+    int i;
+
+    (void)state;
+    table = table_of(64, &memory, &size);
+    for (i = 0; i < 5; i++) {
+        assert_true(gcra_table_take(table, &slow, "a", 1, START, true).allowed);
+        assert_true(gcra_table_take(table, &slow, "b", 1, START, true).allowed);
+    }
+    for (i = 0; i < 2; i++) {
+        commit = i == 0;
+        r = gcra_table_take(table, &fast, &"ab"[i], 1, START, commit);
+        assert_false(r.allowed);
+        assert_int_equal(r.retry_after, 1);
+        assert_int_equal(r.reset, 2);
+        r = gcra_table_take(table, &fast, &"ab"[i], 1, START + SECOND, commit);
+        assert_true(r.allowed);
+    }
+    munmap(memory, size);
+}
+
 static void sizes_and_attach(void **state)
 {
     gcra_rate_t rate = rate_of("1r/h", 0);
@@ -336,7 +369,7 @@ int main(void)
         cmocka_unit_test(rate_parse),   cmocka_unit_test(thirty_a_minute),
         cmocka_unit_test(odd_rates),    cmocka_unit_test(sizes_and_attach),
         cmocka_unit_test(eviction),     cmocka_unit_test(never_more_than_burst),
-        cmocka_unit_test(same_instant),
+        cmocka_unit_test(same_instant), cmocka_unit_test(changed_rate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
