@@ -4,12 +4,10 @@
 #include "domain/event.h"
 
 DB_QUERY(chat_place, "SELECT session_id FROM chats WHERE id = $1");
-DB_QUERY(chat_unread_get,
-         "SELECT session_id, unread FROM chats WHERE id = $1");
+DB_QUERY(chat_unread_get, "SELECT session_id, unread FROM chats WHERE id = $1");
 DB_QUERY(chat_unread_clear, "UPDATE chats SET unread = 0 WHERE id = $1");
-DB_QUERY(chat_star,
-         "UPDATE chats SET starred = 1 - starred WHERE id = $1 "
-         "RETURNING starred, session_id");
+DB_QUERY(chat_star, "UPDATE chats SET starred = 1 - starred WHERE id = $1 "
+                    "RETURNING starred, session_id");
 DB_QUERY(chat_receipt_open,
          "SELECT id FROM outbox WHERE session_id = $1 AND chat_id = $2 "
          "AND state < 4 AND state = 0 AND kind = 'read' LIMIT 1");

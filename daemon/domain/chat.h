@@ -33,15 +33,13 @@ typedef struct {
  * Writes the array `conversations` (newest first), and tells the keyset of
  * the next page: *more = false at the end.
  */
-int chat_inbox(db_t *db, const domain_t *d, const inbox_query_t *q,
-               buf_t *out, bool *more, int64_t *next_ts, int64_t *next_id)
-    WACRM_CHECKED;
+int chat_inbox(db_t *db, const domain_t *d, const inbox_query_t *q, buf_t *out,
+               bool *more, int64_t *next_ts, int64_t *next_id) WACRM_CHECKED;
 
 /* Writes the array of key: the newest `limit` before message `before` (0:
  * the newest of all), oldest first. */
-int chat_messages(db_t *db, int64_t chat, int limit, int64_t before,
-                  buf_t *out, const char *key, bool *more, int64_t *oldest)
-    WACRM_CHECKED;
+int chat_messages(db_t *db, int64_t chat, int limit, int64_t before, buf_t *out,
+                  const char *key, bool *more, int64_t *oldest) WACRM_CHECKED;
 
 /* The session of a chat; WERR_NOTFOUND. */
 int chat_session(db_t *db, int64_t chat, int64_t *session) WACRM_CHECKED;

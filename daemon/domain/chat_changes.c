@@ -6,9 +6,8 @@
 DB_QUERY(chat_lookup,
          "SELECT id, last_ts, last_message_id, last_direction FROM chats "
          "WHERE session_id = $1 AND contact_id = $2");
-DB_QUERY(chat_insert,
-         "INSERT INTO chats (session_id, contact_id, last_ts) "
-         "VALUES ($1, $2, $3)");
+DB_QUERY(chat_insert, "INSERT INTO chats (session_id, contact_id, last_ts) "
+                      "VALUES ($1, $2, $3)");
 DB_QUERY(chat_update,
          "UPDATE chats SET last_message_id = $2, last_ts = $3, "
          "last_direction = $4, unread = unread + $5 WHERE id = $1");

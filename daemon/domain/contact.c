@@ -56,8 +56,7 @@ static int read_person(db_stmt_t *s, person_t *p)
     return WERR_OK;
 }
 
-static int by_text(db_t *db, const db_query_t *q, const char *key,
-                   person_t *p)
+static int by_text(db_t *db, const db_query_t *q, const char *key, person_t *p)
 {
     db_stmt_t *s = db_stmt(db, q);
 
@@ -188,8 +187,7 @@ static int join(tx_t *tx, const contact_hint_t *h, person_t *p, bool *created)
     return rc == WERR_OK ? bind_alias(tx, h->alias, p->id) : rc;
 }
 
-static int locate(tx_t *tx, const contact_hint_t *h, person_t *p,
-                  bool *created)
+static int locate(tx_t *tx, const contact_hint_t *h, person_t *p, bool *created)
 {
     bool phone = told(h->phone), alias = told(h->alias);
     int rc;
@@ -224,8 +222,7 @@ static int has_chat(db_t *db, int64_t contact, bool *out)
 }
 
 /* Somebody known before, who may have told more of themselves now. */
-static int learn(tx_t *tx, const contact_hint_t *h, person_t *p,
-                 bool *newcomer)
+static int learn(tx_t *tx, const contact_hint_t *h, person_t *p, bool *newcomer)
 {
     db_stmt_t *s;
     bool known = false;

@@ -19,7 +19,7 @@ typedef struct {
 typedef struct {
     int64_t id;
     bool created;
-    bool newcomer; /* wrote, and was nobody to us before */
+    bool newcomer;         /* wrote, and was nobody to us before */
     char phone[ALIAS_MAX]; /* phone, or the alias where none is known */
 } contact_ref_t;
 
@@ -29,8 +29,8 @@ typedef struct {
  * these are merged (contact_merge). A name "Unknown" or a formatted phone
  * gives way to a push name; a name that a person set stays.
  */
-int contact_ensure(tx_t *tx, const contact_hint_t *hint, contact_ref_t *out)
-    WACRM_CHECKED;
+int contact_ensure(tx_t *tx, const contact_hint_t *hint,
+                   contact_ref_t *out) WACRM_CHECKED;
 
 /* Moves chats, messages, gifts and aliases of `from` to `into`. */
 int contact_merge(tx_t *tx, int64_t into, int64_t from) WACRM_CHECKED;

@@ -13,11 +13,9 @@ DB_QUERY(merge_chats,
          "LEFT JOIN chats t ON t.session_id = f.session_id "
          "AND t.contact_id = $2 WHERE f.contact_id = $1 LIMIT 1");
 DB_QUERY(merge_chat_owner, "UPDATE chats SET contact_id = $2 WHERE id = $1");
-DB_QUERY(merge_messages,
-         "UPDATE messages SET chat_id = $2 WHERE chat_id = $1");
-DB_QUERY(merge_outbox,
-         "UPDATE outbox SET chat_id = $2 WHERE session_id = $3 "
-         "AND chat_id = $1 AND state < 4");
+DB_QUERY(merge_messages, "UPDATE messages SET chat_id = $2 WHERE chat_id = $1");
+DB_QUERY(merge_outbox, "UPDATE outbox SET chat_id = $2 WHERE session_id = $3 "
+                       "AND chat_id = $1 AND state < 4");
 DB_QUERY(merge_chat_sums,
          "UPDATE chats SET unread = unread + "
          "(SELECT f.unread FROM chats f WHERE f.id = $1), failed = failed + "
@@ -36,10 +34,9 @@ DB_QUERY(merge_aliases,
          "UPDATE contact_aliases SET contact_id = $2 WHERE contact_id = $1");
 DB_QUERY(merge_segments,
          "UPDATE segment_changes SET contact_id = $2 WHERE contact_id = $1");
-DB_QUERY(merge_alias_of,
-         "INSERT INTO contact_aliases (alias, contact_id) "
-         "SELECT phone, $2 FROM contacts WHERE id = $1 "
-         "ON CONFLICT (alias) DO NOTHING");
+DB_QUERY(merge_alias_of, "INSERT INTO contact_aliases (alias, contact_id) "
+                         "SELECT phone, $2 FROM contacts WHERE id = $1 "
+                         "ON CONFLICT (alias) DO NOTHING");
 DB_QUERY(merge_talk_get,
          "SELECT talk_points, talk_at, coalesce(talk_day, -1), "
          "coalesce(talk_read_day, -1), donor, vip, pledge, opted_out, name, "
@@ -158,8 +155,8 @@ static int talk_load(tx_t *tx, int64_t id, talk_row_t *t)
     if (t->name == NULL) {
         return WERR_NOMEM;
     }
-    t->placeholder = strcmp(t->name, formatted) == 0 ||
-                     strcmp(t->name, "Unknown") == 0;
+    t->placeholder =
+        strcmp(t->name, formatted) == 0 || strcmp(t->name, "Unknown") == 0;
     return WERR_OK;
 }
 
@@ -192,8 +189,9 @@ static int join_figures(tx_t *tx, int64_t into, int64_t from)
     at = later(a.at, b.at);
     s = db_stmt(tx->db, &merge_talk_set);
     db_bind_i64(s, 1, into);
-    db_bind_double(s, 2, donor_decay(a.points, a.at, at) +
-                             donor_decay(b.points, b.at, at));
+    db_bind_double(s, 2,
+                   donor_decay(a.points, a.at, at) +
+                       donor_decay(b.points, b.at, at));
     db_bind_i64(s, 3, at);
     bind_day(s, 4, later(a.day, b.day));
     bind_day(s, 5, later(a.read_day, b.read_day));
@@ -212,8 +210,8 @@ out:
 
 int contact_merge(tx_t *tx, int64_t into, int64_t from)
 {
-    static const db_query_t *const moves[] = {
-        &merge_gifts, &merge_aliases, &merge_segments};
+    static const db_query_t *const moves[] = {&merge_gifts, &merge_aliases,
+                                              &merge_segments};
     int rc;
 
     if (into == from) {

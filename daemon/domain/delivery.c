@@ -19,8 +19,7 @@ DB_QUERY_SCAN(delivery_heads,
               "LEFT JOIN messages m ON m.id = o.message_id "
               "WHERE o.state = 0 ORDER BY o.not_before, o.id LIMIT $1",
               "walks outbox_open: the rows that are still to do");
-DB_QUERY(delivery_deadline,
-         "SELECT min(deadline) FROM outbox WHERE state = 2");
+DB_QUERY(delivery_deadline, "SELECT min(deadline) FROM outbox WHERE state = 2");
 DB_QUERY(delivery_count,
          "SELECT count(*), min(created_at) FROM outbox WHERE state = $1");
 
@@ -78,8 +77,8 @@ static int next_deadline(db_t *db, int64_t *next)
     return WERR_OK;
 }
 
-int delivery_due(db_t *db, int64_t now, delivery_t *out, size_t max,
-                 size_t *n, int64_t *next_due)
+int delivery_due(db_t *db, int64_t now, delivery_t *out, size_t max, size_t *n,
+                 int64_t *next_due)
 {
     db_stmt_t *s = db_stmt(db, &delivery_heads);
     int rc;
@@ -111,8 +110,7 @@ int delivery_due(db_t *db, int64_t now, delivery_t *out, size_t max,
     return rc;
 }
 
-static int count(db_t *db, delivery_state_t state, int64_t *n,
-                 int64_t *oldest)
+static int count(db_t *db, delivery_state_t state, int64_t *n, int64_t *oldest)
 {
     db_stmt_t *s = db_stmt(db, &delivery_count);
     int rc;

@@ -26,15 +26,15 @@ typedef enum {
 
 typedef struct {
     int64_t id, message, session, chat, account;
-    char kind[12];       /* message, read */
-    char remote[200];    /* session at the gateway */
+    char kind[12];    /* message, read */
+    char remote[200]; /* session at the gateway */
     char account_name[64];
     char phone[ALIAS_MAX];
     char type[16];
-    char *text;          /* malloc'd */
+    char *text; /* malloc'd */
     int64_t attempts;
     int64_t not_before;
-    bool first;          /* first message to this contact */
+    bool first; /* first message to this contact */
 } delivery_t;
 
 void delivery_free(delivery_t *d, size_t n);
@@ -45,8 +45,8 @@ void delivery_free(delivery_t *d, size_t n);
  * the caller's (delivery_free). *next_due: ms of the next one that is not
  * due yet, or INT64_MAX.
  */
-int delivery_due(db_t *db, int64_t now, delivery_t *out, size_t max,
-                 size_t *n, int64_t *next_due) WACRM_CHECKED;
+int delivery_due(db_t *db, int64_t now, delivery_t *out, size_t max, size_t *n,
+                 int64_t *next_due) WACRM_CHECKED;
 
 /* QUEUED -> INFLIGHT with the attempt id; attempts + 1. */
 int delivery_start(tx_t *tx, int64_t id, const char *attempt) WACRM_CHECKED;
@@ -57,8 +57,8 @@ int delivery_sent(tx_t *tx, int64_t id, const char *attempt,
                   const char *wa_id /* NULL: not told */) WACRM_CHECKED;
 int delivery_retry(tx_t *tx, int64_t id, const char *attempt,
                    int64_t not_before, const char *reason) WACRM_CHECKED;
-int delivery_failed(tx_t *tx, int64_t id, const char *attempt,
-                    const char *code, const char *reason) WACRM_CHECKED;
+int delivery_failed(tx_t *tx, int64_t id, const char *attempt, const char *code,
+                    const char *reason) WACRM_CHECKED;
 int delivery_unknown(tx_t *tx, int64_t id, const char *attempt,
                      int64_t deadline, const char *reason) WACRM_CHECKED;
 /* Put off without an attempt burnt (pacing): INFLIGHT never began. */

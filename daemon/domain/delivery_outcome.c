@@ -6,13 +6,11 @@
 
 #include "domain/message_row.h"
 
-DB_QUERY(delivery_begin,
-         "UPDATE outbox SET state = 1, attempt_id = $2, "
-         "attempts = attempts + 1, updated_at = $3 "
-         "WHERE id = $1 AND state = 0");
-DB_QUERY(delivery_attempt,
-         "SELECT state, coalesce(message_id, 0) FROM outbox "
-         "WHERE id = $1 AND attempt_id = $2");
+DB_QUERY(delivery_begin, "UPDATE outbox SET state = 1, attempt_id = $2, "
+                         "attempts = attempts + 1, updated_at = $3 "
+                         "WHERE id = $1 AND state = 0");
+DB_QUERY(delivery_attempt, "SELECT state, coalesce(message_id, 0) FROM outbox "
+                           "WHERE id = $1 AND attempt_id = $2");
 DB_QUERY(delivery_set,
          "UPDATE outbox SET state = $2, not_before = coalesce($3, "
          "not_before), deadline = $4, reason = $5, updated_at = $6 "
@@ -101,12 +99,10 @@ static int find(tx_t *tx, int64_t id, const char *attempt,
 /* Something else (an echo, a status) has shown that it left. */
 static bool proven(const message_row_t *m)
 {
-    return m->id != 0 && m->status >= STATUS_SENT &&
-           m->status <= STATUS_PLAYED;
+    return m->id != 0 && m->status >= STATUS_SENT && m->status <= STATUS_PLAYED;
 }
 
-int delivery_sent(tx_t *tx, int64_t id, const char *attempt,
-                  const char *wa_id)
+int delivery_sent(tx_t *tx, int64_t id, const char *attempt, const char *wa_id)
 {
     outcome_t o = {.id = id, .to = DELIVERY_SENT};
     delivery_state_t state;
@@ -171,8 +167,8 @@ int delivery_retry(tx_t *tx, int64_t id, const char *attempt,
     return unproven(tx, attempt, &o, STATUS_QUEUED, NULL);
 }
 
-int delivery_failed(tx_t *tx, int64_t id, const char *attempt,
-                    const char *code, const char *reason)
+int delivery_failed(tx_t *tx, int64_t id, const char *attempt, const char *code,
+                    const char *reason)
 {
     outcome_t o = {.id = id, .to = DELIVERY_FAILED, .reason = reason};
 
@@ -191,8 +187,7 @@ int delivery_unknown(tx_t *tx, int64_t id, const char *attempt,
 }
 
 /* What a crash left in flight may have gone out or not. */
-static int recover_one(tx_t *tx, int64_t id, int64_t message,
-                       int64_t deadline)
+static int recover_one(tx_t *tx, int64_t id, int64_t message, int64_t deadline)
 {
     outcome_t o = {.id = id,
                    .to = DELIVERY_UNKNOWN,

@@ -14,12 +14,12 @@
 
 /* Settings of the organisation (wacrmd.conf), constant after the start. */
 typedef struct {
-    int utc_offset_s;      /* Asia/Jakarta: 25200 */
-    int64_t vip_amount;    /* M28, default 10,000,000 */
-    int64_t major_amount;  /* B of M21, M31 */
-    int64_t mid_amount;    /* M31, default 1,000,000 */
-    int lapse_days;        /* M27, default 395 */
-    bool welcome;          /* S62 */
+    int utc_offset_s;         /* Asia/Jakarta: 25200 */
+    int64_t vip_amount;       /* M28, default 10,000,000 */
+    int64_t major_amount;     /* B of M21, M31 */
+    int64_t mid_amount;       /* M31, default 1,000,000 */
+    int lapse_days;           /* M27, default 395 */
+    bool welcome;             /* S62 */
     const char *welcome_text; /* {name} is replaced */
     int welcome_per_minute;
     int raw_retention_days;
@@ -48,8 +48,8 @@ typedef struct {
 } domain_t;
 
 /* Reads last_seq; store stays the caller's. */
-int domain_init(domain_t *d, store_t *store, const domain_settings_t *s)
-    WACRM_CHECKED;
+int domain_init(domain_t *d, store_t *store,
+                const domain_settings_t *s) WACRM_CHECKED;
 
 /* Changes whenever anything that the inbox shows may have changed. */
 int64_t domain_version(const domain_t *d);
@@ -61,8 +61,8 @@ typedef struct {
     int64_t today;    /* day, of the organisation */
     int64_t last_seq; /* of the events raised so far */
     int64_t first_seq;
-    bool queued;      /* something for the outbox */
-    bool revoked;     /* tokens */
+    bool queued;                  /* something for the outbox */
+    bool revoked;                 /* tokens */
     struct chat_changes_s *chats; /* private: chat_changes.h */
 } tx_t;
 

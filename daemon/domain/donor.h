@@ -15,7 +15,7 @@ typedef struct {
     int64_t s12, s12_before; /* rupiah: trailing 12 months, the 12 before */
     double p;                /* talk points now */
     bool opted_out;
-    int64_t major_amount;    /* B */
+    int64_t major_amount; /* B */
 } score_in_t;
 
 typedef struct {
@@ -31,7 +31,7 @@ double donor_decay(double p, int64_t t0, int64_t t1);
 
 typedef struct {
     int64_t count;
-    int64_t today, first, last;  /* days; first, last -1 if count = 0 */
+    int64_t today, first, last; /* days; first, last -1 if count = 0 */
     int64_t s12;
     int64_t n24;
     bool gave_0_365, gave_366_730;
@@ -39,7 +39,8 @@ typedef struct {
     int64_t vip_amount;
     int lapse_days;
 } segment_in_t;
-const char *donor_segment(const segment_in_t *in, const char **reason); /* M26-M30 */
+const char *donor_segment(const segment_in_t *in,
+                          const char **reason); /* M26-M30 */
 
 /* LV / n rounded half up; false if n = 0. */
 bool donor_average(int64_t sum, int64_t n, int64_t *out);
@@ -57,8 +58,8 @@ typedef struct {
  * Stores a confirmed gift of the contact and recomputes its figures in the
  * same transaction. WERR_CONFLICT: ref is known already.
  */
-int donor_add_gift(tx_t *tx, int64_t contact, const gift_t *gift, int64_t *id)
-    WACRM_CHECKED;
+int donor_add_gift(tx_t *tx, int64_t contact, const gift_t *gift,
+                   int64_t *id) WACRM_CHECKED;
 
 /* Recomputes every figure of one contact from its rows. */
 int donor_refresh(tx_t *tx, int64_t contact) WACRM_CHECKED;
@@ -77,7 +78,7 @@ typedef enum {
 } talk_t;
 /* Counts a conversation event at time ts into p and the score. A late one
  * counts decayed. */
-int donor_talk(tx_t *tx, int64_t contact, talk_t what, int64_t ts)
-    WACRM_CHECKED;
+int donor_talk(tx_t *tx, int64_t contact, talk_t what,
+               int64_t ts) WACRM_CHECKED;
 
 #endif

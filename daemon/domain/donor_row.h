@@ -9,9 +9,9 @@
 #include "domain/donor.h"
 
 /* Columns of contacts AS k, in the order of donor_row_read(). */
-#define DONOR_COLUMNS                                                          \
-    "k.donor, k.vip, k.pledge, k.opted_out, k.gift_sum, k.gift_count, "       \
-    "k.gift_first, k.gift_last, k.talk_points, k.talk_at, k.cal_n24, "        \
+#define DONOR_COLUMNS                                                   \
+    "k.donor, k.vip, k.pledge, k.opted_out, k.gift_sum, k.gift_count, " \
+    "k.gift_first, k.gift_last, k.talk_points, k.talk_at, k.cal_n24, "  \
     "k.cal_s24, k.cal_s12, k.cal_s12_before, k.cal_older"
 #define DONOR_NCOLUMNS 15
 

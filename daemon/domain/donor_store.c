@@ -16,13 +16,13 @@
  * the first of g+365, g+366, g+730, g+731 that is still to come (365 or 366,
  * as leap years have it; a refresh too many harms nobody).
  */
-#define WINDOWS                                                                \
+#define WINDOWS                                                               \
     "CAST(coalesce(sum(CASE WHEN d.gift_day > $3 THEN 1 ELSE 0 END), 0) "     \
-    "AS BIGINT), "                                                             \
+    "AS BIGINT), "                                                            \
     "CAST(coalesce(sum(CASE WHEN d.gift_day > $3 THEN d.amount ELSE 0 END), " \
-    "0) AS BIGINT), "                                                          \
+    "0) AS BIGINT), "                                                         \
     "CAST(coalesce(sum(CASE WHEN d.gift_day > $2 THEN d.amount ELSE 0 END), " \
-    "0) AS BIGINT), "                                                          \
+    "0) AS BIGINT), "                                                         \
     "CAST(coalesce(sum(CASE WHEN d.gift_day > $3 AND d.gift_day <= $2 "       \
     "THEN d.amount ELSE 0 END), 0) AS BIGINT), "                              \
     "coalesce(max(CASE WHEN d.gift_day >= $1 - 730 "                          \
@@ -45,9 +45,8 @@ DB_QUERY(donor_windows_due,
 DB_QUERY(donor_gift_rows,
          "SELECT d.gift_day, d.amount FROM donations d "
          "WHERE d.contact_id = $1 AND " GIFT " ORDER BY d.gift_day");
-DB_QUERY(donor_get,
-         "SELECT " DONOR_COLUMNS ", k.segment FROM contacts k "
-         "WHERE k.id = $1");
+DB_QUERY(donor_get, "SELECT " DONOR_COLUMNS ", k.segment FROM contacts k "
+                    "WHERE k.id = $1");
 DB_QUERY(donor_set_sums,
          "UPDATE contacts SET gift_sum = $2, gift_count = $3, gift_max = $4, "
          "gift_first = $5, gift_last = $6, gift_best_year = $7, "
@@ -95,8 +94,8 @@ static void read_windows(db_stmt_t *s, windows_t *w)
     w->next = db_is_null(s, 5) ? INT64_MAX : db_i64(s, 5);
 }
 
-static int load_row(tx_t *tx, int64_t contact, donor_row_t *row,
-                    char *segment, size_t size)
+static int load_row(tx_t *tx, int64_t contact, donor_row_t *row, char *segment,
+                    size_t size)
 {
     db_stmt_t *s = db_stmt(tx->db, &donor_get);
     const char *text;

@@ -13,16 +13,14 @@
 DB_QUERY(old_raw_events,
          "DELETE FROM raw_events WHERE id < "
          "(SELECT min(id) FROM raw_events) + $2 AND received_at < $1");
-DB_QUERY(old_events,
-         "DELETE FROM events WHERE seq < "
-         "(SELECT min(seq) FROM events) + $2 AND created_at < $1");
+DB_QUERY(old_events, "DELETE FROM events WHERE seq < "
+                     "(SELECT min(seq) FROM events) + $2 AND created_at < $1");
 DB_QUERY(old_idempotency,
          "DELETE FROM idempotency WHERE (user_id, key) IN "
          "(SELECT user_id, key FROM idempotency WHERE created_at < $1 "
          "ORDER BY created_at LIMIT $2)");
-DB_QUERY(old_parked,
-         "DELETE FROM parked WHERE id IN (SELECT id FROM parked "
-         "WHERE created_at < $1 ORDER BY created_at LIMIT $2)");
+DB_QUERY(old_parked, "DELETE FROM parked WHERE id IN (SELECT id FROM parked "
+                     "WHERE created_at < $1 ORDER BY created_at LIMIT $2)");
 DB_QUERY(old_outbox_sent,
          "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox "
          "WHERE state = 4 AND updated_at < $1 ORDER BY updated_at LIMIT $2)");

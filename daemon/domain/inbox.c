@@ -21,25 +21,29 @@
 #define PATTERN_MAX 420
 
 /* Between two places of the order: after ($2,$3) and not past ($4,$5). */
-#define PLACES                                                                 \
-    "WHERE c.session_id = $1 AND (c.last_ts, c.id) < ($2, $3) "               \
+#define PLACES                                                  \
+    "WHERE c.session_id = $1 AND (c.last_ts, c.id) < ($2, $3) " \
     "AND (c.last_ts, c.id) >= ($4, $5) "
 #define NEWEST_FIRST "ORDER BY c.last_ts DESC, c.id DESC "
-#define MATCHES                                                                \
-    "AND (lower(k.name) LIKE $7 ESCAPE '!' OR k.phone LIKE $8 ESCAPE '!' "    \
+#define MATCHES                                                            \
+    "AND (lower(k.name) LIKE $7 ESCAPE '!' OR k.phone LIKE $8 ESCAPE '!' " \
     "OR lower(m.body) LIKE $7 ESCAPE '!') "
 
-#define INBOX_QUERIES(name, condition)                                         \
-    DB_QUERY(inbox_##name, "SELECT c.last_ts, c.id FROM chats c " PLACES       \
-                               condition NEWEST_FIRST "LIMIT $6");             \
-    DB_QUERY(inbox_##name##_search,                                            \
-             "SELECT c.last_ts, c.id FROM chats c "                            \
-             "JOIN contacts k ON k.id = c.contact_id "                         \
-             "LEFT JOIN messages m ON m.id = c.last_message_id " PLACES        \
-                 condition MATCHES NEWEST_FIRST "LIMIT $6");                   \
-    DB_QUERY(inbox_##name##_floor,                                             \
-             "SELECT c.last_ts, c.id FROM chats c " PLACES condition           \
-                 NEWEST_FIRST "LIMIT 1 OFFSET $6")
+#define INBOX_QUERIES(name, condition)                                       \
+    DB_QUERY(                                                                \
+        inbox_##name,                                                        \
+        "SELECT c.last_ts, c.id FROM chats c " PLACES condition NEWEST_FIRST \
+        "LIMIT $6");                                                         \
+    DB_QUERY(                                                                \
+        inbox_##name##_search,                                               \
+        "SELECT c.last_ts, c.id FROM chats c "                               \
+        "JOIN contacts k ON k.id = c.contact_id "                            \
+        "LEFT JOIN messages m ON m.id = c.last_message_id " PLACES condition \
+            MATCHES NEWEST_FIRST "LIMIT $6");                                \
+    DB_QUERY(                                                                \
+        inbox_##name##_floor,                                                \
+        "SELECT c.last_ts, c.id FROM chats c " PLACES condition NEWEST_FIRST \
+        "LIMIT 1 OFFSET $6")
 
 INBOX_QUERIES(all, "");
 INBOX_QUERIES(unread, "AND c.unread > 0 ");
@@ -64,10 +68,10 @@ typedef struct {
 
 typedef struct {
     const inbox_query_t *q;
-    place_t from;               /* newer ones are on pages before */
-    place_t floor;              /* older ones were not looked at */
-    bool cut;                   /* by the floor */
-    char pattern[PATTERN_MAX];  /* "" : no search */
+    place_t from;              /* newer ones are on pages before */
+    place_t floor;             /* older ones were not looked at */
+    bool cut;                  /* by the floor */
+    char pattern[PATTERN_MAX]; /* "" : no search */
     char digits[PATTERN_MAX];
     place_t rows[LIMIT_MAX + 1];
     size_t n, want; /* want: limit + 1, to see whether there are more */
@@ -77,12 +81,10 @@ static const struct {
     const db_query_t *plain, *search, *floor;
 } queries[] = {
     [INBOX_ALL] = {&inbox_all, &inbox_all_search, &inbox_all_floor},
-    [INBOX_UNREAD] = {&inbox_unread, &inbox_unread_search,
-                      &inbox_unread_floor},
+    [INBOX_UNREAD] = {&inbox_unread, &inbox_unread_search, &inbox_unread_floor},
     [INBOX_STARRED] = {&inbox_starred, &inbox_starred_search,
                        &inbox_starred_floor},
-    [INBOX_FAILED] = {&inbox_failed, &inbox_failed_search,
-                      &inbox_failed_floor},
+    [INBOX_FAILED] = {&inbox_failed, &inbox_failed_search, &inbox_failed_floor},
 };
 
 static bool newer(place_t a, place_t b)
@@ -179,9 +181,9 @@ static bool keep(order_t *o, place_t row)
 
 static int collect(db_t *db, order_t *o, int64_t session)
 {
-    db_stmt_t *s = db_stmt(db, o->pattern[0] != '\0'
-                                   ? queries[o->q->filter].search
-                                   : queries[o->q->filter].plain);
+    db_stmt_t *s =
+        db_stmt(db, o->pattern[0] != '\0' ? queries[o->q->filter].search
+                                          : queries[o->q->filter].plain);
     int rc;
 
     bind_places(s, o, session, (int64_t)o->want);
@@ -283,8 +285,8 @@ static int write_some(db_t *db, const domain_t *d, const place_t *rows,
     return WERR_OK;
 }
 
-static int write_lines(db_t *db, const domain_t *d, const order_t *o,
-                       size_t n, buf_t *out)
+static int write_lines(db_t *db, const domain_t *d, const order_t *o, size_t n,
+                       buf_t *out)
 {
     int64_t now = clock_now_ms();
     buf_t scratch;
@@ -302,8 +304,8 @@ static int write_lines(db_t *db, const domain_t *d, const order_t *o,
     return rc == WERR_OK && out->failed ? WERR_NOMEM : rc;
 }
 
-int chat_inbox(db_t *db, const domain_t *d, const inbox_query_t *q,
-               buf_t *out, bool *more, int64_t *next_ts, int64_t *next_id)
+int chat_inbox(db_t *db, const domain_t *d, const inbox_query_t *q, buf_t *out,
+               bool *more, int64_t *next_ts, int64_t *next_id)
 {
     order_t o = {
         .q = q,

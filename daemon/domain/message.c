@@ -9,9 +9,8 @@
 
 #define REPLY_MS (2 * DAY_MS)
 
-DB_QUERY(message_find,
-         "SELECT id, chat_id FROM messages WHERE session_id = $1 "
-         "AND direction = $2 AND wa_id = $3");
+DB_QUERY(message_find, "SELECT id, chat_id FROM messages WHERE session_id = $1 "
+                       "AND direction = $2 AND wa_id = $3");
 DB_QUERY(message_insert,
          "INSERT INTO messages (session_id, chat_id, direction, wa_id, ts, "
          "type, body, status, reply_to, created_at) "
@@ -69,8 +68,7 @@ int message_place(db_t *db, int64_t id, int64_t *session, int64_t *chat)
     return WERR_OK;
 }
 
-static int echo_of(tx_t *tx, int64_t chat, const message_in_t *in,
-                   int64_t *id)
+static int echo_of(tx_t *tx, int64_t chat, const message_in_t *in, int64_t *id)
 {
     db_stmt_t *s = db_stmt(tx->db, &message_echo_of);
     int rc;

@@ -55,36 +55,36 @@ int message_status(tx_t *tx, int64_t session, const char *wa_id, status_t to,
 
 /* Newest wins; emoji "" removes. Edits and deletes likewise parked. */
 int message_react(tx_t *tx, int64_t session, const char *wa_id,
-                  const char *sender, const char *emoji, int64_t ts)
-    WACRM_CHECKED;
-int message_edit(tx_t *tx, int64_t session, const char *wa_id,
-                 const char *text, int64_t ts) WACRM_CHECKED;
-int message_delete(tx_t *tx, int64_t session, const char *wa_id, int64_t ts)
-    WACRM_CHECKED;
+                  const char *sender, const char *emoji,
+                  int64_t ts) WACRM_CHECKED;
+int message_edit(tx_t *tx, int64_t session, const char *wa_id, const char *text,
+                 int64_t ts) WACRM_CHECKED;
+int message_delete(tx_t *tx, int64_t session, const char *wa_id,
+                   int64_t ts) WACRM_CHECKED;
 
 /* Something to send: the message row and its outbox row, one transaction. */
 typedef struct {
     int64_t session;
-    const char *phone;  /* canonical, or an alias */
-    const char *typed;  /* as the person typed it, or NULL */
-    const char *type;   /* text */
+    const char *phone; /* canonical, or an alias */
+    const char *typed; /* as the person typed it, or NULL */
+    const char *type;  /* text */
     const char *text;
     const char *source; /* agent auto template campaign api */
     int64_t cs_id;      /* 0: nobody */
     int64_t reply_to;   /* 0: none */
 } message_out_t;
-int message_queue(tx_t *tx, const message_out_t *out, int64_t *id)
-    WACRM_CHECKED;
+int message_queue(tx_t *tx, const message_out_t *out,
+                  int64_t *id) WACRM_CHECKED;
 
 /* Back into the queue, from failed or unknown only, else WERR_CONFLICT. */
 int message_retry(tx_t *tx, int64_t id) WACRM_CHECKED;
 
 /* One message as JSON (Message of the HTTP contract). */
-int message_write_json(db_t *db, int64_t id, buf_t *out, const char *key)
-    WACRM_CHECKED;
+int message_write_json(db_t *db, int64_t id, buf_t *out,
+                       const char *key) WACRM_CHECKED;
 
 /* The session and chat of a message. */
-int message_place(db_t *db, int64_t id, int64_t *session, int64_t *chat)
-    WACRM_CHECKED;
+int message_place(db_t *db, int64_t id, int64_t *session,
+                  int64_t *chat) WACRM_CHECKED;
 
 #endif

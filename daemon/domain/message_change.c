@@ -51,8 +51,8 @@ static int changed(tx_t *tx, const message_row_t *m)
 }
 
 /* A removed reaction stays as an empty one: a late older one must lose. */
-int message_apply_reaction(tx_t *tx, const message_row_t *m,
-                           const char *sender, const char *emoji, int64_t ts)
+int message_apply_reaction(tx_t *tx, const message_row_t *m, const char *sender,
+                           const char *emoji, int64_t ts)
 {
     db_stmt_t *s = db_stmt(tx->db, &reaction_put);
     int64_t contact;
@@ -77,8 +77,7 @@ int message_apply_reaction(tx_t *tx, const message_row_t *m,
     return rc == WERR_NOTFOUND ? WERR_OK : rc;
 }
 
-int message_apply_edit(tx_t *tx, message_row_t *m, const char *text,
-                       int64_t ts)
+int message_apply_edit(tx_t *tx, message_row_t *m, const char *text, int64_t ts)
 {
     db_stmt_t *s;
     int rc;
@@ -130,8 +129,8 @@ int message_react(tx_t *tx, int64_t session, const char *wa_id,
                          : rc;
 }
 
-int message_edit(tx_t *tx, int64_t session, const char *wa_id,
-                 const char *text, int64_t ts)
+int message_edit(tx_t *tx, int64_t session, const char *wa_id, const char *text,
+                 int64_t ts)
 {
     message_row_t m;
     int rc = find_any(tx, session, wa_id, &m);

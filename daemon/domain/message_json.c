@@ -9,13 +9,13 @@
 
 #define LIMIT_MAX 200
 
-#define COLUMNS                                                                \
-    "SELECT m.id, m.chat_id, CASE WHEN k.donor = 1 OR k.gift_count > 0 "      \
-    "THEN k.id END, m.body, m.type, m.direction, m.status, m.wa_id, m.ts, "   \
-    "m.cs_id, m.source, m.reply_to, m.error_code, m.error_title, "            \
-    "m.edited_at, m.deleted_at, a.message_id, a.mime, a.filename, a.size "    \
-    "FROM messages m JOIN chats c ON c.id = m.chat_id "                       \
-    "JOIN contacts k ON k.id = c.contact_id "                                 \
+#define COLUMNS                                                             \
+    "SELECT m.id, m.chat_id, CASE WHEN k.donor = 1 OR k.gift_count > 0 "    \
+    "THEN k.id END, m.body, m.type, m.direction, m.status, m.wa_id, m.ts, " \
+    "m.cs_id, m.source, m.reply_to, m.error_code, m.error_title, "          \
+    "m.edited_at, m.deleted_at, a.message_id, a.mime, a.filename, a.size "  \
+    "FROM messages m JOIN chats c ON c.id = m.chat_id "                     \
+    "JOIN contacts k ON k.id = c.contact_id "                               \
     "LEFT JOIN message_media a ON a.message_id = m.id "
 
 DB_QUERY(message_json_one, COLUMNS "WHERE m.id = $1");
@@ -49,8 +49,7 @@ static void write_i64_or_null(buf_t *out, const char *key, db_stmt_t *s, int i)
     }
 }
 
-static void write_time_or_null(buf_t *out, const char *key, db_stmt_t *s,
-                               int i)
+static void write_time_or_null(buf_t *out, const char *key, db_stmt_t *s, int i)
 {
     if (db_is_null(s, i)) {
         jw_null(out, key);
@@ -171,8 +170,8 @@ int message_write_json(db_t *db, int64_t id, buf_t *out, const char *key)
 static int render_parts(db_t *db, int64_t chat, int limit, int64_t before,
                         buf_t *scratch, part_t *parts, size_t *n)
 {
-    db_stmt_t *s = db_stmt(db, before == 0 ? &message_json_newest
-                                           : &message_json_before);
+    db_stmt_t *s =
+        db_stmt(db, before == 0 ? &message_json_newest : &message_json_before);
     int rc;
 
     *n = 0;
@@ -218,8 +217,8 @@ static int write_parts(db_t *db, int64_t chat, const part_t *parts, size_t n,
     return state == DB_ROW ? WERR_SYSTEM : state;
 }
 
-int chat_messages(db_t *db, int64_t chat, int limit, int64_t before,
-                  buf_t *out, const char *key, bool *more, int64_t *oldest)
+int chat_messages(db_t *db, int64_t chat, int limit, int64_t before, buf_t *out,
+                  const char *key, bool *more, int64_t *oldest)
 {
     part_t parts[LIMIT_MAX + 1];
     buf_t scratch;

@@ -75,8 +75,7 @@ int message_queue(tx_t *tx, const message_out_t *out, int64_t *id)
     }
     rc = contact_ensure(tx, &hint, &contact);
     if (rc == WERR_OK) {
-        rc = chat_touch(tx, out->session, contact.id, tx->now, &chat,
-                        &created);
+        rc = chat_touch(tx, out->session, contact.id, tx->now, &chat, &created);
     }
     if (rc != WERR_OK) {
         return rc;

@@ -7,10 +7,10 @@
 #include "domain/event.h"
 #include "domain/parked.h"
 
-#define ROW                                                                    \
-    "SELECT m.id, m.session_id, m.chat_id, c.contact_id, m.direction, "       \
-    "CASE WHEN m.wa_id IS NULL THEN 0 ELSE 1 END, m.status, "                 \
-    "coalesce(m.edited_at, 0), coalesce(m.deleted_at, 0) FROM messages m "    \
+#define ROW                                                                \
+    "SELECT m.id, m.session_id, m.chat_id, c.contact_id, m.direction, "    \
+    "CASE WHEN m.wa_id IS NULL THEN 0 ELSE 1 END, m.status, "              \
+    "coalesce(m.edited_at, 0), coalesce(m.deleted_at, 0) FROM messages m " \
     "JOIN chats c ON c.id = m.chat_id "
 
 DB_QUERY(message_row_by_id, ROW "WHERE m.id = $1");
@@ -25,12 +25,10 @@ DB_QUERY(message_proven,
 DB_QUERY(message_set_wa, "UPDATE messages SET wa_id = $2 WHERE id = $1");
 DB_QUERY(message_twin_reactions,
          "UPDATE reactions SET message_id = $2 WHERE message_id = $1");
-DB_QUERY(message_twin_media,
-         "DELETE FROM message_media WHERE message_id = $1");
-DB_QUERY(message_twin_last,
-         "UPDATE chats SET last_message_id = $2, "
-         "last_ts = (SELECT ts FROM messages WHERE id = $2) "
-         "WHERE id = $3 AND last_message_id = $1");
+DB_QUERY(message_twin_media, "DELETE FROM message_media WHERE message_id = $1");
+DB_QUERY(message_twin_last, "UPDATE chats SET last_message_id = $2, "
+                            "last_ts = (SELECT ts FROM messages WHERE id = $2) "
+                            "WHERE id = $3 AND last_message_id = $1");
 DB_QUERY(message_twin_delete, "DELETE FROM messages WHERE id = $1");
 
 static int read_row(db_stmt_t *s, message_row_t *m)

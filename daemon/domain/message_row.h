@@ -36,12 +36,10 @@ int message_set_status(tx_t *tx, message_row_t *m, status_t to,
 int message_bind(tx_t *tx, message_row_t *m, const char *wa_id) WACRM_CHECKED;
 
 /* Changes of a message that is there. */
-int message_apply_reaction(tx_t *tx, const message_row_t *m,
-                           const char *sender, const char *emoji, int64_t ts)
-    WACRM_CHECKED;
+int message_apply_reaction(tx_t *tx, const message_row_t *m, const char *sender,
+                           const char *emoji, int64_t ts) WACRM_CHECKED;
 int message_apply_edit(tx_t *tx, message_row_t *m, const char *text,
                        int64_t ts) WACRM_CHECKED;
-int message_apply_delete(tx_t *tx, message_row_t *m, int64_t ts)
-    WACRM_CHECKED;
+int message_apply_delete(tx_t *tx, message_row_t *m, int64_t ts) WACRM_CHECKED;
 
 #endif

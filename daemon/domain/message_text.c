@@ -9,10 +9,14 @@
 static const struct {
     const char *type, *label;
 } labels[] = {
-    {"image", "[Foto]"},          {"document", "[Dokumen]"},
-    {"audio", "[Audio]"},         {"video", "[Video]"},
-    {"sticker", "[Stiker]"},      {"location", "[Lokasi]"},
-    {"contacts", "[Kontak]"},     {"interactive", "[Interaktif]"},
+    {"image", "[Foto]"},
+    {"document", "[Dokumen]"},
+    {"audio", "[Audio]"},
+    {"video", "[Video]"},
+    {"sticker", "[Stiker]"},
+    {"location", "[Lokasi]"},
+    {"contacts", "[Kontak]"},
+    {"interactive", "[Interaktif]"},
     {"unsupported", "[Pesan tidak didukung]"},
 };
 

@@ -11,15 +11,14 @@
 DB_QUERY(parked_insert,
          "INSERT INTO parked (session_id, wa_id, kind, payload, created_at) "
          "VALUES ($1, $2, $3, $4, $5)");
-DB_QUERY(parked_of,
-         "SELECT kind, payload FROM parked "
-         "WHERE session_id = $1 AND wa_id = $2 ORDER BY id");
+DB_QUERY(parked_of, "SELECT kind, payload FROM parked "
+                    "WHERE session_id = $1 AND wa_id = $2 ORDER BY id");
 DB_QUERY(parked_forget,
          "DELETE FROM parked WHERE session_id = $1 AND wa_id = $2");
 
 /* Takes the payload, also on failure. */
-static int park(tx_t *tx, int64_t session, const char *wa_id,
-                const char *kind, buf_t *payload)
+static int park(tx_t *tx, int64_t session, const char *wa_id, const char *kind,
+                buf_t *payload)
 {
     db_stmt_t *s;
     int rc = WERR_NOMEM;
@@ -68,8 +67,8 @@ int parked_reaction(tx_t *tx, int64_t session, const char *wa_id,
     return park(tx, session, wa_id, "reaction", &b);
 }
 
-int parked_edit(tx_t *tx, int64_t session, const char *wa_id,
-                const char *text, int64_t ts)
+int parked_edit(tx_t *tx, int64_t session, const char *wa_id, const char *text,
+                int64_t ts)
 {
     buf_t b;
 

@@ -13,9 +13,8 @@
 DB_QUERY(account_find, "SELECT id FROM accounts WHERE name = $1");
 DB_QUERY(account_insert, "INSERT INTO accounts (name) VALUES ($1)");
 DB_QUERY(account_name_of, "SELECT name FROM accounts WHERE id = $1");
-DB_QUERY(session_find,
-         "SELECT id, everyone FROM sessions "
-         "WHERE account_id = $1 AND remote_id = $2");
+DB_QUERY(session_find, "SELECT id, everyone FROM sessions "
+                       "WHERE account_id = $1 AND remote_id = $2");
 DB_QUERY(session_set_everyone,
          "UPDATE sessions SET everyone = $2 WHERE id = $1");
 DB_QUERY(session_by_wire, "SELECT id FROM sessions WHERE session_id = $1");
@@ -23,9 +22,8 @@ DB_QUERY(session_any, "SELECT id FROM sessions WHERE id > 0 LIMIT 1");
 DB_QUERY(session_insert,
          "INSERT INTO sessions (account_id, remote_id, session_id, everyone, "
          "name, created_at, updated_at) VALUES ($1, $2, $3, $4, $2, $5, $5)");
-DB_QUERY(session_state,
-         "SELECT status, raw_status, phone_number FROM sessions "
-         "WHERE id = $1");
+DB_QUERY(session_state, "SELECT status, raw_status, phone_number FROM sessions "
+                        "WHERE id = $1");
 DB_QUERY(session_update,
          "UPDATE sessions SET status = $2, raw_status = $3, "
          "phone_number = coalesce($4, phone_number), updated_at = $5 "
@@ -88,8 +86,8 @@ static int account_name(db_t *db, int64_t account, char *out, size_t size)
 }
 
 /* The remote id, or "account:remote" where another account has taken it. */
-static int wire_id(db_t *db, const char *account, const char *remote,
-                   char *out, size_t size)
+static int wire_id(db_t *db, const char *account, const char *remote, char *out,
+                   size_t size)
 {
     db_stmt_t *s = db_stmt(db, &session_by_wire);
     int64_t other;
@@ -311,8 +309,7 @@ bool session_set_has(const session_set_t *set, int64_t id)
     return false;
 }
 
-static int default_session(db_t *db, const domain_settings_t *set,
-                           int64_t *id)
+static int default_session(db_t *db, const domain_settings_t *set, int64_t *id)
 {
     db_stmt_t *s;
 
@@ -331,8 +328,7 @@ static int default_session(db_t *db, const domain_settings_t *set,
 }
 
 int session_acting(db_t *db, const domain_t *d, const user_t *user,
-                   const session_set_t *visible, const char *wire,
-                   int64_t *id)
+                   const session_set_t *visible, const char *wire, int64_t *id)
 {
     db_stmt_t *s;
     int rc;

@@ -15,8 +15,8 @@ int account_ensure(tx_t *tx, const char *name, int64_t *id) WACRM_CHECKED;
  * not there. Its id on the wire is the remote id, prefixed with "account:"
  * where another account uses the same one.
  */
-int session_ensure(tx_t *tx, int64_t account, const char *remote, int64_t *id)
-    WACRM_CHECKED;
+int session_ensure(tx_t *tx, int64_t account, const char *remote,
+                   int64_t *id) WACRM_CHECKED;
 
 /* What a gateway says of a session; raw is its own word. Raises an event
  * only on a change. phone may be NULL. */
@@ -35,8 +35,8 @@ typedef struct {
 typedef struct user_s user_t; /* user.h */
 
 /* Owned, member of, or `everyone`; role supervisor and admin: all. */
-int session_visible(db_t *db, const user_t *user, session_set_t *out)
-    WACRM_CHECKED;
+int session_visible(db_t *db, const user_t *user,
+                    session_set_t *out) WACRM_CHECKED;
 bool session_set_has(const session_set_t *set, int64_t id);
 /*
  * The session a call means (G37): wire_id if given (must be visible, else

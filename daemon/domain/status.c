@@ -4,9 +4,9 @@
 #include <stddef.h>
 
 static const char *const names[] = {
-    [STATUS_QUEUED] = "queued",       [STATUS_UNKNOWN] = "unknown",
-    [STATUS_SENT] = "sent",           [STATUS_DELIVERED] = "delivered",
-    [STATUS_READ] = "read",           [STATUS_PLAYED] = "played",
+    [STATUS_QUEUED] = "queued", [STATUS_UNKNOWN] = "unknown",
+    [STATUS_SENT] = "sent",     [STATUS_DELIVERED] = "delivered",
+    [STATUS_READ] = "read",     [STATUS_PLAYED] = "played",
     [STATUS_FAILED] = "failed",
 };
 

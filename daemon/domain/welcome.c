@@ -14,8 +14,7 @@ static bool may_send(const tx_t *tx, welcome_pace_t *pace, int64_t ts)
     const domain_settings_t *set = &tx->domain->settings;
     int64_t minute = tx->now / 60000;
 
-    if (!set->welcome || set->welcome_text == NULL ||
-        tx->now - ts > FRESH_MS) {
+    if (!set->welcome || set->welcome_text == NULL || tx->now - ts > FRESH_MS) {
         return false;
     }
     if (pace->minute != minute) {

@@ -17,7 +17,7 @@ typedef struct {
  * minutes old, or the minute has seen enough. name NULL: not told.
  */
 int welcome_queue(tx_t *tx, welcome_pace_t *pace, int64_t session,
-                  const char *phone, const char *name, int64_t ts)
-    WACRM_CHECKED;
+                  const char *phone, const char *name,
+                  int64_t ts) WACRM_CHECKED;
 
 #endif

@@ -20,8 +20,8 @@ typedef struct {
 
 /* The work of one transaction; apply_begin() empties it. */
 typedef struct {
-    bool live;             /* no replay */
-    welcome_pace_t *pace;  /* NULL: no welcome */
+    bool live;            /* no replay */
+    welcome_pace_t *pace; /* NULL: no welcome */
     int64_t duplicates, dead, ignored;
     typing_t typing[TYPING_MAX]; /* to be told after the commit */
     size_t ntyping;

@@ -41,8 +41,7 @@ static int quarantine(batch_t *b, const source_t *from, const item_t *item)
 
     if (rc != SPOOL_OK && rc != SPOOL_EMPTY) {
         log_error("intake", "msg=\"cannot quarantine\" seq=%llu error=%s",
-                  (unsigned long long)item->seq,
-                  log_str(spool_strerror(rc)));
+                  (unsigned long long)item->seq, log_str(spool_strerror(rc)));
         return WERR_IO;
     }
     b->quarantined++;
@@ -61,8 +60,8 @@ static int prepare(batch_t *b, const source_t *from)
         /* The batch's memory is ours alone. */
         char *data = (char *)(uintptr_t)raw->data.data;
 
-        rc = item_prepare(item, from->accounts, from->naccounts, raw->seq,
-                          data, raw->data.len);
+        rc = item_prepare(item, from->accounts, from->naccounts, raw->seq, data,
+                          raw->data.len);
         if (rc == WERR_OK && item->dead != NULL &&
             strcmp(item->dead, DEAD_RECORD) == 0) {
             rc = quarantine(b, from, item);

@@ -31,7 +31,6 @@ void batch_free(batch_t *b);
  * Takes what waits after `after`, reads and parses it. What is no record goes
  * to the spool's quarantine. WERR_NOTFOUND: nothing waits; or a fault.
  */
-int batch_read(batch_t *b, const source_t *from, uint64_t after)
-    WACRM_CHECKED;
+int batch_read(batch_t *b, const source_t *from, uint64_t after) WACRM_CHECKED;
 
 #endif

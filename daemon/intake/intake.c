@@ -57,9 +57,8 @@ static int load_position(tx_t *tx, void *arg)
 
 static int load(intake_t *in)
 {
-    int rc = in->loaded
-                 ? WERR_OK
-                 : domain_write(in->worker.domain, load_position, in);
+    int rc = in->loaded ? WERR_OK
+                        : domain_write(in->worker.domain, load_position, in);
 
     if (rc == WERR_OK && !in->loaded) {
         in->loaded = true;
@@ -100,8 +99,8 @@ static void committed(intake_t *in, const item_t *items, size_t n, int64_t us)
     atomic_fetch_add(&c->apply_us, us);
     atomic_store(&c->position, (int64_t)in->position);
     atomic_fetch_add(&c->events, (int64_t)n);
-    log_debug("intake", "msg=\"batch applied\" events=%zu seq=%llu us=%lld",
-              n, (unsigned long long)in->position, (long long)us);
+    log_debug("intake", "msg=\"batch applied\" events=%zu seq=%llu us=%lld", n,
+              (unsigned long long)in->position, (long long)us);
     if (a->dead > 0) {
         log_warn("intake", "msg=\"dead letters\" count=%lld seq=%llu",
                  (long long)a->dead, (unsigned long long)in->position);
@@ -197,8 +196,8 @@ static void *run(void *arg)
     int wait_ms = 0;
 
     /* While it backs off, notices do not shorten the wait. */
-    while (notify_wait(in->backoff_ms > 0 ? -1 : in->notify, in->stop,
-                       wait_ms)) {
+    while (
+        notify_wait(in->backoff_ms > 0 ? -1 : in->notify, in->stop, wait_ms)) {
         int rc = load(in);
 
         if (rc == WERR_OK) {

@@ -19,7 +19,7 @@ typedef struct {
     const char *notify_path; /* datagram socket, made here; NULL: none */
     const gateway_account_t *accounts;
     size_t naccounts;
-    int batch_max;    /* 1024 */
+    int batch_max;          /* 1024 */
     int raw_retention_days; /* 0: raw events are not kept */
     /* Typing is told, not stored; may be NULL. */
     void (*typing)(void *arg, int64_t session, const char *phone, bool on);
@@ -33,8 +33,8 @@ void intake_stop(intake_t **in);
 
 typedef struct {
     _Atomic int64_t events, batches, duplicates, dead, ignored, faults;
-    _Atomic int64_t position;  /* last sequence applied */
-    _Atomic int64_t apply_us;  /* sum over batches */
+    _Atomic int64_t position; /* last sequence applied */
+    _Atomic int64_t apply_us; /* sum over batches */
 } intake_counters_t;
 const intake_counters_t *intake_counters(const intake_t *in);
 
@@ -43,8 +43,8 @@ const intake_counters_t *intake_counters(const intake_t *in);
  * event. WERR_INVALID with reason: it is still bad.
  */
 int intake_replay(tx_t *tx, const gateway_account_t *accounts, size_t n,
-                  const void *record, size_t len, char *reason, size_t size)
-    WACRM_CHECKED;
+                  const void *record, size_t len, char *reason,
+                  size_t size) WACRM_CHECKED;
 
 /* Dead letters, for wacrmctl. */
 typedef int (*dead_cb)(void *ctx, int64_t id, const char *source,

@@ -47,8 +47,7 @@ int item_prepare(item_t *item, const gateway_account_t *accounts, size_t n,
         kill_item(item, DEAD_SOURCE, "no [gateway] of that name");
         return WERR_OK;
     }
-    rc = driver->parse(&rec, &item->events, item->reason,
-                       sizeof(item->reason));
+    rc = driver->parse(&rec, &item->events, item->reason, sizeof(item->reason));
     if (rc != WERR_OK) {
         if (werr_is_fault(rc)) {
             return rc;

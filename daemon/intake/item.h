@@ -13,7 +13,7 @@
 #define DEAD_PARSE      "parse"
 #define DEAD_CONSTRAINT "constraint"
 /* Not for the dead letters but for the spool's quarantine. */
-#define DEAD_RECORD     "record"
+#define DEAD_RECORD "record"
 
 #define REASON_MAX 200
 

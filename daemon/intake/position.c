@@ -9,8 +9,7 @@ DB_QUERY(position_update,
          "UPDATE spool_positions SET position = $2, updated_at = $3 "
          "WHERE id = $1");
 
-int position_ensure(tx_t *tx, const char *spool, int64_t *id,
-                    int64_t *position)
+int position_ensure(tx_t *tx, const char *spool, int64_t *id, int64_t *position)
 {
     db_stmt_t *s = db_stmt(tx->db, &position_get);
     int rc;

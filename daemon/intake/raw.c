@@ -1,8 +1,7 @@
 #include "intake/raw.h"
 
-DB_QUERY(raw_insert,
-         "INSERT INTO raw_events (spool, seq, received_at, record) "
-         "VALUES ($1, $2, $3, $4)");
+DB_QUERY(raw_insert, "INSERT INTO raw_events (spool, seq, received_at, record) "
+                     "VALUES ($1, $2, $3, $4)");
 
 int raw_keep(tx_t *tx, int64_t spool, const item_t *item)
 {

@@ -18,7 +18,7 @@ typedef struct {
  * Applies items[0..n), or as many as one transaction should hold (*done > 0),
  * with the position of the last. A fault: nothing has happened.
  */
-int share_apply(worker_t *w, item_t *items, size_t n, size_t *done)
-    WACRM_CHECKED;
+int share_apply(worker_t *w, item_t *items, size_t n,
+                size_t *done) WACRM_CHECKED;
 
 #endif

@@ -55,9 +55,9 @@ static double seconds(void)
 /* Event i of the backlog, the same for both sides. */
 static void make_event(const bench_t *b, int i, event_t *e)
 {
-    static const char *const words[] = {"assalamualaikum", "kak", "saya",
-                                        "mau", "konfirmasi", "transfer",
-                                        "zakat", "bulan", "ini", "terima"};
+    static const char *const words[] = {
+        "assalamualaikum", "kak",   "saya",  "mau", "konfirmasi",
+        "transfer",        "zakat", "bulan", "ini", "terima"};
     uint64_t h = ((uint64_t)i + 1) * UINT64_C(0x9E3779B97F4A7C15);
     int chats = b->n / PER_CHAT > 0 ? b->n / PER_CHAT : 1;
     size_t at = 0;
@@ -193,8 +193,18 @@ static double run_intake(const bench_t *b, const char *path)
 /* ---- the bare loop ---- */
 
 enum {
-    FIND, NEW_CONTACT, TALK, FIND_CHAT, NEW_CHAT, MESSAGE, CHAT, EVENT, RAW,
-    COUNTER, POSITION, STATEMENTS
+    FIND,
+    NEW_CONTACT,
+    TALK,
+    FIND_CHAT,
+    NEW_CHAT,
+    MESSAGE,
+    CHAT,
+    EVENT,
+    RAW,
+    COUNTER,
+    POSITION,
+    STATEMENTS
 };
 
 static const char *const texts[STATEMENTS] = {
@@ -445,9 +455,12 @@ static int64_t rows(const char *path, const char *text)
 static void compare(const char *a, const char *b)
 {
     static const char *const counts[] = {
-        "SELECT count(*) FROM messages", "SELECT count(*) FROM contacts",
-        "SELECT count(*) FROM chats", "SELECT count(*) FROM events",
-        "SELECT count(*) FROM raw_events", "SELECT sum(unread) FROM chats",
+        "SELECT count(*) FROM messages",
+        "SELECT count(*) FROM contacts",
+        "SELECT count(*) FROM chats",
+        "SELECT count(*) FROM events",
+        "SELECT count(*) FROM raw_events",
+        "SELECT sum(unread) FROM chats",
         "SELECT sum(last_message_id) FROM chats",
         "SELECT round(sum(talk_points)) FROM contacts",
         "SELECT sum(length(record)) FROM raw_events"};

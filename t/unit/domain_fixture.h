@@ -69,9 +69,8 @@ static inline int make_session(tx_t *tx, void *arg)
     fixture_t *f = arg;
     int rc = account_ensure(tx, "seed", &f->account);
 
-    return rc == WERR_OK
-               ? session_ensure(tx, f->account, "cs-1", &f->session)
-               : rc;
+    return rc == WERR_OK ? session_ensure(tx, f->account, "cs-1", &f->session)
+                         : rc;
 }
 
 static inline int fixture_setup(void **state)
@@ -115,10 +114,10 @@ static inline int64_t ask_query(db_t *db, const db_query_t *q)
     return v;
 }
 
-#define ASK(f, text)                                                           \
-    __extension__({                                                            \
-        static const db_query_t ask_q = {text, "ask", __FILE__, "test"};       \
-        ask_query((f)->db, &ask_q);                                            \
+#define ASK(f, text)                                                     \
+    __extension__({                                                      \
+        static const db_query_t ask_q = {text, "ask", __FILE__, "test"}; \
+        ask_query((f)->db, &ask_q);                                      \
     })
 
 static inline int run_query(tx_t *tx, void *arg)
@@ -126,11 +125,11 @@ static inline int run_query(tx_t *tx, void *arg)
     return db_exec(db_stmt(tx->db, arg));
 }
 
-#define RUN(f, text)                                                           \
-    do {                                                                       \
-        static const db_query_t run_q = {text, "run", __FILE__, "test"};       \
-        assert_int_equal(                                                      \
-            domain_write(&(f)->d, run_query, (void *)(uintptr_t)&run_q), 0);   \
+#define RUN(f, text)                                                         \
+    do {                                                                     \
+        static const db_query_t run_q = {text, "run", __FILE__, "test"};     \
+        assert_int_equal(                                                    \
+            domain_write(&(f)->d, run_query, (void *)(uintptr_t)&run_q), 0); \
     } while (0)
 
 /* ---- changes as one call each ---- */
@@ -147,9 +146,8 @@ static inline int say_tx(tx_t *tx, void *arg)
     said_t *s = arg;
     int rc = contact_ensure(tx, &s->hint, &s->contact);
 
-    return rc == WERR_OK
-               ? message_receive(tx, s->contact.id, &s->in, &s->ref)
-               : rc;
+    return rc == WERR_OK ? message_receive(tx, s->contact.id, &s->in, &s->ref)
+                         : rc;
 }
 
 static inline said_t say(fixture_t *f, const char *phone, const char *wa_id,

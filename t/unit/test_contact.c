@@ -122,11 +122,11 @@ static void two_chats_become_one(void **state)
 {
     fixture_t *f = *state;
     int64_t now = clock_now_ms();
-    said_t a = say_by(f, (contact_hint_t){.phone = "6281", .wrote = true},
-                      "p1", now - 5000);
-    said_t b = say_by(
-        f, (contact_hint_t){.alias = LID, .name = "Ani", .wrote = true}, "l1",
-        now - 1000);
+    said_t a = say_by(f, (contact_hint_t){.phone = "6281", .wrote = true}, "p1",
+                      now - 5000);
+    said_t b =
+        say_by(f, (contact_hint_t){.alias = LID, .name = "Ani", .wrote = true},
+               "l1", now - 1000);
     contact_ref_t c;
 
     assert_int_not_equal(a.contact.id, b.contact.id);
@@ -173,7 +173,7 @@ static void nobody_is_refused(void **state)
     assert_int_equal(domain_write(&f->d, ensure_tx, &e), WERR_INVALID);
 }
 
-#define TEST(t)                                                                \
+#define TEST(t) \
     cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
 
 int main(void)

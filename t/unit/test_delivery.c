@@ -193,8 +193,7 @@ static void unknown_holds_until_its_deadline(void **state)
     due_t u;
 
     queue(f, "6281", "y");
-    assert_int_equal(step(f, 'u', id, "t1", now + 120000, "time-out"),
-                     WERR_OK);
+    assert_int_equal(step(f, 'u', id, "t1", now + 120000, "time-out"), WERR_OK);
     assert_int_equal(ASK(f, "SELECT status FROM messages ORDER BY id"),
                      STATUS_UNKNOWN);
     u = due(f, now + 1000, MAX);
@@ -208,8 +207,7 @@ static void unknown_holds_until_its_deadline(void **state)
     assert_int_equal(u.n, 1);
     assert_string_equal(u.d[0].text, "y");
     due_free(&u);
-    assert_int_equal(ASK(f, "SELECT count(*) FROM outbox WHERE state = 6"),
-                     1);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM outbox WHERE state = 6"), 1);
     /* a late answer of that very attempt is still the truth */
     assert_int_equal(step(f, 's', id, "t1", 0, "W1"), WERR_OK);
     assert_int_equal(ASK(f, "SELECT status FROM messages ORDER BY id"),
@@ -226,8 +224,7 @@ static void proof_beats_a_bad_answer(void **state)
     move(f, "E1", STATUS_DELIVERED);
     assert_int_equal(step(f, 'u', id, "t1", 1, "time-out"), WERR_OK);
     assert_int_equal(ASK(f, "SELECT state FROM outbox"), DELIVERY_SENT);
-    assert_int_equal(ASK(f, "SELECT status FROM messages"),
-                     STATUS_DELIVERED);
+    assert_int_equal(ASK(f, "SELECT status FROM messages"), STATUS_DELIVERED);
 }
 
 static void answer_takes_over_the_echo(void **state)
@@ -300,7 +297,7 @@ static void one_receipt_for_all_unread(void **state)
     assert_int_equal(ASK(f, "SELECT unread FROM chats"), 0);
 }
 
-#define TEST(t)                                                                \
+#define TEST(t) \
     cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
 
 int main(void)

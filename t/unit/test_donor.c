@@ -162,9 +162,8 @@ static int give_tx(tx_t *tx, void *arg)
 static int give(fixture_t *f, int64_t contact, int64_t amount, int64_t ago,
                 const char *ref)
 {
-    give_t g = {.contact = contact,
-                .ago = ago,
-                .gift = {.amount = amount, .ref = ref}};
+    give_t g = {
+        .contact = contact, .ago = ago, .gift = {.amount = amount, .ref = ref}};
 
     assert_int_equal(domain_write(&f->d, give_tx, &g), WERR_OK);
     return g.rc;

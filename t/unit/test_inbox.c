@@ -84,8 +84,8 @@ static void line_has_its_shape(void **state)
 {
     fixture_t *f = *state;
     int64_t ts = INT64_C(1772338206000); /* 2026-03-01T04:10:06Z */
-    said_t s = say(f, "6281234567890", "a", "Assalamu'alaikum \"kak\"", ts,
-                   false);
+    said_t s =
+        say(f, "6281234567890", "a", "Assalamu'alaikum \"kak\"", ts, false);
     giver_t g = {s.contact.id};
     json_t *d;
     page_t p;
@@ -116,8 +116,8 @@ static void line_has_its_shape(void **state)
         strlen(json_string_value(json_object_get(d, "last_donation"))), 10);
     assert_string_equal(json_string_value(json_object_get(d, "segment")),
                         "New");
-    assert_in_range(
-        json_integer_value(json_object_get(d, "engagement_score")), 1, 100);
+    assert_in_range(json_integer_value(json_object_get(d, "engagement_score")),
+                    1, 100);
     assert_int_equal(json_object_size(d), 6);
     assert_int_equal(json_object_size(json_array_get(p.rows, 0)), 9);
     assert_false(p.more);
@@ -132,8 +132,8 @@ static void donatur_only_for_those_who_wrote_or_gave(void **state)
 
     queue(f, "6281", "salam");
     p = inbox(f, (inbox_query_t){0});
-    assert_true(json_is_null(
-        json_object_get(json_array_get(p.rows, 0), "donatur")));
+    assert_true(
+        json_is_null(json_object_get(json_array_get(p.rows, 0), "donatur")));
     json_decref(p.root);
     say(f, "6281", "a", "waalaikumsalam", clock_now_ms() + 1, false);
     p = inbox(f, (inbox_query_t){0});
@@ -326,9 +326,9 @@ static void search(void **state)
     assert_int_equal(count(f, (inbox_query_t){.search = "nomor 1"}), 11);
     assert_int_equal(count(f, (inbox_query_t){.search = "tidak ada"}), 0);
     assert_int_equal(count(f, (inbox_query_t){.search = ""}), 31);
-    assert_int_equal(count(f, (inbox_query_t){.search = "aminah",
-                                              .filter = INBOX_STARRED}),
-                     0);
+    assert_int_equal(
+        count(f, (inbox_query_t){.search = "aminah", .filter = INBOX_STARRED}),
+        0);
 }
 
 /* A search looks at 5,000 chats, and its next page at the rest. */
@@ -471,7 +471,7 @@ static void one_message(void **state)
     buf_free(&b);
 }
 
-#define TEST(t)                                                                \
+#define TEST(t) \
     cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
 
 int main(void)

@@ -83,8 +83,7 @@ static uint64_t put_from(rig_t *r, const char *source, const char *body)
         .path = {"/api/webhook/whatsapp", 21},
         .body = {body, strlen(body)},
     };
-    spool_str_t str = {data,
-                       spool_record_encode(&rec, data, sizeof(data))};
+    spool_str_t str = {data, spool_record_encode(&rec, data, sizeof(data))};
     uint64_t seq = 0;
 
     assert_true(str.len > 0);
@@ -115,8 +114,8 @@ static void wait_for(rig_t *r, uint64_t seq)
         }
         usleep(1000);
     }
-    fail_msg("position %lld, wanted %llu",
-             (long long)atomic_load(&c->position), (unsigned long long)seq);
+    fail_msg("position %lld, wanted %llu", (long long)atomic_load(&c->position),
+             (unsigned long long)seq);
 }
 
 /* The spool is emptied a moment after the commit. */
@@ -179,9 +178,8 @@ static void notice_wakes_it(void **state)
         snprintf(id, sizeof(id), "N%d", i);
         seq = put(r, "6281234567", id, "halo");
         started = clock_mono_ms();
-        assert_int_equal(sendto(fd, "1", 1, 0, (struct sockaddr *)&to,
-                                sizeof(to)),
-                         1);
+        assert_int_equal(
+            sendto(fd, "1", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
         wait_for(r, seq);
         if (clock_mono_ms() - started < best) {
             best = clock_mono_ms() - started;
@@ -220,10 +218,11 @@ static void future_time_is_clamped(void **state)
     rig_t *r = *state;
 
     intake_up(r);
-    wait_for(r, put_from(r, "seed",
-                         "{\"event\":\"message.received\",\"data\":{"
-                         "\"from\":\"6281234567\",\"message\":\"x\",\"id\":\"F\","
-                         "\"timestamp\":4102444800}}"));
+    wait_for(r,
+             put_from(r, "seed",
+                      "{\"event\":\"message.received\",\"data\":{"
+                      "\"from\":\"6281234567\",\"message\":\"x\",\"id\":\"F\","
+                      "\"timestamp\":4102444800}}"));
     assert_in_range(ASK(r->f, "SELECT ts FROM messages"),
                     clock_now_ms() - WAIT_MS, clock_now_ms());
 }
@@ -330,14 +329,15 @@ static void dead_letter_is_replayed(void **state)
     replay_t p = {.account = &account};
 
     intake_up(r);
-    wait_for(r, put_from(r, "old",
-                         "{\"event\":\"message.received\",\"data\":{"
-                         "\"from\":\"6281234567\",\"message\":\"x\",\"id\":\"R\","
-                         "\"timestamp\":1772338206}}"));
+    wait_for(r,
+             put_from(r, "old",
+                      "{\"event\":\"message.received\",\"data\":{"
+                      "\"from\":\"6281234567\",\"message\":\"x\",\"id\":\"R\","
+                      "\"timestamp\":1772338206}}"));
     assert_int_equal(dead_list(r->f->db, 10, first_dead, &p.id), WERR_OK);
-    assert_int_equal(dead_get(r->f->db, p.id, &p.record, &p.len, p.reason,
-                              sizeof(p.reason)),
-                     WERR_OK);
+    assert_int_equal(
+        dead_get(r->f->db, p.id, &p.record, &p.len, p.reason, sizeof(p.reason)),
+        WERR_OK);
     assert_int_equal(domain_write(&r->f->d, replay_tx, &p), WERR_OK);
     assert_int_equal(p.rc, WERR_INVALID); /* still unknown */
     assert_non_null(strstr(p.reason, "source"));
@@ -353,7 +353,8 @@ static void dead_letter_is_replayed(void **state)
     assert_int_equal(ASK(r->f, "SELECT count(*) FROM dead_letters "
                                "WHERE state = 'replayed'"),
                      1);
-    assert_int_equal(ASK(r->f, "SELECT kind FROM events"), 5); /* the chat's line moved, no new message */
+    assert_int_equal(ASK(r->f, "SELECT kind FROM events"),
+                     5); /* the chat's line moved, no new message */
 }
 
 static void replaced_spool_starts_anew(void **state)
@@ -414,16 +415,16 @@ static void full_database_loses_nothing(void **state)
 {
     static const db_query_t small = {"PRAGMA max_page_count = 1", "small", "",
                                      "test"};
-    static const db_query_t large = {"PRAGMA max_page_count = 1000000",
-                                     "large", "", "test"};
+    static const db_query_t large = {"PRAGMA max_page_count = 1000000", "large",
+                                     "", "test"};
     rig_t *r = *state;
     uint64_t last = 0;
     spool_stat_t st;
 
     /* no less than it has: the file can grow no more */
-    assert_int_equal(domain_write(&r->f->d, limit_pages,
-                                  (void *)(uintptr_t)&small),
-                     WERR_OK);
+    assert_int_equal(
+        domain_write(&r->f->d, limit_pages, (void *)(uintptr_t)&small),
+        WERR_OK);
     for (int i = 0; i < 500; i++) {
         char id[24];
 
@@ -432,17 +433,16 @@ static void full_database_loses_nothing(void **state)
     }
     intake_up(r);
     for (int i = 0;
-         i < WAIT_MS && atomic_load(&intake_counters(r->in)->faults) < 2;
-         i++) {
+         i < WAIT_MS && atomic_load(&intake_counters(r->in)->faults) < 2; i++) {
         usleep(1000);
     }
     assert_true(atomic_load(&intake_counters(r->in)->faults) >= 2);
     assert_int_equal(atomic_load(&intake_counters(r->in)->dead), 0);
     assert_int_equal(spool_stat(r->spool, &st), SPOOL_OK);
     assert_int_equal(st.records, 500);
-    assert_int_equal(domain_write(&r->f->d, limit_pages,
-                                  (void *)(uintptr_t)&large),
-                     WERR_OK);
+    assert_int_equal(
+        domain_write(&r->f->d, limit_pages, (void *)(uintptr_t)&large),
+        WERR_OK);
     wait_for(r, last);
     wait_empty(r);
     assert_int_equal(ASK(r->f, "SELECT count(*) FROM messages"), 500);
@@ -542,14 +542,16 @@ static void old_or_own_messages_greet_nobody(void **state)
     r->f->d.settings.welcome = true;
     queue(r->f, "6289234567", "kami dulu");
     intake_up(r);
-    put_from(r, "seed",
-             "{\"event\":\"message.received\",\"data\":{\"from\":\"6281234567\","
-             "\"message\":\"x\",\"id\":\"O1\",\"timestamp\":1772338206}}");
+    put_from(
+        r, "seed",
+        "{\"event\":\"message.received\",\"data\":{\"from\":\"6281234567\","
+        "\"message\":\"x\",\"id\":\"O1\",\"timestamp\":1772338206}}");
     put(r, "6289234567", "O2", "halo"); /* we wrote first */
-    wait_for(r, put_from(r, "seed",
-                         "{\"event\":\"message.received\",\"data\":{"
-                         "\"from\":\"6282234567\",\"message\":\"x\",\"id\":\"O3\","
-                         "\"from_me\":true}}"));
+    wait_for(r,
+             put_from(r, "seed",
+                      "{\"event\":\"message.received\",\"data\":{"
+                      "\"from\":\"6282234567\",\"message\":\"x\",\"id\":\"O3\","
+                      "\"from_me\":true}}"));
     assert_int_equal(ASK(r->f, "SELECT count(*) FROM messages "
                                "WHERE source = 'auto'"),
                      0);

@@ -184,8 +184,8 @@ static int change_tx(tx_t *tx, void *arg)
     }
 }
 
-static void change(fixture_t *f, char what, const char *wa_id,
-                   const char *text, int64_t ts)
+static void change(fixture_t *f, char what, const char *wa_id, const char *text,
+                   int64_t ts)
 {
     change_t c = {f->session, wa_id, text, ts, what};
 
@@ -297,7 +297,7 @@ static void nothing_of_a_failed_transaction_stays(void **state)
     assert_int_equal(atomic_load(&f->d.last_seq), seq + 1);
 }
 
-#define TEST(t)                                                                \
+#define TEST(t) \
     cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
 
 int main(void)

@@ -3,7 +3,9 @@
 
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "domain/contact.h"
+#include "domain/donor_import.h"
 #include "domain/event.h"
 #include "domain/message.h"
 
@@ -306,6 +308,77 @@ static void test_etags(void **state)
     check_etag("/api/crm/inbox");
     snprintf(target, sizeof(target), "/api/crm/inbox/%lld", (long long)chat);
     check_etag(target);
+}
+
+/* What changes without an event must not hide behind the cache, nor a 304. */
+static json_t *first_line(void)
+{
+    json_t *json = get("/api/crm/inbox", CS, 200);
+    json_t *line = json_array_get(json_object_get(json, "conversations"), 0);
+    assert_non_null(line);
+    json_incref(line);
+    json_decref(json);
+    return line;
+}
+
+static void import(const char *csv)
+{
+    donor_import_t n = {0};
+    FILE *in = fmemopen((void *)(uintptr_t)csv, strlen(csv), "r");
+    assert_non_null(in);
+    assert_int_equal(donor_import(&web.crm.domain, in, NULL, NULL, &n),
+                     WERR_OK);
+    assert_int_equal(n.rows, 1);
+    fclose(in);
+}
+
+static int lower_vip(db_t *unused, void *arg)
+{
+    domain_settings_t *s = arg;
+    (void)unused;
+    s->vip_amount = 1000;
+    return WERR_OK;
+}
+
+static const char *segment_of(const json_t *line)
+{
+    return json_string_value(
+        json_object_get(json_object_get(line, "donatur"), "segment"));
+}
+
+static void test_changes_without_event(void **state)
+{
+    char csv[128], day[CLOCK_ISO_MAX];
+    (void)state;
+    hear(mine, "6281111111111", "a", 1000000);
+    json_t *line = first_line();
+    assert_string_equal(json_string_value(json_object_get(line, "name")),
+                        "Budi");
+    assert_true(json_is_null(json_object_get(line, "donatur")));
+    json_decref(line);
+
+    import("phone,name\n6281111111111,Ibu Sri\n");
+    line = first_line();
+    assert_string_equal(json_string_value(json_object_get(line, "name")),
+                        "Ibu Sri");
+    assert_true(json_is_object(json_object_get(line, "donatur")));
+    json_decref(line);
+
+    clock_iso_day(clock_day_of(clock_now_ms(), 7 * 3600), day);
+    snprintf(csv, sizeof(csv), "phone,amount,date\n6281111111111,5000,%s\n",
+             day);
+    import(csv);
+    line = first_line();
+    assert_string_equal(segment_of(line), "New");
+    json_decref(line);
+
+    /* as a reload does */
+    assert_int_equal(
+        store_write(web.crm.store, lower_vip, &web.crm.domain.settings),
+        WERR_OK);
+    line = first_line();
+    assert_string_equal(segment_of(line), "VIP");
+    json_decref(line);
 }
 
 /* ---- one chat ---- */
@@ -735,6 +808,7 @@ int main(void)
         T(test_inbox_pages),
         T(test_inbox_filter_and_search),
         T(test_etags),
+        T(test_changes_without_event),
         T(test_chat),
         T(test_object_checks),
         T(test_send),

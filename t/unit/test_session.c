@@ -157,7 +157,7 @@ static void acting_session(void **state)
     assert_int_equal(id, f->session);
 }
 
-#define TEST(t)                                                                \
+#define TEST(t) \
     cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
 
 int main(void)

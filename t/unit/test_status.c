@@ -29,9 +29,8 @@ static void lattice(void **state)
     (void)state;
     for (int from = Q; from <= F; from++) {
         for (int to = Q; to <= F; to++) {
-            assert_int_equal(
-                status_may_move((status_t)from, (status_t)to),
-                may[from][to]);
+            assert_int_equal(status_may_move((status_t)from, (status_t)to),
+                             may[from][to]);
         }
     }
 }
