@@ -36,8 +36,9 @@ bool command_dead_list(command_t *c, const json_t *request)
     int64_t limit = LIST_LIMIT;
     int rc;
 
-    (void)jsonr_i64(request, "limit", &limit);
-    if (limit < 1 || limit > 100000)
+    if ((json_object_get(request, "limit") &&
+         !jsonr_i64(request, "limit", &limit)) ||
+        limit < 1 || limit > 100000)
         return command_fail(c, "limit: 1 to 100000");
     rc = dead_list(c->db, (int)limit, print_one, c);
     return rc >= 0 || command_fail(c, "%s", werr_text(rc));
