@@ -214,6 +214,11 @@ int store_write(store_t *store, store_fn fn, void *arg)
     return rc;
 }
 
+int64_t store_commits(store_t *store)
+{
+    return store->commits;
+}
+
 /* ---- figures ---- */
 
 static int64_t size_of(const char *path)

@@ -41,6 +41,10 @@ int store_write(store_t *store, store_fn fn, void *arg) WACRM_CHECKED;
 /* true while somebody waits for the writer: time to end a long batch. */
 bool store_contended(store_t *store);
 
+/* Grows with every commit, before its store_write() returns: what was read
+ * while it stood still is still so. */
+int64_t store_commits(store_t *store);
+
 /* A consistent copy into a new file (VACUUM INTO), fsynced. */
 int store_backup(store_t *store, const char *path) WACRM_CHECKED;
 /*

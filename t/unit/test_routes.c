@@ -354,14 +354,12 @@ static void test_changes_without_event(void **state)
     json_t *line = first_line();
     assert_string_equal(json_string_value(json_object_get(line, "name")),
                         "Budi");
-    assert_true(json_is_null(json_object_get(line, "donatur")));
     json_decref(line);
 
     import("phone,name\n6281111111111,Ibu Sri\n");
     line = first_line();
     assert_string_equal(json_string_value(json_object_get(line, "name")),
                         "Ibu Sri");
-    assert_true(json_is_object(json_object_get(line, "donatur")));
     json_decref(line);
 
     clock_iso_day(clock_day_of(clock_now_ms(), 7 * 3600), day);

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "domain/chat.h"
 #include "http/paging.h"
 #include "http/routes/routes.h"
@@ -65,11 +66,15 @@ static int read_sessions(const request_t *r, session_set_t *out)
     return rc;
 }
 
-/* All that decides what the body shows, but the data. */
-static void write_key(const inbox_query_t *q, buf_t *key)
+/* All that decides what the body shows, but the data: figures and segments
+ * move at midnight. */
+static void write_key(const domain_t *d, const inbox_query_t *q, buf_t *key)
 {
-    buf_addf(key, "%d %d %lld %lld ", (int)q->filter, q->limit,
-             (long long)q->before_ts, (long long)q->before_id);
+    int64_t today = clock_day_of(clock_now_ms(), d->settings.utc_offset_s);
+
+    buf_addf(key, "%lld %d %d %lld %lld %zu ", (long long)today, (int)q->filter,
+             q->limit, (long long)q->before_ts, (long long)q->before_id,
+             q->sessions->n);
     for (size_t i = 0; i < q->sessions->n; i++) {
         buf_add(key, &q->sessions->ids[i], sizeof(q->sessions->ids[i]));
     }
@@ -115,13 +120,14 @@ static int get_body(const request_t *r, const inbox_query_t *q, ready_t **out)
     cache_t *cache = r->server->cache;
     buf_t key;
     buf_init(&key, 0);
-    write_key(q, &key);
+    write_key(r->options->domain, q, &key);
     if (key.failed) {
         buf_free(&key);
         return WERR_NOMEM;
     }
-    /* Before the read begins: what is rendered is this old at most. */
-    int64_t version = domain_version(r->options->domain);
+    /* Before the read begins: what is rendered is this old at most. Commits
+     * and not events, as imports, settings and midnight raise none. */
+    int64_t version = store_commits(r->options->domain->store);
     int rc = WERR_OK;
     *out = cache_get(cache, key.data, key.len, version);
     if (*out == NULL) {
