@@ -2,6 +2,7 @@
 #include "http_fixture.h"
 
 #include <jwt.h>
+#include <pthread.h>
 #include <time.h>
 
 #include "domain/token.h"
@@ -286,6 +287,36 @@ static void test_revoke_user(void **state)
     assert_int_equal(revoked(in.jti, time(NULL)), 1);
 }
 
+static void *change_password(void *arg)
+{
+    (void)arg;
+    return user_set_password(&web.crm.domain, "siti@example.org",
+                             "rahasia-124") == WERR_OK
+               ? arg
+               : NULL;
+}
+
+/* A sign-in that was under way when the password changed brings nothing: its
+ * token would outlive "signed out everywhere". */
+static void test_sign_in_beside_new_password(void **state)
+{
+    static const char old[] =
+        "{\"email\":\"siti@example.org\",\"password\":\"rahasia-123\"}";
+    pthread_t thread;
+    void *ok = NULL;
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, change_password, &web), 0);
+    /* hashes come one after the other: this one comes second */
+    nanosleep(&(struct timespec){0, 20000000}, NULL);
+    assert_int_equal(web_status(&web, "POST", "/api/auth/login", 0, "", old),
+                     401);
+    assert_int_equal(pthread_join(thread, &ok), 0);
+    assert_non_null(ok);
+    assert_int_equal(
+        user_set_password(&web.crm.domain, "siti@example.org", "rahasia-123"),
+        WERR_OK);
+}
+
 static int expire(tx_t *tx, void *arg)
 {
     tx->now = *(int64_t *)arg;
@@ -309,9 +340,13 @@ static void test_expire(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sign),         cmocka_unit_test(test_login),
-        cmocka_unit_test(test_edge_accepts), cmocka_unit_test(test_refresh),
-        cmocka_unit_test(test_logout),       cmocka_unit_test(test_revoke_user),
+        cmocka_unit_test(test_sign),
+        cmocka_unit_test(test_login),
+        cmocka_unit_test(test_edge_accepts),
+        cmocka_unit_test(test_refresh),
+        cmocka_unit_test(test_logout),
+        cmocka_unit_test(test_sign_in_beside_new_password),
+        cmocka_unit_test(test_revoke_user),
         cmocka_unit_test(test_expire),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -37,23 +37,39 @@ static int write_user(db_t *db, const user_t *u, buf_t *b)
 }
 
 typedef struct {
-    int64_t user;
-    const char *refresh; /* NULL: a new sign-in */
+    const user_t *user; /* whose password was right; NULL: refresh */
+    const char *refresh;
     int64_t access_exp, refresh_until;
     bool denied;
     token_pair_t pair;
 } sign_in_t;
 
+/* While the password was hashed it may have been changed, or its user
+ * switched off: then it was right too early. */
+static int check_again(tx_t *tx, const user_t *was, bool *denied)
+{
+    user_t now;
+    int rc = user_get(tx->db, was->id, &now);
+    *denied =
+        rc == WERR_NOTFOUND ||
+        (rc == WERR_OK && (!now.active || now.not_before != was->not_before));
+    return rc == WERR_NOTFOUND ? WERR_OK : rc;
+}
+
 static int sign_in(tx_t *tx, void *arg)
 {
     sign_in_t *in = arg;
     in->denied = false;
-    if (in->refresh != NULL) {
+    if (in->user == NULL) {
         return token_refresh(tx, in->refresh, in->access_exp, in->refresh_until,
                              &in->denied, &in->pair);
     }
-    return token_issue(tx, in->user, in->access_exp, in->refresh_until,
-                       &in->pair);
+    int rc = check_again(tx, in->user, &in->denied);
+    if (rc == WERR_OK && !in->denied) {
+        rc = token_issue(tx, in->user->id, in->access_exp, in->refresh_until,
+                         &in->pair);
+    }
+    return rc;
 }
 
 /* The pair of tokens and who they are for. */
@@ -123,9 +139,10 @@ void route_login(request_t *r)
         } else if (rc != WERR_OK) {
             response_error(&r->response, rc);
         } else {
-            sign_in_t in = {.user = user.id};
-            log_info("http", "msg=\"sign-in\" user=%lld", (long long)user.id);
+            sign_in_t in = {.user = &user};
             give_tokens(r, &in, "Invalid credentials.");
+            log_info("http", "msg=\"sign-in\" user=%lld status=%d",
+                     (long long)user.id, r->response.status);
         }
     }
     json_decref(body);
