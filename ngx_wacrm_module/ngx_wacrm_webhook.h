@@ -101,6 +101,8 @@ ngx_int_t ngx_wacrm_webhook_build(ngx_conf_t *cf,
 /* ngx_wacrm_webhook_handler.c */
 
 ngx_int_t ngx_wacrm_webhook_handler(ngx_http_request_t *r);
+/* NULL without memory. */
+ngx_wacrm_webhook_ctx_t *ngx_wacrm_webhook_create_ctx(ngx_http_request_t *r);
 
 
 /* ngx_wacrm_webhook_answer.c: results are for ngx_http_finalize_request() */
@@ -124,14 +126,14 @@ void ngx_wacrm_webhook_log(ngx_http_request_t *r,
 /* Answers the GET of the handshake. */
 ngx_int_t ngx_wacrm_webhook_challenge(ngx_http_request_t *r,
     ngx_wacrm_webhook_loc_conf_t *wlcf);
-/* The decoded value of a parameter, copied; NGX_DECLINED if it is absent */
-ngx_int_t ngx_wacrm_webhook_arg(ngx_http_request_t *r, char *name,
-    ngx_str_t *value);
+/* Preaccess phase: takes the secret of the query into ctx, and blanks it. */
+ngx_int_t ngx_wacrm_webhook_preaccess_handler(ngx_http_request_t *r);
 /*
- * Blanks a parameter in the request itself: it goes neither into the spool nor
+ * Blanks secrets in the request itself: they go neither into the spool nor
  * into a log, of which every line has the request line.
  */
-void ngx_wacrm_webhook_mask(ngx_http_request_t *r, ngx_str_t *name);
+void ngx_wacrm_webhook_mask(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf);
 
 
 /* ngx_wacrm_webhook_filter.c */

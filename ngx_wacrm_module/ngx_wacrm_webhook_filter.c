@@ -121,6 +121,10 @@ ngx_wacrm_webhook_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
+    /* refused before the preaccess phase: the access log is still to come */
+
+    ngx_wacrm_webhook_mask(r, wlcf);
+
     if (r->headers_out.status == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
         ngx_wacrm_count_event(wlcf->slot, NGX_WACRM_EVENT_TOO_LARGE);
         ngx_wacrm_webhook_log(r, wlcf, r->headers_out.status, "too_large");

@@ -43,36 +43,20 @@ ngx_wacrm_webhook_handler(ngx_http_request_t *r)
 {
     ngx_int_t                      rc;
     sig_result_t                   result;
-    ngx_http_cleanup_t            *cln;
     ngx_wacrm_webhook_ctx_t       *ctx;
     ngx_wacrm_webhook_loc_conf_t  *wlcf;
 
     wlcf = ngx_http_get_module_loc_conf(r, ngx_wacrm_webhook_module);
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_wacrm_webhook_ctx_t));
+    /* there already if the query has a secret */
+
+    ctx = ngx_http_get_module_ctx(r, ngx_wacrm_webhook_module);
+
     if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    cln->handler = ngx_wacrm_webhook_cleanup;
-    cln->data = ctx;
-
-    ctx->request = r;
-    ngx_http_set_ctx(r, ctx, ngx_wacrm_webhook_module);
-
-    if (wlcf->token_query.len) {
-        rc = ngx_wacrm_webhook_arg(r, (char *) wlcf->token_query.data,
-                                   &ctx->token);
-        if (rc == NGX_ERROR) {
+        ctx = ngx_wacrm_webhook_create_ctx(r);
+        if (ctx == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
-
-        ngx_wacrm_webhook_mask(r, &wlcf->token_query);
     }
 
     if (r->method != NGX_HTTP_POST) {
@@ -96,6 +80,32 @@ ngx_wacrm_webhook_handler(ngx_http_request_t *r)
     }
 
     return NGX_DONE;
+}
+
+
+ngx_wacrm_webhook_ctx_t *
+ngx_wacrm_webhook_create_ctx(ngx_http_request_t *r)
+{
+    ngx_http_cleanup_t       *cln;
+    ngx_wacrm_webhook_ctx_t  *ctx;
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_wacrm_webhook_ctx_t));
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_wacrm_webhook_cleanup;
+    cln->data = ctx;
+
+    ctx->request = r;
+    ngx_http_set_ctx(r, ctx, ngx_wacrm_webhook_module);
+
+    return ctx;
 }
 
 

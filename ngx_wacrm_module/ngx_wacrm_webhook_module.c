@@ -596,6 +596,8 @@ static ngx_int_t
 ngx_wacrm_webhook_postconf(ngx_conf_t *cf)
 {
     ngx_core_conf_t                *ccf;
+    ngx_http_handler_pt            *h;
+    ngx_http_core_main_conf_t      *cmcf;
     ngx_wacrm_webhook_main_conf_t  *wmcf;
 
     wmcf = ngx_http_conf_get_module_main_conf(cf, ngx_wacrm_webhook_module);
@@ -614,6 +616,15 @@ ngx_wacrm_webhook_postconf(ngx_conf_t *cf)
     }
 
     ngx_wacrm_webhook_filter_init();
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_wacrm_webhook_preaccess_handler;
 
     /*
      * without a master a reload gives a thread pool that has no threads, on

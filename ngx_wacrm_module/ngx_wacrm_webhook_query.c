@@ -12,8 +12,69 @@
 #define NGX_WACRM_CHALLENGE_MAX  256
 
 
+static ngx_int_t ngx_wacrm_webhook_arg(ngx_http_request_t *r, char *name,
+    ngx_str_t *value);
 static ngx_uint_t ngx_wacrm_webhook_same(ngx_str_t *one, ngx_str_t *two);
+static ngx_str_t *ngx_wacrm_webhook_token_name(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf);
+static void ngx_wacrm_webhook_mask_name(ngx_http_request_t *r,
+    ngx_str_t *name);
 static void ngx_wacrm_webhook_mask_line(ngx_str_t *line, ngx_str_t *name);
+
+
+static ngx_str_t  ngx_wacrm_webhook_verify_token =
+    ngx_string("hub.verify_token");
+
+
+/*
+ * Preaccess: whoever refuses the request from then on writes a line of the log
+ * with the request in it.
+ */
+
+ngx_int_t
+ngx_wacrm_webhook_preaccess_handler(ngx_http_request_t *r)
+{
+    ngx_str_t                     *name;
+    ngx_wacrm_webhook_ctx_t       *ctx;
+    ngx_wacrm_webhook_loc_conf_t  *wlcf;
+
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_wacrm_webhook_module);
+    name = ngx_wacrm_webhook_token_name(r, wlcf);
+
+    if (name == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_wacrm_webhook_create_ctx(r);
+    if (ctx == NULL
+        || ngx_wacrm_webhook_arg(r, (char *) name->data, &ctx->token)
+           == NGX_ERROR)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_wacrm_webhook_mask(r, wlcf);
+
+    return NGX_DECLINED;
+}
+
+
+/* Of the parameter with the secret of this request, NULL if there is none. */
+
+static ngx_str_t *
+ngx_wacrm_webhook_token_name(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf)
+{
+    if (wlcf->source.len == 0) {
+        return NULL;
+    }
+
+    if (r->method == NGX_HTTP_GET && wlcf->verify_token.len) {
+        return &ngx_wacrm_webhook_verify_token;
+    }
+
+    return wlcf->token_query.len ? &wlcf->token_query : NULL;
+}
 
 
 ngx_int_t
@@ -21,24 +82,20 @@ ngx_wacrm_webhook_challenge(ngx_http_request_t *r,
     ngx_wacrm_webhook_loc_conf_t *wlcf)
 {
     u_char                    ch;
-    ngx_str_t                 mode, token, challenge, *message;
+    ngx_str_t                 mode, challenge, *message;
     ngx_uint_t                i;
     ngx_wacrm_webhook_ctx_t  *ctx;
 
     static ngx_str_t  type = ngx_string("text/plain");
-    static ngx_str_t  verify_token = ngx_string("hub.verify_token");
     static ngx_str_t  subscribe = ngx_string("subscribe");
     static ngx_str_t  forbidden =
                           ngx_string("{\"message\":\"Forbidden.\"}");
 
     if (ngx_wacrm_webhook_arg(r, "hub.mode", &mode) == NGX_ERROR
-        || ngx_wacrm_webhook_arg(r, "hub.verify_token", &token) == NGX_ERROR
         || ngx_wacrm_webhook_arg(r, "hub.challenge", &challenge) == NGX_ERROR)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    ngx_wacrm_webhook_mask(r, &verify_token);
 
     /* it is sent back as it came, so it may not be a page or a script */
 
@@ -57,7 +114,7 @@ ngx_wacrm_webhook_challenge(ngx_http_request_t *r,
 
     if (i > 0 && i == challenge.len && i <= NGX_WACRM_CHALLENGE_MAX
         && ngx_wacrm_webhook_same(&mode, &subscribe)
-        && ngx_wacrm_webhook_same(&token, &wlcf->verify_token))
+        && ngx_wacrm_webhook_same(&ctx->token, &wlcf->verify_token))
     {
         ctx->own = 1;
 
@@ -86,7 +143,9 @@ ngx_wacrm_webhook_same(ngx_str_t *one, ngx_str_t *two)
 }
 
 
-ngx_int_t
+/* The decoded value, copied; NGX_DECLINED if there is no such parameter. */
+
+static ngx_int_t
 ngx_wacrm_webhook_arg(ngx_http_request_t *r, char *name, ngx_str_t *value)
 {
     u_char     *dst, *src;
@@ -117,7 +176,21 @@ ngx_wacrm_webhook_arg(ngx_http_request_t *r, char *name, ngx_str_t *value)
 
 
 void
-ngx_wacrm_webhook_mask(ngx_http_request_t *r, ngx_str_t *name)
+ngx_wacrm_webhook_mask(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf)
+{
+    if (wlcf->token_query.len) {
+        ngx_wacrm_webhook_mask_name(r, &wlcf->token_query);
+    }
+
+    if (wlcf->verify_token.len) {
+        ngx_wacrm_webhook_mask_name(r, &ngx_wacrm_webhook_verify_token);
+    }
+}
+
+
+static void
+ngx_wacrm_webhook_mask_name(ngx_http_request_t *r, ngx_str_t *name)
 {
     ngx_wacrm_webhook_mask_line(&r->args, name);
     ngx_wacrm_webhook_mask_line(&r->unparsed_uri, name);
