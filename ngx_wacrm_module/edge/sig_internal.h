@@ -16,8 +16,6 @@
 #define SIG_SECRETS_MAX  16
 #define SIG_CLAIMS_MAX   8
 #define SIG_DIGEST_MAX   64
-/* The largest body, and what a template may add to it. */
-#define SIG_BUFFER_MAX (16u * 1024 * 1024 + 16 * 1024)
 
 typedef enum {
     SIG_KIND_MAC, /* HMAC or Ed25519 over the template */
@@ -101,7 +99,7 @@ struct sig_scheme_s {
     bool finished;
 };
 
-/* A piece of the signed bytes that can grow, up to SIG_BUFFER_MAX. */
+/* A piece of the signed bytes; how large it may grow is the caller's affair. */
 typedef struct {
     unsigned char *data;
     size_t len;

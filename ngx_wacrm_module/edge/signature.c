@@ -165,8 +165,8 @@ static sig_result_t buffer_add(sig_buffer_t *buffer, const void *data,
     size_t cap = buffer->cap > 0 ? buffer->cap : BUFFER_START;
     unsigned char *grown;
 
-    if (len > SIG_BUFFER_MAX - buffer->len) {
-        return SIG_MISMATCH;
+    if (len > SIZE_MAX / 4 - buffer->len) {
+        return SIG_FAULT;
     }
     while (cap < buffer->len + len) {
         cap *= 2;
