@@ -11,6 +11,7 @@ struct ahead_s {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool asked, stopping;
+    bool taken; /* the batch: others may help to prepare it */
     batch_t *batch;
     uint64_t done, after;
     int rc;
@@ -24,6 +25,14 @@ void ahead_delete(spool_t *spool, uint64_t upto)
         log_error("intake", "msg=\"cannot delete from spool\" error=%s",
                   log_str(spool_strerror(rc)));
     }
+}
+
+static void announce(ahead_t *a)
+{
+    pthread_mutex_lock(&a->lock);
+    a->taken = true;
+    pthread_cond_broadcast(&a->changed);
+    pthread_mutex_unlock(&a->lock);
 }
 
 static void *run(void *arg)
@@ -40,7 +49,11 @@ static void *run(void *arg)
         }
         pthread_mutex_unlock(&a->lock);
         ahead_delete(a->from->spool, a->done);
-        rc = batch_read(a->batch, a->from, a->after);
+        rc = batch_take(a->batch, a->from, a->after);
+        if (rc == WERR_OK) {
+            announce(a);
+            rc = batch_prepare(a->batch, a->from);
+        }
         pthread_mutex_lock(&a->lock);
         a->rc = rc;
         a->asked = false;
@@ -93,6 +106,7 @@ void ahead_ask(ahead_t *a, batch_t *batch, uint64_t done, uint64_t after)
     a->batch = batch;
     a->done = done;
     a->after = after;
+    a->taken = false;
     a->asked = true;
     pthread_cond_broadcast(&a->changed);
     pthread_mutex_unlock(&a->lock);
@@ -100,13 +114,21 @@ void ahead_ask(ahead_t *a, batch_t *batch, uint64_t done, uint64_t after)
 
 int ahead_wait(ahead_t *a)
 {
-    int rc;
+    int rc, mine = WERR_OK;
 
     pthread_mutex_lock(&a->lock);
+    while (a->asked && !a->taken) {
+        pthread_cond_wait(&a->changed, &a->lock);
+    }
+    if (a->asked) {
+        pthread_mutex_unlock(&a->lock);
+        mine = batch_prepare(a->batch, a->from);
+        pthread_mutex_lock(&a->lock);
+    }
     while (a->asked) {
         pthread_cond_wait(&a->changed, &a->lock);
     }
-    rc = a->rc;
+    rc = a->rc != WERR_OK ? a->rc : mine;
     pthread_mutex_unlock(&a->lock);
     return rc;
 }

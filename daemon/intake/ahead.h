@@ -18,7 +18,7 @@ void ahead_stop(ahead_t **a);
  * comes after `after` into batch, which is the thread's until ahead_wait().
  */
 void ahead_ask(ahead_t *a, batch_t *batch, uint64_t done, uint64_t after);
-/* The result of batch_read(). */
+/* Helps with what is left to be done. The result of batch_read(). */
 int ahead_wait(ahead_t *a) WACRM_CHECKED;
 
 /* The deletion alone; a failure is logged, what stays is skipped later. */

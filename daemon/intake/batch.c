@@ -21,7 +21,9 @@ void batch_clear(batch_t *b)
     }
     spool_batch_free(&b->raw);
     memset(&b->raw, 0, sizeof(b->raw));
-    b->n = b->quarantined = 0;
+    b->n = 0;
+    atomic_store(&b->next, 0);
+    atomic_store(&b->quarantined, 0);
 }
 
 void batch_free(batch_t *b)
@@ -44,19 +46,20 @@ static int quarantine(batch_t *b, const source_t *from, const item_t *item)
                   (unsigned long long)item->seq, log_str(spool_strerror(rc)));
         return WERR_IO;
     }
-    b->quarantined++;
+    atomic_fetch_add(&b->quarantined, 1);
     log_warn("intake", "msg=\"record quarantined\" seq=%llu reason=%s",
              (unsigned long long)item->seq, log_str(item->reason));
     return WERR_OK;
 }
 
-static int prepare(batch_t *b, const source_t *from)
+int batch_prepare(batch_t *b, const source_t *from)
 {
     int rc = WERR_OK;
+    size_t i;
 
-    for (; rc == WERR_OK && b->n < b->raw.n; b->n++) {
-        const spool_item_t *raw = &b->raw.items[b->n];
-        item_t *item = &b->items[b->n];
+    while (rc == WERR_OK && (i = atomic_fetch_add(&b->next, 1)) < b->n) {
+        const spool_item_t *raw = &b->raw.items[i];
+        item_t *item = &b->items[i];
         /* The batch's memory is ours alone. */
         char *data = (char *)(uintptr_t)raw->data.data;
 
@@ -70,7 +73,7 @@ static int prepare(batch_t *b, const source_t *from)
     return rc;
 }
 
-int batch_read(batch_t *b, const source_t *from, uint64_t after)
+int batch_take(batch_t *b, const source_t *from, uint64_t after)
 {
     int rc;
 
@@ -84,9 +87,14 @@ int batch_read(batch_t *b, const source_t *from, uint64_t after)
                   log_str(spool_strerror(rc)));
         return rc == SPOOL_NOMEM ? WERR_NOMEM : WERR_IO;
     }
-    rc = prepare(b, from);
-    if (rc != WERR_OK) {
-        batch_clear(b);
-    }
-    return rc;
+    b->n = b->raw.n;
+    memset(b->items, 0, b->n * sizeof(*b->items));
+    return WERR_OK;
+}
+
+int batch_read(batch_t *b, const source_t *from, uint64_t after)
+{
+    int rc = batch_take(b, from, after);
+
+    return rc == WERR_OK ? batch_prepare(b, from) : rc;
 }

@@ -5,6 +5,8 @@
 #ifndef WACRM_INTAKE_BATCH_H
 #define WACRM_INTAKE_BATCH_H
 
+#include <stdatomic.h>
+
 #include "intake/item.h"
 
 /* Where batches come from; constant. */
@@ -19,7 +21,8 @@ typedef struct {
     spool_batch_t raw;
     item_t *items; /* source max of them */
     size_t n;
-    size_t quarantined;
+    _Atomic size_t next; /* item that nobody has begun */
+    _Atomic size_t quarantined;
 } batch_t;
 
 int batch_init(batch_t *b, const source_t *from) WACRM_CHECKED;
@@ -27,10 +30,16 @@ int batch_init(batch_t *b, const source_t *from) WACRM_CHECKED;
 void batch_clear(batch_t *b);
 void batch_free(batch_t *b);
 
+/* Takes what waits after `after`. WERR_NOTFOUND: nothing; or a fault. */
+int batch_take(batch_t *b, const source_t *from, uint64_t after) WACRM_CHECKED;
+
 /*
- * Takes what waits after `after`, reads and parses it. What is no record goes
- * to the spool's quarantine. WERR_NOTFOUND: nothing waits; or a fault.
+ * Decodes and parses what was taken; several threads may share the work. What
+ * is no record goes to the spool's quarantine. WERR_OK, or a fault.
  */
+int batch_prepare(batch_t *b, const source_t *from) WACRM_CHECKED;
+
+/* Both. */
 int batch_read(batch_t *b, const source_t *from, uint64_t after) WACRM_CHECKED;
 
 #endif

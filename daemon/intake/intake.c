@@ -121,7 +121,8 @@ static int apply_batch(intake_t *in, batch_t *b)
         }
     }
     if (rc == WERR_OK) {
-        atomic_fetch_add(&in->counters.dead, (int64_t)b->quarantined);
+        atomic_fetch_add(&in->counters.dead,
+                         (int64_t)atomic_load(&b->quarantined));
     }
     return rc;
 }
