@@ -167,7 +167,7 @@ static int follow_settings(tx_t *tx, int64_t account, const char *remote,
 {
     const domain_settings_t *set = &tx->domain->settings;
     char name[128];
-    bool want;
+    bool want = false;
     db_stmt_t *s;
     int rc;
 
