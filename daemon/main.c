@@ -251,7 +251,8 @@ static void wait_for_end(daemon_t *d)
     sigset_t set;
 
     signals_to_wait_for(&set);
-    timers_init(&timers, &d->domain, d->spool);
+    timers_init(&timers, &d->domain, d->spool,
+                reload_config(&d->config)->spool, d->http);
     for (;;) {
         int64_t ms = timers_run(&timers);
         struct timespec until = {ms / 1000, ms % 1000 * 1000000};

@@ -9,14 +9,19 @@
 #include "domain/housekeeping.h"
 #include "domain/token.h"
 
+#define SOON_MS       INT64_C(5000)
 #define MINUTE_MS     INT64_C(60000)
 #define REFRESH_BATCH 500
 #define HOUR_MS       (60 * MINUTE_MS)
 
-void timers_init(timers_t *t, domain_t *domain, spool_t *spool)
+void timers_init(timers_t *t, domain_t *domain, spool_t *spool,
+                 const char *spool_path, http_server_t *http)
 {
-    *t = (timers_t){.domain = domain, .spool = spool};
-    t->minute = t->hour = clock_mono_ms();
+    *t = (timers_t){.domain = domain,
+                    .spool = spool,
+                    .spool_path = spool_path,
+                    .http = http};
+    t->soon = t->minute = t->hour = clock_mono_ms();
     t->day = t->minute + DAY_MS;
 }
 
@@ -48,6 +53,32 @@ static void each_minute(timers_t *t)
     if (n > 0)
         log_warn("main", "msg=\"slots of dead spool readers cleared\" n=%d", n);
     t->refresh = true;
+}
+
+/* A spool that met an I/O error, be it a full disk for a moment, answers
+ * nothing else until it is opened again: once, for all who hold it. */
+static void revive_spool(timers_t *t)
+{
+    spool_options_t o = {0};
+    spool_t *again;
+    spool_stat_t st;
+    int rc = spool_stat(t->spool, &st);
+
+    if (rc != SPOOL_IO)
+        return;
+    rc = spool_open(&again, t->spool_path, &o);
+    if (rc == SPOOL_OK) {
+        spool_close(&again);
+        log_info("main", "msg=\"spool opened again after an I/O error\"");
+    }
+    tell_spool("the failed spool", rc);
+}
+
+static void each_few_seconds(timers_t *t)
+{
+    revive_spool(t);
+    if (t->http)
+        http_upkeep(t->http);
 }
 
 /* Figures that ended with the day, a batch at a time: a signal waits no
@@ -82,6 +113,10 @@ int64_t timers_run(timers_t *t)
 {
     int64_t now = clock_mono_ms();
 
+    if (now >= t->soon) {
+        t->soon = now + SOON_MS;
+        each_few_seconds(t);
+    }
     if (now >= t->minute) {
         t->minute = now + MINUTE_MS;
         each_minute(t);
@@ -99,5 +134,5 @@ int64_t timers_run(timers_t *t)
     if (t->refresh)
         return 0;
     now = clock_mono_ms();
-    return t->minute > now ? t->minute - now : 0;
+    return t->soon > now ? t->soon - now : 0;
 }

@@ -5,17 +5,21 @@
 #define WACRM_TIMERS_H
 
 #include "domain/domain.h"
+#include "http/http.h"
 #include "spool/spool.h"
 
 typedef struct {
     domain_t *domain;
     spool_t *spool;
-    int64_t minute, hour, day; /* when they are due, monotonic ms */
-    bool refresh;              /* donors' figures may have ended */
+    const char *spool_path;
+    http_server_t *http;             /* NULL: none */
+    int64_t soon, minute, hour, day; /* when they are due, monotonic ms */
+    bool refresh;                    /* donors' figures may have ended */
 } timers_t;
 
 /* Everything is due at once, but the daily work. */
-void timers_init(timers_t *t, domain_t *domain, spool_t *spool);
+void timers_init(timers_t *t, domain_t *domain, spool_t *spool,
+                 const char *spool_path, http_server_t *http);
 
 /* Does what is due; ms until it should be called again. */
 int64_t timers_run(timers_t *t);

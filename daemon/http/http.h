@@ -37,6 +37,8 @@ typedef struct {
 
 /* Strings of o are copied. WERR_INVALID: a secret under 32 bytes. */
 int http_start(http_server_t **out, const http_options_t *o) WACRM_CHECKED;
+/* Does what could not be done when it was due; every few seconds. */
+void http_upkeep(http_server_t *s);
 /* Refuses new work, waits for what is in flight, stops. */
 void http_stop(http_server_t **s, int64_t timeout_ms);
 

@@ -1,6 +1,7 @@
 #include "http/revocation.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ struct revocation_s {
     spool_t *spool;
     pthread_mutex_t lock;
     db_t *db;
+    _Atomic bool behind; /* the spool lacks what the database has */
 };
 
 typedef struct {
@@ -58,6 +60,7 @@ static int copy_all(revocation_t *r)
             rc = WERR_IO;
         }
     }
+    atomic_store(&r->behind, rc != WERR_OK);
     pthread_mutex_unlock(&r->lock);
     for (size_t i = 0; i < e.n; i++) {
         free((void *)(uintptr_t)e.entries[i].id);
@@ -72,6 +75,13 @@ static void on_revoked(void *arg)
     if (rc != WERR_OK) {
         log_error("http", "msg=\"revocations not copied\" reason=%s",
                   log_str(werr_text(rc)));
+    }
+}
+
+void revocation_retry(revocation_t *r)
+{
+    if (atomic_load(&r->behind)) {
+        on_revoked(r);
     }
 }
 

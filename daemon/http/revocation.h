@@ -14,6 +14,8 @@ typedef struct revocation_s revocation_t;
  * domain's revoked_ready. */
 int revocation_start(revocation_t **out, domain_t *domain,
                      spool_t *spool) WACRM_CHECKED;
+/* Copies what could not be copied when it was revoked; any thread. */
+void revocation_retry(revocation_t *r);
 void revocation_stop(revocation_t **r);
 
 #endif

@@ -364,6 +364,13 @@ int http_start(http_server_t **out, const http_options_t *o)
     return WERR_OK;
 }
 
+void http_upkeep(http_server_t *s)
+{
+    if (s->revocation != NULL) {
+        revocation_retry(s->revocation);
+    }
+}
+
 static void wait_sent(http_server_t *s, int64_t timeout_ms)
 {
     const struct timespec pause = {0, 1000000};

@@ -3,11 +3,14 @@
 
 #include <jwt.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "domain/token.h"
 #include "edge/jwt_gate.h"
 #include "http/auth.h"
+#include "timers.h"
 
 static web_t web;
 static spool_t *spool;
@@ -287,6 +290,40 @@ static void test_revoke_user(void **state)
     assert_int_equal(revoked(in.jti, time(NULL)), 1);
 }
 
+static void no_more_room(void *arg)
+{
+    const struct rlimit none = {0, RLIM_INFINITY};
+    (void)arg;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+}
+
+static int revoke_with_fault(tx_t *tx, void *arg)
+{
+    tx->queued = true; /* the outbox is told before the edge */
+    return token_logout(tx, siti, arg, time(NULL) + 3600);
+}
+
+/* A full disk kills the spool's handle: it is opened again, and takes what was
+ * revoked meanwhile. */
+static void test_revoked_later(void **state)
+{
+    const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+    char jti[] = "revoked-later";
+    timers_t timers;
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    log_setup(LOG_ERROR, -1);
+    web.crm.domain.outbox_ready = no_more_room;
+    int rc = domain_write(&web.crm.domain, revoke_with_fault, jti);
+    web.crm.domain.outbox_ready = NULL;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+    assert_int_equal(rc, WERR_OK);
+    timers_init(&timers, &web.crm.domain, spool, spool_path, web.server);
+    assert_in_range(timers_run(&timers), 1, 5000);
+    log_setup(LOG_ERROR, 2);
+    assert_int_equal(revoked(jti, time(NULL)), 1);
+}
+
 static void *change_password(void *arg)
 {
     (void)arg;
@@ -345,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_edge_accepts),
         cmocka_unit_test(test_refresh),
         cmocka_unit_test(test_logout),
+        cmocka_unit_test(test_revoked_later),
         cmocka_unit_test(test_sign_in_beside_new_password),
         cmocka_unit_test(test_revoke_user),
         cmocka_unit_test(test_expire),
