@@ -115,14 +115,8 @@ static int open_spool(daemon_t *d, const config_t *c)
 
 static int start_outbox(daemon_t *d, const config_t *c)
 {
-    int rc = outbox_start(&d->outbox, &d->domain, &c->outbox, c->gateways,
-                          c->ngateways);
-
-    if (rc == WERR_OK) {
-        d->domain.outbox_arg = d->outbox;
-        d->domain.outbox_ready = outbox_wake;
-    }
-    return rc;
+    return outbox_start(&d->outbox, &d->domain, &c->outbox, c->gateways,
+                        c->ngateways);
 }
 
 static int start_intake(daemon_t *d, const config_t *c)
@@ -286,7 +280,6 @@ static void stop(daemon_t *d)
         http_stop(&d->http, time_left(end));
     if (d->intake)
         intake_stop(&d->intake);
-    d->domain.outbox_ready = NULL;
     if (d->outbox)
         outbox_stop(&d->outbox, time_left(end));
     if (d->spool)

@@ -386,14 +386,14 @@ int gw_client_start(gw_client_t **out, const gw_client_options_t *o)
     if (!c)
         return WERR_NOMEM;
     rc = set_up(c, o);
+    *out = c; /* before its thread, which may look there */
     if (rc == WERR_OK && pthread_create(&c->thread, NULL, run, c) != 0)
         rc = WERR_SYSTEM;
     if (rc != WERR_OK) {
+        *out = NULL;
         destroy(c);
-        return rc;
     }
-    *out = c;
-    return WERR_OK;
+    return rc;
 }
 
 void gw_client_wake(gw_client_t *c)

@@ -130,6 +130,14 @@ static int set_up(outbox_t *o)
     return rc == WERR_OK ? domain_write(o->domain, recover, o) : rc;
 }
 
+/* Of domain: any thread. */
+static void wake(void *outbox)
+{
+    outbox_t *o = outbox;
+
+    gw_client_wake(o->client);
+}
+
 int outbox_start(outbox_t **out, domain_t *d, const outbox_options_t *options,
                  const gateway_account_t *accounts, size_t n)
 {
@@ -151,9 +159,15 @@ int outbox_start(outbox_t **out, domain_t *d, const outbox_options_t *options,
     o->naccounts = n;
     o->ended_tail = &o->ended;
     rc = set_up(o);
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
+        /* before the client's thread, which writes too, and until it is gone */
+        d->outbox_arg = o;
+        d->outbox_ready = wake;
         rc = gw_client_start(&o->client, &c);
+    }
     if (rc != WERR_OK) {
+        d->outbox_ready = NULL;
+        d->outbox_arg = NULL;
         destroy(o);
         return rc;
     }
@@ -161,22 +175,20 @@ int outbox_start(outbox_t **out, domain_t *d, const outbox_options_t *options,
     return WERR_OK;
 }
 
-void outbox_wake(void *outbox)
-{
-    outbox_t *o = outbox;
-
-    gw_client_wake(o->client);
-}
-
 void outbox_stop(outbox_t **outbox, int64_t timeout_ms)
 {
     outbox_t *o = *outbox;
+    gw_client_t *client;
     int rc;
 
     if (!o)
         return;
     *outbox = NULL;
-    gw_client_stop(&o->client, timeout_ms);
+    client = o->client; /* stays readable for its own thread until it ends */
+    gw_client_stop(&client, timeout_ms);
+    o->client = NULL;
+    o->domain->outbox_ready = NULL;
+    o->domain->outbox_arg = NULL;
     /* the rest stays in flight, and is unknown at the next start */
     rc = lanes_settle(o);
     if (rc != WERR_OK)

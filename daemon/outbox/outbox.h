@@ -28,12 +28,12 @@ typedef struct {
 
 void outbox_options_default(outbox_options_t *o);
 
-/* Recovers what a crash left in flight; starts the client. */
+/* Recovers what a crash left in flight; starts the client; takes domain's
+ * outbox_ready. */
 int outbox_start(outbox_t **out, domain_t *d, const outbox_options_t *o,
                  const gateway_account_t *accounts, size_t n) WACRM_CHECKED;
-/* Any thread; also given to domain_t.outbox_ready. */
-void outbox_wake(void *outbox);
-/* Starts nothing new, waits for what is in flight. */
+/* Starts nothing new, waits for what is in flight. Nobody else may write to
+ * domain any more. */
 void outbox_stop(outbox_t **o, int64_t timeout_ms);
 
 typedef struct {

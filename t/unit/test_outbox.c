@@ -83,14 +83,13 @@ static void start_outbox(void)
     assert_int_equal(outbox_start(&desk.outbox, &desk.domain, &desk.options,
                                   &desk.account, 1),
                      WERR_OK);
-    desk.domain.outbox_arg = desk.outbox;
-    desk.domain.outbox_ready = outbox_wake;
+    assert_non_null(desk.domain.outbox_ready);
 }
 
 static void stop_outbox(int64_t timeout)
 {
-    desk.domain.outbox_ready = NULL;
     outbox_stop(&desk.outbox, timeout);
+    assert_null(desk.domain.outbox_ready);
 }
 
 static int setup(void **state)
