@@ -37,7 +37,7 @@ typedef struct {
     pthread_cond_t changed;
     call_t calls[CALLS_MAX];
     size_t n;
-    int ticks, loads, stores;
+    _Atomic int ticks, loads, stores;
     char token[128];
     gateway_account_t account;
     gw_client_t *client;
