@@ -35,6 +35,7 @@ static void explain(attempt_t *a, const char *code, const char *reason)
 {
     (void)snprintf(a->reply.code, sizeof(a->reply.code), "%s", code);
     (void)snprintf(a->reply.reason, sizeof(a->reply.reason), "%s", reason);
+    a->theirs = false;
 }
 
 static gw_send_t send_of(const attempt_t *a)
@@ -122,6 +123,8 @@ void attempt_lookups(outbox_t *o, int64_t *next)
 static void on_answer(attempt_t *a, const gw_result_t *r)
 {
     a->driver->send_reply(r->http_status, r->body, r->len, &a->reply);
+    a->theirs = true;
+    a->http_status = r->http_status;
     if (r->retry_after_s > a->reply.retry_after_s)
         a->reply.retry_after_s = r->retry_after_s;
     switch (a->reply.outcome) {

@@ -27,6 +27,8 @@ typedef struct attempt_s {
     bool absence_proves; /* not found by the look-up: not sent */
     end_t end;
     gw_reply_t reply;
+    bool theirs;     /* reply has words of the gateway: not for a log */
+    int http_status; /* of the answer; 0: none */
 } attempt_t;
 
 struct outbox_s {

@@ -232,6 +232,12 @@ static int settle_all(tx_t *tx, void *arg)
     return WERR_OK;
 }
 
+/* A gateway may repeat the number or the text; the database has its words. */
+static const char *ours(const attempt_t *a, const char *text)
+{
+    return a->theirs ? "" : text;
+}
+
 static void count(outbox_t *o, const attempt_t *a)
 {
     static const char *const words[] = {"sent", "retry", "failed", "unknown"};
@@ -243,9 +249,11 @@ static void count(outbox_t *o, const attempt_t *a)
     atomic_fetch_add(counters[how], 1);
     log_write(how == END_SENT ? LOG_INFO : LOG_WARN, "outbox",
               "msg=\"attempt ended\" kind=%s message=%" PRId64
-              " phone=%s try=%" PRId64 " outcome=%s code=%s reason=%s",
+              " phone=%s try=%" PRId64
+              " outcome=%s http_status=%d code=%s reason=%s",
               a->d.kind, a->d.message, log_phone(a->d.phone), a->d.attempts + 1,
-              words[how], log_str(a->reply.code), log_str(a->reply.reason));
+              words[how], a->http_status, log_str(ours(a, a->reply.code)),
+              log_str(ours(a, a->reply.reason)));
     if (a->end == END_RETRY && a->reply.retry_after_s > 0) {
         int64_t ms = (int64_t)a->reply.retry_after_s * 1000;
 
