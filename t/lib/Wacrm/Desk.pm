@@ -73,6 +73,7 @@ sub new {
     my $edit = delete $self->{nginx};
     $self->{nginx} = Wacrm::Nginx->new(%{$opt{nginx_options} || {}});
     $self->{dir} = $self->{nginx}->dir;
+    $self->{db} ||= "$self->{dir}/wacrm.db";
     $self->{sim_port} = Wacrm::Nginx::free_port();
 
     my $n = $self->{nginx};
@@ -326,7 +327,7 @@ sub sql {
 
     open my $fh, '-|', 'sqlite3', '-batch', '-readonly', '-separator', "\x1f",
         '-newline', "\x1e", '-cmd', '.timeout 5000',
-        "$self->{dir}/wacrm.db", $query or die "sqlite3: $!";
+        $self->{db}, $query or die "sqlite3: $!";
     local $/;
     my $out = <$fh>;
     close $fh;
@@ -340,7 +341,7 @@ sub change {
     my ($self, $statement) = @_;
 
     system('sqlite3', '-batch', '-cmd', '.timeout 5000',
-        "$self->{dir}/wacrm.db", $statement) == 0 or die "sqlite3: $?";
+        $self->{db}, $statement) == 0 or die "sqlite3: $?";
 }
 
 sub event {
