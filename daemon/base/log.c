@@ -17,6 +17,7 @@
 #define LINE_MAX_BYTES 4096
 #define TEXT_CUT       200 /* bytes of a value that are shown */
 #define RING           8
+#define PHONE_DIGITS   7 /* a number that may be one */
 
 static _Atomic int log_fd = STDERR_FILENO;
 static _Atomic int log_level = LOG_INFO;
@@ -176,6 +177,40 @@ const char *log_strn(const char *s, unsigned long len)
 const char *log_str(const char *s)
 {
     return s ? log_strn(s, strlen(s)) : "-";
+}
+
+/* Masks the first of n digits in s, whatever stands between them. */
+static void mask(char *s, size_t n)
+{
+    for (; n > 0; s++) {
+        if (*s >= '0' && *s <= '9') {
+            *s = '*';
+            n--;
+        }
+    }
+}
+
+const char *log_words(const char *s)
+{
+    char text[TEXT_CUT + 32];
+    size_t len, i = 0;
+
+    if (!s)
+        return "-";
+    len = strlen(s);
+    len = len < sizeof(text) ? len : sizeof(text) - 1;
+    memcpy(text, s, len);
+    text[len] = '\0';
+    while (i < len) {
+        size_t run = strspn(text + i, "0123456789+-.() "), digits = 0;
+
+        for (size_t k = i; k < i + run; k++)
+            digits += text[k] >= '0' && text[k] <= '9';
+        if (digits >= PHONE_DIGITS)
+            mask(text + i, digits - 3);
+        i += run + 1;
+    }
+    return log_strn(text, len);
 }
 
 const char *log_phone(const char *phone)

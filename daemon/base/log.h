@@ -3,8 +3,9 @@
  *
  *   2026-03-01T04:05:06.789Z info intake msg="batch applied" events=12 seq=77
  *
- * Text values go through LOG_STR (quoted and escaped, so that no input can
- * forge a line); phones through LOG_PHONE (only the last three digits stand).
+ * Text values go through log_str() (quoted and escaped, so that no input can
+ * forge a line), others' sentences through log_words(), phones through
+ * log_phone() (only the last three digits stand).
  * Never a secret, a body or a full phone number.
  */
 #ifndef WACRM_BASE_LOG_H
@@ -28,6 +29,9 @@ void log_write(log_level_t level, const char *room, const char *format, ...)
  * 8; cut at 200 bytes. */
 const char *log_str(const char *s);
 const char *log_strn(const char *s, unsigned long len);
+/* log_str() of what another program says, which may name a phone: long numbers
+ * are masked in it. */
+const char *log_words(const char *s);
 /* "*********890"; aliases keep their kind: "*****@lid". */
 const char *log_phone(const char *phone);
 

@@ -124,6 +124,20 @@ static void values(void **state)
     assert_string_equal(log_str(text) + 200, "...\"");
 }
 
+static void words_of_others(void **state)
+{
+    (void)state;
+    assert_string_equal(log_words("6281234567890 is not on WhatsApp"),
+                        "\"**********890 is not on WhatsApp\"");
+    assert_string_equal(log_words("no: +62 812-3456-7890@s.whatsapp.net"),
+                        "\"no: +** ***-****-*890@s.whatsapp.net\"");
+    assert_string_equal(log_words("timed out after 30001 ms, code 503"),
+                        "\"timed out after 30001 ms, code 503\"");
+    assert_string_equal(log_words("a\nb"), "\"a\\nb\"");
+    assert_string_equal(log_words(""), "\"\"");
+    assert_string_equal(log_words(NULL), "-");
+}
+
 static void ring_of_eight(void **state)
 {
     const char *first = log_str("first");
@@ -148,10 +162,10 @@ static void phones(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_line),       cmocka_unit_test(levels),
-        cmocka_unit_test(no_forged_line), cmocka_unit_test(long_line_is_cut),
-        cmocka_unit_test(values),         cmocka_unit_test(ring_of_eight),
-        cmocka_unit_test(phones),
+        cmocka_unit_test(one_line),        cmocka_unit_test(levels),
+        cmocka_unit_test(no_forged_line),  cmocka_unit_test(long_line_is_cut),
+        cmocka_unit_test(values),          cmocka_unit_test(ring_of_eight),
+        cmocka_unit_test(words_of_others), cmocka_unit_test(phones),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
