@@ -96,6 +96,8 @@ $d->api(GET => "/api/crm/inbox?search=dicari-orang", token => $token);
 $d->api(GET => '/api/crm/inbox?search=' . phone(1), token => $token);
 $d->api(GET => '/api/crm/inbox?limit=x&search=dicari-orang',
     token => $token);
+$d->api(GET => '/api/crm/inbox/' . phone(1), token => $token);
+$d->api(GET => '/api/crm/contacts/' . phone(1), token => $token);
 $d->api(POST => '/api/auth/refresh', json => { refresh_token => 'x' });
 
 # ---- out, good and bad ----

@@ -22,8 +22,8 @@ static bool know_user(request_t *r)
         break;
     case IDENTITY_REFUSED:
         atomic_fetch_add(&r->server->stats.refused_identities, 1);
-        log_warn("http", "msg=\"identity refused\" path=%s",
-                 log_strn(r->target, r->path_len));
+        log_warn("http", "msg=\"identity refused\" route=%s",
+                 log_str(r->match.route->pattern));
         return unauthenticated(r);
     default:
         return unauthenticated(r);
@@ -63,6 +63,7 @@ static void serve(request_t *r)
     }
 }
 
+/* Paths hold phone numbers: the log has the route's pattern. */
 static void note(const request_t *r, int64_t run_us)
 {
     log_level_t level = LOG_DEBUG;
@@ -71,9 +72,9 @@ static void note(const request_t *r, int64_t run_us)
     } else if (run_us > SLOW_US && !r->match.route->heavy) {
         level = LOG_WARN;
     }
-    log_write(level, "http", "msg=%s method=%s path=%s status=%d us=%lld",
+    log_write(level, "http", "msg=%s method=%s route=%s status=%d us=%lld",
               level == LOG_WARN ? "slow" : "answer", r->method,
-              log_strn(r->target, r->path_len), r->response.status,
+              log_str(r->match.route->pattern), r->response.status,
               (long long)run_us);
 }
 
