@@ -99,6 +99,16 @@ ngx_int_t ngx_wacrm_add_header(ngx_http_request_t *r, char *name,
     ngx_str_t *value);
 
 
+/* ngx_wacrm_file.c */
+
+/*
+ * All bytes of a regular file of at most max bytes, which may be none; name
+ * is terminated. A failure has been logged with the directive's place.
+ */
+ngx_int_t ngx_wacrm_read_file(ngx_conf_t *cf, ngx_pool_t *pool,
+    ngx_str_t *name, size_t max, ngx_str_t *text);
+
+
 /* ngx_wacrm_refuse.c */
 
 /*

@@ -16,8 +16,6 @@ typedef struct {
 
 static char *ngx_wacrm_jwt_add_key_file(ngx_conf_t *cf,
     ngx_wacrm_jwt_loc_conf_t *jlcf, ngx_wacrm_jwt_file_t *file);
-static char *ngx_wacrm_jwt_read_file(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *text);
 static void ngx_wacrm_jwt_cleanup_keys(void *data);
 
 
@@ -113,7 +111,10 @@ ngx_wacrm_jwt_add_key_file(ngx_conf_t *cf, ngx_wacrm_jwt_loc_conf_t *jlcf,
         cln->data = jlcf->keys;
     }
 
-    if (ngx_wacrm_jwt_read_file(cf, &file->name, &text) != NGX_CONF_OK) {
+    if (ngx_wacrm_read_file(cf, cf->temp_pool, &file->name,
+                            NGX_WACRM_JWT_MAX_KEY_FILE, &text)
+        != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -128,72 +129,6 @@ ngx_wacrm_jwt_add_key_file(ngx_conf_t *cf, ngx_wacrm_jwt_loc_conf_t *jlcf,
     }
 
     return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_wacrm_jwt_read_file(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *text)
-{
-    char             *rv;
-    off_t             size;
-    ssize_t           n;
-    ngx_file_t        file;
-    ngx_file_info_t   fi;
-
-    ngx_memzero(&file, sizeof(ngx_file_t));
-    file.name = *name;
-    file.log = cf->log;
-
-    file.fd = ngx_open_file(name->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
-                            NGX_FILE_OPEN, 0);
-    if (file.fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", name);
-        return NGX_CONF_ERROR;
-    }
-
-    rv = NGX_CONF_ERROR;
-
-    if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_fd_info_n " \"%V\" failed", name);
-        goto done;
-    }
-
-    size = ngx_file_size(&fi);
-
-    if (!ngx_is_file(&fi) || size == 0 || size > NGX_WACRM_JWT_MAX_KEY_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "key file \"%V\" must be a file of 1 to %d bytes",
-                           name, NGX_WACRM_JWT_MAX_KEY_FILE);
-        goto done;
-    }
-
-    text->data = ngx_pnalloc(cf->temp_pool, size);
-    if (text->data == NULL) {
-        goto done;
-    }
-
-    n = ngx_read_file(&file, text->data, size, 0);
-
-    if (n != size) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, n == NGX_ERROR ? ngx_errno : 0,
-                           ngx_read_file_n " \"%V\" gave %z of %O bytes",
-                           name, n, size);
-        goto done;
-    }
-
-    text->len = size;
-    rv = NGX_CONF_OK;
-
-done:
-
-    if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
-                           ngx_close_file_n " \"%V\" failed", name);
-    }
-
-    return rv;
 }
 
 

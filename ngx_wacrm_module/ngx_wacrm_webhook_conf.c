@@ -21,79 +21,30 @@ static void ngx_wacrm_webhook_free_scheme(void *data);
 char *
 ngx_wacrm_webhook_read_file(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *value)
 {
-    size_t            size;
-    ssize_t           n;
-    u_char           *buf;
-    ngx_fd_t          fd;
-    ngx_str_t         name;
-    ngx_file_info_t   fi;
+    ngx_str_t  name, text;
 
     name = *path;
 
-    if (ngx_conf_full_name(cf->cycle, &name, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    fd = ngx_open_file(name.data, NGX_FILE_RDONLY|O_CLOEXEC, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", &name);
-        return NGX_CONF_ERROR;
-    }
-
-    n = NGX_ERROR;
-    buf = NULL;
-
-    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR || !ngx_is_file(&fi)
-        || ngx_file_size(&fi) > NGX_WACRM_SECRET_MAX)
+    if (ngx_conf_full_name(cf->cycle, &name, 1) != NGX_OK
+        || ngx_wacrm_read_file(cf, cf->pool, &name, NGX_WACRM_SECRET_MAX,
+                               &text)
+           != NGX_OK)
     {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is not a file of up to %d bytes",
-                           &name, NGX_WACRM_SECRET_MAX);
-        goto done;
+        return NGX_CONF_ERROR;
     }
 
-    size = ngx_file_size(&fi);
-
-    buf = ngx_pnalloc(cf->pool, size + 1);
-    if (buf == NULL) {
-        goto done;
+    if (text.len > 0 && text.data[text.len - 1] == '\n') {
+        text.len--;
     }
 
-    n = ngx_read_fd(fd, buf, size);
-
-    if (n == -1 || (size_t) n != size) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_read_fd_n " \"%V\" failed", &name);
-        n = NGX_ERROR;
-        goto done;
-    }
-
-    if (n > 0 && buf[n - 1] == '\n') {
-        n--;
-    }
-
-    if (n < NGX_WACRM_SECRET_MIN) {
+    if (text.len < NGX_WACRM_SECRET_MIN) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "secret in \"%V\" is shorter than %d bytes",
                            &name, NGX_WACRM_SECRET_MIN);
-        n = NGX_ERROR;
-    }
-
-done:
-
-    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
-                           ngx_close_file_n " \"%V\" failed", &name);
-    }
-
-    if (n == NGX_ERROR) {
         return NGX_CONF_ERROR;
     }
 
-    value->data = buf;
-    value->len = n;
+    *value = text;
 
     return NGX_CONF_OK;
 }

@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use POSIX ();
 use Test::More;
 
 use lib 't/lib';
@@ -16,6 +17,7 @@ my $t = Wacrm::Nginx->new;
 $t->write('secret', 'a secret of enough bytes');
 $t->write('short', "fifteen  bytes.\n");
 $t->write('empty', '');
+POSIX::mkfifo($t->path('fifo'), 0600) or die;
 $t->write('default', 'secret');
 $t->write('base64', "not base64 at all, really\n");
 $t->write('file', 'x');
@@ -93,6 +95,11 @@ bad('consent without none', qr/allow_unsigned/, $spool,
     "wacrm_webhook demo; wacrm_webhook_signature waapi allow_unsigned; $key");
 bad('short secret', qr/shorter than 16/, $spool,
     "wacrm_webhook demo; $sig wacrm_webhook_secret_file %%DIR%%/short;");
+$SIG{ALRM} = sub { die "nginx -t waits for a FIFO\n" };
+alarm 20;
+bad('secret in a FIFO', qr/is not a file/, $spool,
+    "wacrm_webhook demo; $sig wacrm_webhook_secret_file %%DIR%%/fifo;");
+alarm 0;
 bad('empty secret', qr/shorter than 16/, $spool,
     "wacrm_webhook demo; $sig wacrm_webhook_secret_file %%DIR%%/empty;");
 bad('default secret', qr/shorter than 16/, $spool,
