@@ -69,17 +69,6 @@ static bool is_json(const char *type)
            (len > 17 && strncasecmp(type + len - 5, "+json", 5) == 0);
 }
 
-static void bad_json(request_t *r, const char *message)
-{
-    response_reset(&r->response, 400);
-    buf_t *b = &r->response.body;
-    jw_open_object(b, NULL);
-    jw_bool(b, "success", false);
-    jw_null(b, "data");
-    jw_str(b, "message", message);
-    jw_close_object(b);
-}
-
 json_t *request_json(request_t *r)
 {
     char reason[128];
@@ -98,11 +87,11 @@ json_t *request_json(request_t *r)
     json_t *json =
         jsonr_parse(r->body.data, r->body.len, reason, sizeof(reason));
     if (json == NULL) {
-        bad_json(r, "The body is not valid JSON.");
+        response_bad(&r->response, "The body is not valid JSON.");
     } else if (!json_is_object(json)) {
         json_decref(json);
         json = NULL;
-        bad_json(r, "The body must be a JSON object.");
+        response_bad(&r->response, "The body must be a JSON object.");
     }
     return json;
 }

@@ -51,6 +51,16 @@ void response_message(response_t *r, int status, const char *message)
     jw_close_object(&r->body);
 }
 
+void response_bad(response_t *r, const char *message)
+{
+    response_reset(r, 400);
+    jw_open_object(&r->body, NULL);
+    jw_bool(&r->body, "success", false);
+    jw_null(&r->body, "data");
+    jw_str(&r->body, "message", message);
+    jw_close_object(&r->body);
+}
+
 void response_not_found(response_t *r, const char *message)
 {
     response_reset(r, 404);

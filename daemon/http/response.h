@@ -38,6 +38,7 @@ void response_reset(response_t *r, int status);
 
 /* The error shapes of the contract. */
 void response_message(response_t *r, int status, const char *message);
+void response_bad(response_t *r, const char *message);
 void response_not_found(response_t *r, const char *message);
 /* data: JSON or NULL. */
 void response_conflict(response_t *r, const char *code, const char *message,

@@ -19,12 +19,13 @@ void stats_count(stats_t *s, long route, int status, int64_t us)
 {
     size_t row =
         route < 0 || route >= STATS_ROUTES_MAX ? STATS_ROUTES_MAX : route;
-    size_t class = status >= 100 && status < 600 ? status / 100 : 5;
+    size_t hundreds = status >= 100 && status < 600 ? status / 100 : 5;
     size_t b = 0;
     while (b < STATS_BUCKETS && us > bounds_us[b]) {
         b++;
     }
-    atomic_fetch_add_explicit(&s->answers[row][class], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&s->answers[row][hundreds], 1,
+                              memory_order_relaxed);
     atomic_fetch_add_explicit(&s->buckets[b], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->sum_us, us, memory_order_relaxed);
 }
@@ -37,14 +38,14 @@ static void write_answers(const stats_t *s, buf_t *out)
         if (!none && i >= http_nroutes) {
             continue;
         }
-        for (int class = 1; class < 6; class ++) {
-            int64_t n = s->answers[i][class];
+        for (int hundreds = 1; hundreds < 6; hundreds++) {
+            int64_t n = s->answers[i][hundreds];
             if (n > 0) {
                 buf_addf(out,
                          "wacrm_http_requests_total{method=\"%s\","
                          "route=\"%s\",status=\"%dxx\"} %lld\n",
                          none ? "" : http_routes[i].method,
-                         none ? "" : http_routes[i].pattern, class,
+                         none ? "" : http_routes[i].pattern, hundreds,
                          (long long)n);
             }
         }

@@ -55,7 +55,7 @@ static void serve(request_t *r)
     if (!query_parse(&r->query, r->target[r->path_len] == '?'
                                     ? r->target + r->path_len + 1
                                     : NULL)) {
-        response_message(&r->response, 400, "Malformed query string.");
+        response_bad(&r->response, "Malformed query string.");
         return;
     }
     if (r->match.route->access == ACCESS_PUBLIC || know_user(r)) {
@@ -82,22 +82,20 @@ void *worker_main(void *arg)
 {
     http_server_t *s = arg;
     db_t *db = NULL;
-    int rc = store_reader(s->options.domain->store, &db);
-    if (rc != WERR_OK) {
-        log_error("http", "msg=\"worker has no database\" reason=%s",
-                  log_str(werr_text(rc)));
-    }
     job_t *job;
     while ((job = jobs_take(s->jobs)) != NULL) {
         request_t *r = (request_t *)job;
         int64_t begin = stats_now_us();
         bool heavy = job->heavy;
-        if (db != NULL) {
+        /* at the first request, and again as long as it fails; logged */
+        int rc =
+            db != NULL ? WERR_OK : store_reader(s->options.domain->store, &db);
+        if (rc == WERR_OK) {
             r->db = db;
             serve(r);
             r->db = NULL;
         } else {
-            response_error(&r->response, WERR_IO);
+            response_error(&r->response, rc);
         }
         note(r, stats_now_us() - begin);
         r->mhd = response_build(&r->response, &r->shared);

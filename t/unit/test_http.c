@@ -200,6 +200,18 @@ static void test_errors(void **state)
         422);
 }
 
+static void test_query_error(void **state)
+{
+    answer_t a;
+    (void)state;
+    assert_int_equal(
+        web_call(&web, "GET", "/api/health?a=1&a=2", 0, "", NULL, &a), 400);
+    assert_string_equal(a.body.data,
+                        "{\"success\":false,\"data\":null,"
+                        "\"message\":\"Malformed query string.\"}");
+    answer_free(&a);
+}
+
 static void test_json_errors(void **state)
 {
     static const char *const bad[] = {
@@ -650,6 +662,7 @@ int main(void)
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_json_errors),
+        cmocka_unit_test(test_query_error),
         cmocka_unit_test(test_bodies_and_keepalive),
         cmocka_unit_test(test_chunked),
         cmocka_unit_test(test_head),
