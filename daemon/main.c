@@ -27,8 +27,9 @@
 #define WACRM_VERSION "0.1"
 #endif
 
-#define STOP_MS  10000
-#define ALARM_S  12
+/* 10 s in all: what the steps may wait, then the end in any case */
+#define STOP_MS  8000
+#define ALARM_S  10
 #define BODY_MAX ((size_t)16 << 20)
 
 /* All of it, in the order of its start. */
@@ -245,8 +246,8 @@ static void wait_for_end(daemon_t *d)
     sigset_t set;
 
     signals_to_wait_for(&set);
-    timers_init(&timers, &d->domain, d->spool,
-                reload_config(&d->config)->spool, d->http);
+    timers_init(&timers, &d->domain, d->spool, reload_config(&d->config)->spool,
+                d->http);
     for (;;) {
         int64_t ms = timers_run(&timers);
         struct timespec until = {ms / 1000, ms % 1000 * 1000000};
