@@ -4,6 +4,8 @@
 #include "control/command.h"
 
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/jsonr.h"
@@ -19,19 +21,23 @@ void command_emit(command_t *c, buf_t *b)
 
 void command_text(command_t *c, const char *format, ...)
 {
-    char text[1024];
+    char *text = NULL;
     va_list ap;
     buf_t b;
+    int n;
 
     va_start(ap, format);
-    (void)vsnprintf(text, sizeof(text), format, ap);
+    n = vasprintf(&text, format, ap);
     va_end(ap);
+    if (n < 0)
+        return;
     buf_init(&b, 0);
     jw_open_object(&b, NULL);
     jw_str(&b, "text", text);
     jw_close_object(&b);
     command_emit(c, &b);
     buf_free(&b);
+    free(text);
 }
 
 bool command_fail(command_t *c, const char *format, ...)

@@ -4,6 +4,7 @@
 #include "control/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -21,6 +22,8 @@
 #define REQUEST_MAX 65536
 #define PATIENCE_S  60 /* for a caller that says nothing */
 
+#define ACCEPT_PAUSE_MS 100
+
 struct control_s {
     domain_t *domain;
     spool_t *spool;
@@ -29,8 +32,9 @@ struct control_s {
     db_t *db;
     int listener;
     int stop;
-    pthread_mutex_t mutex; /* of caller */
+    pthread_mutex_t mutex; /* of caller and stopping */
     int caller;            /* -1: none */
+    bool stopping;
     pthread_t thread;
     bool runs;
 };
@@ -76,6 +80,8 @@ static void set_caller(control_t *ctl, int fd)
 {
     (void)pthread_mutex_lock(&ctl->mutex);
     ctl->caller = fd;
+    if (fd >= 0 && ctl->stopping)
+        (void)shutdown(fd, SHUT_RDWR); /* came in with the stop */
     (void)pthread_mutex_unlock(&ctl->mutex);
 }
 
@@ -83,7 +89,7 @@ static void serve(control_t *ctl, int fd)
 {
     struct timeval patience = {PATIENCE_S, 0};
     FILE *in = NULL, *out = NULL;
-    int other = dup(fd);
+    int other = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
     if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) ==
             0 &&
@@ -123,6 +129,8 @@ static void *run(void *arg)
         fd = accept4(ctl->listener, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0)
             serve(ctl, fd);
+        else
+            (void)poll(fds, 1, ACCEPT_PAUSE_MS); /* no descriptors: no spin */
     }
     return NULL;
 }
@@ -207,6 +215,7 @@ void control_stop(control_t **control)
         return;
     if (ctl->runs && write(ctl->stop, &one, sizeof(one)) == sizeof(one)) {
         (void)pthread_mutex_lock(&ctl->mutex);
+        ctl->stopping = true;
         if (ctl->caller >= 0)
             (void)shutdown(ctl->caller, SHUT_RDWR);
         (void)pthread_mutex_unlock(&ctl->mutex);
