@@ -8,8 +8,8 @@ enum {
     WERR_OK = 0,
     WERR_NOMEM = -1,
     WERR_IO = -2,
-    WERR_FULL = -3,     /* disk or database full */
-    WERR_BUSY = -4,     /* try again */
+    WERR_FULL = -3, /* disk or database full */
+    WERR_BUSY = -4, /* try again */
     WERR_CORRUPT = -5,
     WERR_NOTFOUND = -6,
     WERR_CONFLICT = -7, /* unique or foreign key, check */
@@ -18,8 +18,8 @@ enum {
     WERR_TIMEOUT = -10,
     WERR_TOOBIG = -11,
     WERR_STOPPING = -12,
-    WERR_FUTURE = -13,  /* made by a later version */
-    WERR_SYSTEM = -14,  /* anything else; the log says what */
+    WERR_FUTURE = -13, /* made by a later version */
+    WERR_SYSTEM = -14, /* anything else; the log says what */
 };
 
 #define WACRM_CHECKED __attribute__((warn_unused_result))

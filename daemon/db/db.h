@@ -31,9 +31,9 @@ typedef struct {
     const char *scan;
 } db_query_t;
 
-#define DB_QUERY_(id, text, why)                                               \
-    static const db_query_t id = {text, #id, __FILE__, why};                   \
-    static const db_query_t *const id##_entry                                  \
+#define DB_QUERY_(id, text, why)                             \
+    static const db_query_t id = {text, #id, __FILE__, why}; \
+    static const db_query_t *const id##_entry                \
         __attribute__((section("db_query_list"), used)) = &id
 
 /* DB_QUERY(find_chat, "SELECT id FROM chats WHERE ..."); at file scope. */

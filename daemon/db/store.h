@@ -13,8 +13,8 @@
 typedef struct store_s store_t;
 
 typedef struct {
-    const char *path;  /* of the database file; made if it is not there */
-    char error[256];   /* out: in words, when the call failed */
+    const char *path; /* of the database file; made if it is not there */
+    char error[256];  /* out: in words, when the call failed */
 } store_options_t;
 
 /*

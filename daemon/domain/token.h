@@ -27,18 +27,18 @@ int token_issue(tx_t *tx, int64_t user, int64_t access_exp,
  * revokes its whole family, and that has to be committed.
  */
 int token_refresh(tx_t *tx, const char *refresh, int64_t access_exp,
-                  int64_t refresh_until, bool *denied, token_pair_t *out)
-    WACRM_CHECKED;
+                  int64_t refresh_until, bool *denied,
+                  token_pair_t *out) WACRM_CHECKED;
 /* Revokes the access token and the family it belongs to. */
-int token_logout(tx_t *tx, int64_t user, const char *jti, int64_t exp)
-    WACRM_CHECKED;
+int token_logout(tx_t *tx, int64_t user, const char *jti,
+                 int64_t exp) WACRM_CHECKED;
 /* Everything of a user issued before now. */
 int token_revoke_user(tx_t *tx, int64_t user) WACRM_CHECKED;
 /* Walks what is revoked at now (s). */
 typedef int (*token_revoked_cb)(void *ctx, bool subject, const char *id,
                                 int64_t not_before, int64_t expires);
-int token_revoked_walk(db_t *db, int64_t now, token_revoked_cb cb, void *ctx)
-    WACRM_CHECKED;
+int token_revoked_walk(db_t *db, int64_t now, token_revoked_cb cb,
+                       void *ctx) WACRM_CHECKED;
 /* Deletes what ended. */
 int token_expire(tx_t *tx) WACRM_CHECKED;
 

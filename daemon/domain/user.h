@@ -33,8 +33,8 @@ int user_by_email(db_t *db, const char *email, user_t *out) WACRM_CHECKED;
 int user_add(domain_t *d, const char *name, const char *email, role_t role,
              const char *password, int64_t *id) WACRM_CHECKED;
 /* Sets the password, revokes all tokens. */
-int user_set_password(domain_t *d, const char *email, const char *password)
-    WACRM_CHECKED;
+int user_set_password(domain_t *d, const char *email,
+                      const char *password) WACRM_CHECKED;
 
 /*
  * Checks a password in constant effort: also for an unknown address. WERR_OK

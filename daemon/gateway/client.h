@@ -29,8 +29,8 @@ typedef struct {
     void *arg;
 } gw_client_options_t;
 
-int gw_client_start(gw_client_t **out, const gw_client_options_t *o)
-    WACRM_CHECKED;
+int gw_client_start(gw_client_t **out,
+                    const gw_client_options_t *o) WACRM_CHECKED;
 /* Any thread: tick soon. */
 void gw_client_wake(gw_client_t *c);
 /* Waits up to timeout_ms for calls in flight, then ends the thread. */
@@ -38,13 +38,13 @@ void gw_client_stop(gw_client_t **c, int64_t timeout_ms);
 
 /* How a call ended. */
 typedef struct {
-    int http_status;   /* 0: no answer */
+    int http_status; /* 0: no answer */
     const char *body;
     size_t len;
     int retry_after_s; /* of Retry-After, 0: none */
     bool timed_out;
-    bool bytes_sent;   /* false: certainly nothing reached the gateway */
-    char error[256];   /* transport's words */
+    bool bytes_sent; /* false: certainly nothing reached the gateway */
+    char error[256]; /* transport's words */
 } gw_result_t;
 
 typedef void (*gw_done)(void *arg, const gw_result_t *result);

@@ -22,7 +22,7 @@ typedef struct {
     const char *token;    /* configured bearer, or NULL */
     const char *email;    /* of its login, or NULL */
     const char *password;
-    int timeout_s;        /* 30 */
+    int timeout_s; /* 30 */
     bool read_receipts;
 } gateway_account_t;
 
@@ -44,27 +44,27 @@ typedef enum {
 /* Strings live as long as the gw_events_t; NULL where nothing was told. */
 typedef struct {
     gw_kind_t kind;
-    const char *session;   /* remote session id, NULL: the default */
-    const char *wa_id;     /* bare id of the message it is about */
-    const char *chat;      /* JID as sent: group or not is in phone.h */
-    const char *phone;     /* canonical digits of the other side */
-    const char *alias;     /* "..@lid" */
+    const char *session; /* remote session id, NULL: the default */
+    const char *wa_id;   /* bare id of the message it is about */
+    const char *chat;    /* JID as sent: group or not is in phone.h */
+    const char *phone;   /* canonical digits of the other side */
+    const char *alias;   /* "..@lid" */
     const char *push_name;
     bool from_me;
-    bool group;            /* group, broadcast, newsletter: not a donor */
-    int64_t ts;            /* ms as told; 0: not told */
-    const char *type;      /* text image document audio video sticker location
-                              contacts interactive unsupported */
-    const char *text;      /* never NULL for a message */
+    bool group;       /* group, broadcast, newsletter: not a donor */
+    int64_t ts;       /* ms as told; 0: not told */
+    const char *type; /* text image document audio video sticker location
+                         contacts interactive unsupported */
+    const char *text; /* never NULL for a message */
     const char *media_url, *media_mime, *media_name;
-    int64_t media_size;    /* -1 */
+    int64_t media_size; /* -1 */
     const char *reply_to;
-    const char *status;    /* GW_STATUS, GW_SESSION: the gateway's word */
+    const char *status; /* GW_STATUS, GW_SESSION: the gateway's word */
     const char *error_code, *error_title;
     const char *emoji;     /* GW_REACTION; "" = removed */
     const char *client_id; /* our own id, where the gateway gives it back */
     const char *session_phone;
-    const char *name;      /* of the event, for logs and counters */
+    const char *name; /* of the event, for logs and counters */
     bool typing;
 } gw_event_t;
 
@@ -98,10 +98,10 @@ typedef struct {
 
 /* What the gateway's answer to a send means. */
 typedef enum {
-    GW_ACCEPTED, /* wa_id may be told */
-    GW_RETRY,    /* certainly not sent: try again (Retry-After) */
-    GW_UNKNOWN,  /* may or may not have been sent */
-    GW_REFUSED,  /* permanently; code and reason told */
+    GW_ACCEPTED,    /* wa_id may be told */
+    GW_RETRY,       /* certainly not sent: try again (Retry-After) */
+    GW_UNKNOWN,     /* may or may not have been sent */
+    GW_REFUSED,     /* permanently; code and reason told */
     GW_UNAUTHORISED /* one new login, then again */
 } gw_outcome_t;
 
@@ -117,7 +117,7 @@ typedef struct {
 typedef enum {
     GW_NOT_TOLD, /* the answer shows neither */
     GW_FOUND,
-    GW_ABSENT    /* certainly not there */
+    GW_ABSENT /* certainly not there */
 } gw_found_t;
 
 /* What is looked for: a message of ours with that text, since then. known
@@ -151,8 +151,7 @@ typedef struct {
                      const char *chat_phone, gw_request_t *r);
     int (*login)(const gateway_account_t *a, gw_request_t *r);
     /* The bearer in the answer to login, or "" */
-    void (*login_reply)(const char *body, size_t len, char *token,
-                        size_t size);
+    void (*login_reply)(const char *body, size_t len, char *token, size_t size);
     /* Redacts QR, pairing codes, api keys in place (same length); the copy
      * that is kept for replay goes through it. */
     void (*redact)(char *body, size_t len);

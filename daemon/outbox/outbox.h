@@ -15,15 +15,15 @@
 typedef struct outbox_s outbox_t;
 
 typedef struct {
-    int tries;              /* 3 */
-    int backoff_s[8];       /* 10, 30, 60; the last one repeats */
+    int tries;        /* 3 */
+    int backoff_s[8]; /* 10, 30, 60; the last one repeats */
     size_t nbackoff;
-    bool jitter;            /* +-20 % */
-    int per_minute;         /* per session; 0: no limit */
-    int gap_ms;             /* per recipient */
-    int first_per_minute;   /* per session, first messages to a contact */
-    int max_inflight;       /* 32 */
-    int unknown_hold_s;     /* 120 */
+    bool jitter;          /* +-20 % */
+    int per_minute;       /* per session; 0: no limit */
+    int gap_ms;           /* per recipient */
+    int first_per_minute; /* per session, first messages to a contact */
+    int max_inflight;     /* 32 */
+    int unknown_hold_s;   /* 120 */
 } outbox_options_t;
 
 void outbox_options_default(outbox_options_t *o);

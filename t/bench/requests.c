@@ -25,11 +25,12 @@ static int write_one(unsigned i, const char *path, const char *secret)
     unsigned len = 0;
     int n;
 
-    n = snprintf(body, sizeof(body),
-                 "{\"event\":\"message.received\",\"data\":{\"from\":\"62812%07u\""
-                 ",\"pushName\":\"Donatur %07u\",\"type\":\"text\",\"id\":"
-                 "\"3EB0%016X\",\"timestamp\":1760000000,\"message\":\"",
-                 i % 10000, i % 10000, i);
+    n = snprintf(
+        body, sizeof(body),
+        "{\"event\":\"message.received\",\"data\":{\"from\":\"62812%07u\""
+        ",\"pushName\":\"Donatur %07u\",\"type\":\"text\",\"id\":"
+        "\"3EB0%016X\",\"timestamp\":1760000000,\"message\":\"",
+        i % 10000, i % 10000, i);
     if (n < 0 || n > BODY_LEN - 3) {
         return -1;
     }
