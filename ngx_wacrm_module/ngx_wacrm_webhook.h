@@ -101,6 +101,12 @@ ngx_int_t ngx_wacrm_webhook_build(ngx_conf_t *cf,
 /* ngx_wacrm_webhook_handler.c */
 
 ngx_int_t ngx_wacrm_webhook_handler(ngx_http_request_t *r);
+/* 200, or with what a request of this method is refused: 404, 405. */
+ngx_uint_t ngx_wacrm_webhook_method_status(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf);
+/* Adds the header Allow. */
+ngx_int_t ngx_wacrm_webhook_allow(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf);
 /* NULL without memory. */
 ngx_wacrm_webhook_ctx_t *ngx_wacrm_webhook_create_ctx(ngx_http_request_t *r);
 

@@ -18,6 +18,8 @@ typedef struct {
 
 static ngx_str_t *ngx_wacrm_webhook_error(ngx_uint_t status);
 static ngx_int_t ngx_wacrm_webhook_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_wacrm_webhook_too_large(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf);
 static ngx_int_t ngx_wacrm_webhook_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 
@@ -39,6 +41,9 @@ static ngx_wacrm_error_t  ngx_wacrm_webhook_errors[] = {
 
     { NGX_HTTP_NOT_FOUND,
       ngx_string("{\"success\":false,\"message\":\"Not Found\"}") },
+
+    { NGX_HTTP_NOT_ALLOWED,
+      ngx_string("{\"message\":\"Method Not Allowed\"}") },
 
     { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
       ngx_string("{\"message\":\"Body is too large\"}") },
@@ -126,8 +131,10 @@ ngx_wacrm_webhook_header_filter(ngx_http_request_t *r)
     ngx_wacrm_webhook_mask(r, wlcf);
 
     if (r->headers_out.status == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
-        ngx_wacrm_count_event(wlcf->slot, NGX_WACRM_EVENT_TOO_LARGE);
-        ngx_wacrm_webhook_log(r, wlcf, r->headers_out.status, "too_large");
+
+        if (ngx_wacrm_webhook_too_large(r, wlcf) != NGX_OK) {
+            return NGX_ERROR;
+        }
 
     } else {
         ngx_wacrm_webhook_log(r, wlcf, r->headers_out.status, "nginx");
@@ -150,6 +157,34 @@ ngx_wacrm_webhook_header_filter(ngx_http_request_t *r)
     r->headers_out.content_length_n = ctx->body->len;
 
     return ngx_http_next_header_filter(r);
+}
+
+
+/* nginx looks at the length first, but a wrong method comes before it. */
+
+static ngx_int_t
+ngx_wacrm_webhook_too_large(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf)
+{
+    ngx_uint_t  status;
+
+    status = ngx_wacrm_webhook_method_status(r, wlcf);
+
+    if (status == NGX_HTTP_OK) {
+        ngx_wacrm_count_event(wlcf->slot, NGX_WACRM_EVENT_TOO_LARGE);
+        ngx_wacrm_webhook_log(r, wlcf, r->headers_out.status, "too_large");
+        return NGX_OK;
+    }
+
+    ngx_wacrm_count_event(wlcf->slot, NGX_WACRM_EVENT_METHOD);
+    ngx_wacrm_webhook_log(r, wlcf, status, "method");
+
+    /* that of the access log, too */
+    r->err_status = status;
+    r->headers_out.status = status;
+
+    return status == NGX_HTTP_NOT_ALLOWED ? ngx_wacrm_webhook_allow(r, wlcf)
+                                          : NGX_OK;
 }
 
 

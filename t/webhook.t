@@ -205,6 +205,11 @@ is($t->request('HEAD', '/hook')->{status}, 405, 'HEAD');
 
 my $text = '"' . ('x' x 999) . '"';
 answer(post('/small', $text), 413, $large, 'too large');
+$r = $t->request('PUT', '/small', body => $text);
+answer($r, 405, '{"message":"Method Not Allowed"}', 'PUT, too large');
+is($r->{headers}{allow}, 'POST', 'PUT, too large: Allow');
+answer($t->request('GET', '/small', body => $text), 404,
+       '{"success":false,"message":"Not Found"}', 'GET, too large');
 $r = $t->request('POST', '/small', headers => {$t->waapi($text, $secret)},
                  chunked => [$text]);
 answer($r, 413, $large, 'too large, chunked');
