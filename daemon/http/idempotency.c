@@ -15,7 +15,8 @@ DB_QUERY(idempotency_get,
 DB_QUERY(idempotency_put,
          "INSERT INTO idempotency (user_id, key, request, status, response,"
          " created_at) VALUES ($1, $2, $3, $4, $5, $6)");
-DB_QUERY(idempotency_forget, "DELETE FROM idempotency WHERE created_at <= $1");
+DB_QUERY(idempotency_forget, "DELETE FROM idempotency WHERE user_id = $1"
+                             " AND key = $2 AND created_at <= $3");
 
 /* Method, path, session and body: what makes a request the same. */
 static int hash_request(const request_t *r, char out[65])
@@ -95,7 +96,9 @@ int idempotency_keep(tx_t *tx, const idempotency_t *in, int status,
         return WERR_NOMEM;
     }
     db_stmt_t *s = db_stmt(tx->db, &idempotency_forget);
-    db_bind_i64(s, 1, tx->now - KEPT_MS);
+    db_bind_i64(s, 1, in->user);
+    db_bind_text(s, 2, in->key);
+    db_bind_i64(s, 3, tx->now - KEPT_MS);
     int rc = db_exec(s);
     if (rc != WERR_OK) {
         return rc;

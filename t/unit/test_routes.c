@@ -21,6 +21,7 @@ typedef struct {
     int64_t session;
     const char *phone, *alias, *name, *text, *wa_id;
     int64_t ts;
+    bool from_me;
     message_ref_t ref;
 } said_t;
 
@@ -39,6 +40,7 @@ static int receive(tx_t *tx, void *arg)
                        .ts = s->ts,
                        .type = "text",
                        .text = s->text,
+                       .from_me = s->from_me,
                        .live = true,
                        .received = s->ts};
     return message_receive(tx, contact.id, &in, &s->ref);
@@ -745,6 +747,26 @@ static void test_stale(void **state)
              "\"seen_seq\":%lld}",
              (long long)atomic_load(&web.crm.domain.last_seq));
     json_decref(post(SEND, OTHER_CS, "", body, 200));
+
+    /* so is what somebody typed on the phone itself; its time is in seconds */
+    seen = atomic_load(&web.crm.domain.last_seq);
+    nanosleep(&pause, NULL);
+    said_t echo = {.session = theirs,
+                   .phone = "6281111111111",
+                   .text = "by phone",
+                   .wa_id = "wa-phone",
+                   .ts = clock_now_ms() / 1000 * 1000,
+                   .from_me = true};
+    assert_int_equal(domain_write(&web.crm.domain, receive, &echo), WERR_OK);
+    snprintf(body, sizeof(body),
+             "{\"phone\":\"6281111111111\",\"message\":\"later\","
+             "\"seen_seq\":%lld}",
+             (long long)seen);
+    json = post(SEND, OTHER_CS, "", body, 409);
+    list = json_object_get(json_object_get(json, "data"), "messages");
+    assert_int_equal(json_array_size(list), 1);
+    assert_string_equal(str(json_array_get(list, 0), "message"), "by phone");
+    json_decref(json);
 }
 
 typedef struct {

@@ -7,6 +7,8 @@
 #include "http/routes/routes.h"
 
 #define STALE_MAX 20
+/* By how much a gateway's time may lie before ours: seconds, and its clock. */
+#define GATEWAY_LATE_MS 60000
 
 DB_QUERY(send_contact, "SELECT opted_out FROM contacts WHERE id = $1");
 DB_QUERY(send_chat,
@@ -14,8 +16,10 @@ DB_QUERY(send_chat,
 DB_QUERY(send_seen_at, "SELECT created_at FROM events WHERE seq <= $1"
                        " ORDER BY seq DESC LIMIT 1");
 DB_QUERY(send_newer, "SELECT id FROM messages WHERE chat_id = $1 AND ts >= $2"
-                     " AND direction = 1 AND created_at > $2 AND cs_id <> $3"
-                     " ORDER BY ts, id LIMIT $4");
+                     " AND direction = 1 AND created_at > $3"
+                     " AND (cs_id IS NULL OR cs_id <> $4)"
+                     " AND coalesce(source, '') <> 'auto'"
+                     " ORDER BY ts, id LIMIT $5");
 DB_QUERY(retry_opted_out,
          "SELECT p.opted_out FROM messages AS m"
          " JOIN chats AS c ON c.id = m.chat_id"
@@ -60,7 +64,8 @@ static int one_number(db_stmt_t *s, int64_t *out)
     return WERR_OK;
 }
 
-/* The ids of what colleagues wrote since the writer looked; count, or < 0. */
+/* The ids of what colleagues wrote, here or on the phone itself, since the
+ * writer looked; count, or < 0. */
 static int find_newer(db_t *db, const job_send_t *job, int64_t chat,
                       int64_t ids[STALE_MAX])
 {
@@ -74,9 +79,10 @@ static int find_newer(db_t *db, const job_send_t *job, int64_t chat,
     }
     s = db_stmt(db, &send_newer);
     db_bind_i64(s, 1, chat);
-    db_bind_i64(s, 2, seen_at);
-    db_bind_i64(s, 3, job->cs_id);
-    db_bind_i64(s, 4, STALE_MAX);
+    db_bind_i64(s, 2, seen_at - GATEWAY_LATE_MS);
+    db_bind_i64(s, 3, seen_at);
+    db_bind_i64(s, 4, job->cs_id);
+    db_bind_i64(s, 5, STALE_MAX);
     while ((rc = db_step(s)) == DB_ROW) {
         ids[n++] = db_i64(s, 0);
     }
