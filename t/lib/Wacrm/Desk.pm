@@ -60,7 +60,8 @@ use Wacrm::Nginx;
 our $PASSWORD = 'rahasia-sekali';
 
 my $ROOT = $Wacrm::Nginx::ROOT;
-my $json = JSON::PP->new->utf8->allow_nonref;
+# canonical: a request that is sent again has the same bytes
+my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 
 sub new {
     my ($class, %opt) = @_;
