@@ -10,6 +10,7 @@
 #include "base/jsonr.h"
 
 #define LOOKUP_LIMIT 50
+#define WA_ID_MAX    sizeof(((gw_reply_t *)0)->wa_id)
 
 static int finish(const gw_request_t *r)
 {
@@ -107,9 +108,27 @@ static bool is_wa_id(const char *id)
     size_t len = strlen(id);
     bool uuid = len == 36 && id[8] == '-' && id[13] == '-' && id[18] == '-';
 
-    return len >= 8 && len < 200 && !uuid &&
+    return len >= 8 && len < WA_ID_MAX && !uuid &&
            strspn(id, "0123456789.:=_-abcdefghijklmnopqrstuvwxyz"
                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == len;
+}
+
+/* The id within "true_62..@c.us_3EB0..", or all of it; false: none. */
+static bool bare_id(const char *id, char out[WA_ID_MAX])
+{
+    const char *at = id ? strchr(id, '@') : NULL;
+    const char *from = at ? strchr(at, '_') : id;
+    size_t len;
+
+    if (!from)
+        return false;
+    from += at ? 1 : 0;
+    len = at ? strcspn(from, "_") : strlen(from);
+    if (len >= WA_ID_MAX)
+        return false;
+    memcpy(out, from, len);
+    out[len] = '\0';
+    return is_wa_id(out);
 }
 
 static void take_id(const json_t *root, gw_reply_t *out)
@@ -121,12 +140,9 @@ static void take_id(const json_t *root, gw_reply_t *out)
     };
 
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        const char *id = jsonr_str(root, paths[i]);
-
-        if (id && is_wa_id(id)) {
-            gw_copy(out->wa_id, sizeof(out->wa_id), id);
+        if (bare_id(jsonr_str(root, paths[i]), out->wa_id))
             return;
-        }
+        out->wa_id[0] = '\0';
     }
 }
 
@@ -200,8 +216,7 @@ static void scan_line(const json_t *m, const gw_lookup_t *l, scan_t *s,
 {
     const char *text = gw_first_str(
         m, "content|message.content|text|body|message.conversation|message");
-    const char *id =
-        gw_first_str(m, "wa_message_id|message_id|messageId|key.id|id");
+    char id[WA_ID_MAX];
     const json_t *mine = gw_first(m, "from_me|fromMe|key.fromMe");
     const char *direction = jsonr_str(m, "direction");
     int64_t ts = 0;
@@ -220,11 +235,16 @@ static void scan_line(const json_t *m, const gw_lookup_t *l, scan_t *s,
         return;
     if (!text || strcmp(text, l->text) != 0)
         return;
-    if (id && is_wa_id(id) && l->known && l->known(l->arg, id))
+    if (!bare_id(
+            gw_first_str(m, "wa_message_id|message_id|messageId|key.id|id"),
+            id)) {
+        s->readable = false; /* this one, or the same words said before? */
+        return;
+    }
+    if (l->known && l->known(l->arg, id))
         return;
     s->found = true;
-    if (id && is_wa_id(id))
-        gw_copy(wa_id, size, id);
+    gw_copy(wa_id, size, id);
 }
 
 gw_found_t waapi_lookup_reply(int http_status, const char *body, size_t len,

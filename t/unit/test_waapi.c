@@ -531,6 +531,20 @@ static void lookups(void **state)
         /* too old to be it */
         {200, "{\"data\":[" LINE("3EB0OTHER", "true", "hi", "1772500000") "]}",
          GW_ABSENT, ""},
+        /* the long form of an id */
+        {200,
+         "{\"data\":[" LINE("true_6281@c.us_3EB0KNOWN", "true", "hi",
+                            "1772503200") "]}",
+         GW_ABSENT, ""},
+        {200,
+         "{\"data\":[" LINE("true_6281@c.us_3EB0FOUND", "true", "hi",
+                            "1772503200") "]}",
+         GW_FOUND, "3EB0FOUND"},
+        /* without an id it may be the earlier one */
+        {200,
+         "{\"data\":[" LINE("0b0e3c9a-7c1f-4f53-9d0c-2f6a3b1c4d5e", "true",
+                            "hi", "1772503200") "]}",
+         GW_NOT_TOLD, ""},
         {200, "{\"data\":[]}", GW_NOT_TOLD, ""},
         {200, "{\"data\":[{\"content\":\"hi\"}]}", GW_NOT_TOLD, ""},
         {200, "<html>", GW_NOT_TOLD, ""},
