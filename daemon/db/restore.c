@@ -2,6 +2,7 @@
  * restore.c - a backup in the place of a database.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,39 +55,66 @@ static int make_copy(const char *from, const char *copy, char *error,
     return rc < 0 ? rc : check_copy(copy, error, size);
 }
 
-/* Whatever is there of the old one keeps its parts, under another name. */
-static int set_aside(const char *path, const char *kept, char *error,
-                     size_t size)
+/* Renames what there is of a database; true: it has its new name, or is not
+ * there. */
+static bool rename_part(const char *from, const char *to, const char *part)
+{
+    char old[PATH_MAX], name[PATH_MAX];
+
+    if (snprintf(old, sizeof(old), "%s%s", from, part) >= (int)sizeof(old) ||
+        snprintf(name, sizeof(name), "%s%s", to, part) >= (int)sizeof(name)) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    return rename(old, name) == 0 || errno == ENOENT;
+}
+
+/* All parts or none. */
+static int rename_all(const char *from, const char *to, char *error,
+                      size_t size)
 {
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        char old[4096], name[4096];
-
-        (void)snprintf(old, sizeof(old), "%s%s", path, parts[i]);
-        (void)snprintf(name, sizeof(name), "%s%s", kept, parts[i]);
-        if (rename(old, name) != 0 && errno != ENOENT) {
-            (void)snprintf(error, size, "%s: %s", old, strerrordesc_np(errno));
-            return WERR_IO;
-        }
+        if (rename_part(from, to, parts[i]))
+            continue;
+        (void)snprintf(error, size, "%s%s: %s", from, parts[i],
+                       strerrordesc_np(errno));
+        while (i > 0)
+            (void)rename_part(to, from, parts[--i]);
+        return WERR_IO;
     }
     return WERR_OK;
+}
+
+/* The copy in the place of the old one, which is kept under another name. */
+static int exchange(const char *copy, const char *path, const char *kept,
+                    char *error, size_t size)
+{
+    char ignored[64];
+    int rc = rename_all(path, kept, error, size);
+
+    if (rc == WERR_OK && rename(copy, path) != 0) {
+        (void)snprintf(error, size, "%s: %s", path, strerrordesc_np(errno));
+        (void)rename_all(kept, path, ignored, sizeof(ignored));
+        rc = WERR_IO;
+    }
+    return rc;
 }
 
 int store_restore(const char *from, const char *path, char *kept, size_t n,
                   char *error, size_t size)
 {
-    char copy[4096], now[CLOCK_ISO_MAX];
+    char copy[PATH_MAX], now[CLOCK_ISO_MAX];
     int rc;
 
     clock_iso(clock_now_ms(), now);
-    (void)snprintf(kept, n, "%s.before-%s", path, now);
-    (void)snprintf(copy, sizeof(copy), "%s.restore", path);
+    if (snprintf(kept, n, "%s.before-%s", path, now) >= (int)n ||
+        snprintf(copy, sizeof(copy), "%s.restore", path) >= (int)sizeof(copy)) {
+        (void)snprintf(error, size, "%s: too long", path);
+        return WERR_INVALID;
+    }
     rc = make_copy(from, copy, error, size);
     if (rc == WERR_OK)
-        rc = set_aside(path, kept, error, size);
-    if (rc == WERR_OK && rename(copy, path) != 0) {
-        (void)snprintf(error, size, "%s: %s", path, strerrordesc_np(errno));
-        rc = WERR_IO;
-    }
+        rc = exchange(copy, path, kept, error, size);
     if (rc == WERR_OK)
         return file_sync_dir(path);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

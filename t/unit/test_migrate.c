@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "db/migrate.h"
 
 #include "store_fixture.h"
@@ -139,6 +140,47 @@ static void restores_nothing_bad(void **state)
     store_reader_close(&r);
 }
 
+/* Puts directories in the way of what restore would call the old -shm within
+ * the next seconds, or takes them away. */
+static void block_names(int64_t now, bool away)
+{
+    char name[300], iso[CLOCK_ISO_MAX];
+
+    for (int64_t s = 0; s < 5; s++) {
+        clock_iso(now + s * 1000, iso);
+        (void)snprintf(name, sizeof(name), "%s.before-%s-shm", path, iso);
+        assert_int_equal(away ? rmdir(name) : mkdir(name, 0700), 0);
+    }
+}
+
+/* Half of the old one's files set aside is no database: they come back. */
+static void restores_or_leaves(void **state)
+{
+    char copy[64], kept[200], error[300] = "", shm[200];
+    int64_t now = clock_now_ms();
+    db_t *r = NULL;
+    FILE *f;
+
+    (void)state;
+    (void)snprintf(copy, sizeof(copy), "%s/copy.db", dir);
+    (void)snprintf(shm, sizeof(shm), "%s-shm", path);
+    assert_int_equal(store_write(store, put_one, "here"), WERR_OK);
+    assert_int_equal(store_backup(store, copy), WERR_OK);
+    store_close(&store);
+    f = fopen(shm, "we");
+    assert_non_null(f);
+    assert_int_equal(fclose(f), 0);
+    block_names(now, false);
+    assert_int_equal(
+        store_restore(copy, path, kept, sizeof(kept), error, sizeof(error)),
+        WERR_IO);
+    block_names(now, true);
+    open_store();
+    assert_int_equal(store_reader(store, &r), WERR_OK);
+    assert_true(has(r, "here"));
+    store_reader_close(&r);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -147,6 +189,7 @@ int main(void)
         T(refuses_what_it_does_not_know),
         T(restores),
         T(restores_nothing_bad),
+        T(restores_or_leaves),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
