@@ -197,6 +197,32 @@ is($d->api(GET => '/api/auth/me', headers => { 'X-Wacrm-User' => $admin,
     'X-Wacrm-Token-Id' => 'a', 'X-Wacrm-Token-Exp' => '99999999999' })
     ->{status}, 401, 'without a token, too');
 
+# ---- what is revoked stays revoked ----
+
+%s = %{login('cs1@test.example', $PASSWORD)->{json}};
+$d->api(POST => '/api/auth/logout', token => $s{token});
+refused($s{token}, 'signed out');
+$d->wacrmd_kill;
+$d->{nginx}->stop;
+$d->{nginx}->start;
+$d->wacrmd_start;
+refused($s{token}, 'after both were started again');
+$d->wacrmd_stop;
+$d->{nginx}->stop;
+rename "$d->{dir}/spool", "$d->{dir}/spool.old" or die $!;
+$d->wacrmd_start;
+$d->{nginx}->start;
+refused($s{token}, 'over a new spool');
+($rc) = $d->ctl(['backup', "$d->{dir}/before.db"]);
+%s = %{login('cs1@test.example', $PASSWORD)->{json}};
+$d->api(POST => '/api/auth/logout', token => $s{token});
+$d->wacrmd_stop;
+($rc, $out) = $d->ctl(['restore', "$d->{dir}/before.db"]);
+is($rc, 0, 'a database of before') or diag($out);
+$d->wacrmd_start;
+refused($s{token}, 'after it was restored');
+$chat = $d->sql("SELECT max(id) FROM chats");
+
 # ---- rates ----
 
 my @sends = map { $d->api(POST => '/api/crm/messages/send', token => $make->(),

@@ -53,7 +53,9 @@ static int copy_all(revocation_t *r)
     pthread_mutex_lock(&r->lock);
     int rc = token_revoked_walk(r->db, clock_now_ms() / 1000, collect, &e);
     if (rc == WERR_OK) {
-        int sp = spool_revoke_reset(r->spool, e.entries, e.n);
+        /* Added, never taken away before its end: an older database that is
+         * restored does not know what was revoked since. */
+        int sp = spool_revoke(r->spool, e.entries, e.n);
         if (sp != SPOOL_OK) {
             log_error("http", "msg=\"revocations not copied\" reason=%s",
                       log_str(spool_strerror(sp)));
