@@ -160,6 +160,6 @@ is($d->sql('SELECT state FROM dead_letters WHERE id = 8'), 'replayed',
 is(rows("messages WHERE wa_id = 'MENDED'"), 1, 'the message is there');
 $d->ctl([qw(dead replay 8)]);
 is(rows("messages WHERE wa_id = 'MENDED'"), 1, 'replayed again: still once');
-is($d->sql('PRAGMA integrity_check'), 'ok', 'the database is sound');
+$d->sound;
 
 $d->done;

@@ -331,6 +331,6 @@ is(rows('spool_positions'), 2, 'a position for each spool');
 is(text('6281300000101', 'WAITS', 'lagi'), 200, 'a redelivery');
 ok($d->applied, 'over the new spool');
 is(message("wa_id = 'WAITS'"), 1, 'is known');
-is($d->sql('PRAGMA integrity_check'), 'ok', 'the database is sound');
+$d->sound;
 
 $d->done;

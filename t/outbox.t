@@ -149,10 +149,12 @@ ok((grep { $_ eq $stranger } @failed), 'unknown: in the filter "failed"');
 
 # ---- the unknown ones ----
 
+$d->event('message.status', { id => '3EB0HUNG', status => 'delivered' });
 my $echo = $d->sim('/_sim/webhook', { from => phone(5), from_me => \1,
     text => 'menggantung', id => '3EB0HUNG' });
 is($echo->{json}{ok}, 1, 'an echo comes');
-ok(reaches($hung, $SENT), 'it settles what was unknown');
+ok(reaches($hung, $DELIVERED), 'it settles what was unknown, with the status'
+    . ' that came before');
 is($d->sql("SELECT wa_id FROM messages WHERE id = $hung"), '3EB0HUNG',
     'and tells its id');
 is($d->sql("SELECT count(*) FROM messages WHERE body = 'menggantung'"), 1,
@@ -264,6 +266,33 @@ ok(reaches($id, $SENT), 'sent');
 is(scalar(texts(phone => phone(18))), 1, 'once');
 is(scalar(texts(phone => phone(16))), 1, 'as the first one');
 
+# ---- a colleague was faster, a donor wants no more ----
+
+my $seen = $d->sql('SELECT max(seq) FROM events');
+$r = $d->api(POST => '/api/crm/messages/send', token => $colleague,
+    json => { phone => phone(16), message => 'rekan lebih cepat' });
+$r = api(POST => 'messages/send', json => { phone => phone(16),
+    message => 'terlambat', seen_seq => $seen });
+is($r->{status}, 409, 'a colleague has answered since: 409');
+is($r->{json}{code}, 'stale', 'stale');
+is($r->{json}{data}{messages}[0]{message}, 'rekan lebih cepat',
+    'with what was said');
+$seen = $d->sql('SELECT max(seq) FROM events');
+is(api(POST => 'messages/send', json => { phone => phone(16),
+    message => 'sudah dibaca', seen_seq => $seen })->{status}, 200,
+    'who has seen it may write');
+$d->change("UPDATE contacts SET opted_out = 1 WHERE phone = '@{[phone(8)]}'");
+$r = api(POST => 'messages/send', json => { phone => phone(8),
+    message => 'jangan' });
+is("$r->{status} $r->{json}{code}", '409 opted_out', 'opted out: 409');
+$r = api(POST => "messages/$gone/retry");
+is("$r->{status} $r->{json}{code}", '409 opted_out', 'no retry either');
+my $told = send_text(phone(2), 'gagal belakangan');
+ok(reaches($told, $SENT), 'sent');
+my $wa_id = $d->sql("SELECT wa_id FROM messages WHERE id = $told");
+$d->event('message.status', { id => $wa_id, status => 'failed' });
+ok(reaches($told, $FAILED), 'and failed by a status');
+
 # ---- read receipts ----
 
 known(phone(19));
@@ -287,13 +316,17 @@ ok($d->wait_for(sub { $d->calls(phone => phone(20)) == 1 }), 'a call hangs');
 $d->wacrmd_kill;
 $d->wacrmd_start;
 is(status($killed), $UNKNOWN, 'kill -9: unknown at the next start');
+$logins = () = $d->calls(route => 'login');
 ok(reaches($after, $SENT), 'after the hold the next one leaves');
 is(status($killed), $UNKNOWN, 'it stays unknown');
 is(join(',', texts(phone => phone(20))), 'terbunuh,sesudahnya',
     'and was called once');
 is(scalar(() = $d->calls(route => 'chat.read')), 1,
     'a second read of the same chat is not told');
+is(scalar(() = $d->calls(route => 'login')), $logins,
+    'the token of the gateway is kept over a restart');
 is($d->sql('SELECT count(*) FROM outbox WHERE state = 1'), 0,
     'nothing is left in flight');
 
+$d->sound;
 $d->done;

@@ -38,7 +38,8 @@ api($method => $path, token =>, json =>, headers => {}) and sim($path, $json)
 return {status, headers, body, json}; sql($query) the first column of the first
 row in scalar context, a list of rows (array references) otherwise; change($sql)
 writes; ctl([args], $stdin) (exit code, output). event($name => {data}) posts a
-signed event of the seed's shape and returns the status; applied() waits until
+signed event of the seed's shape and returns the status; sound() asserts what
+holds in the database whatever has happened; applied() waits until
 wacrmd has taken all that the spool holds; calls(%query) are those that the
 simulator got. allow(qr/../) declares lines in the logs of all
 three which done() otherwise counts as failures: error lines of wacrmd,
@@ -331,7 +332,7 @@ sub sql {
         $self->{db}, $query or die "sqlite3: $!";
     local $/;
     my $out = <$fh>;
-    close $fh;
+    close $fh or die "sqlite3 failed: $query";
     my @rows = map { [split /\x1f/, $_, -1] }
         split /\x1e/, defined $out ? $out : '';
     return wantarray ? @rows : @rows ? $rows[0][0] : undef;
@@ -365,6 +366,45 @@ sub calls {
 
     my $q = join '&', map { "$_=$query{$_}" } sort keys %query;
     return @{$self->sim("/_sim/calls?$q")->{json}{calls}};
+}
+
+# Each query finds what must not be.
+my %never = (
+    'a chat whose count of failed sends is wrong' => 'SELECT c.id FROM chats c'
+        . ' WHERE c.failed <> (SELECT count(*) FROM messages m WHERE'
+        . ' m.chat_id = c.id AND m.direction = 1 AND m.status IN (1, 6))',
+    'a chat with another last message' => 'SELECT c.id FROM chats c WHERE'
+        . ' c.last_message_id IS NOT (SELECT id FROM messages m WHERE'
+        . ' m.chat_id = c.id ORDER BY ts DESC, id DESC LIMIT 1)',
+    'a chat with more unread than was received' => 'SELECT c.id FROM chats c'
+        . ' WHERE c.unread > (SELECT count(*) FROM messages m WHERE'
+        . ' m.chat_id = c.id AND m.direction = 0)',
+    'a message of no chat, or of one in another session' => 'SELECT m.id FROM'
+        . ' messages m LEFT JOIN chats c ON c.id = m.chat_id'
+        . ' WHERE c.session_id IS NOT m.session_id',
+    'a delivery to no chat' => 'SELECT id FROM outbox WHERE state < 4 AND'
+        . ' chat_id NOT IN (SELECT id FROM chats)',
+    'a delivery and its message that disagree' => 'SELECT o.id FROM outbox o'
+        . ' JOIN messages m ON m.id = o.message_id WHERE (o.state = 4) <>'
+        . ' (m.status BETWEEN 2 AND 5) AND m.status <> 6',
+    'a gap in the events' => 'SELECT 1 FROM (SELECT count(*) AS n, max(seq) -'
+        . ' min(seq) + 1 AS span FROM events) WHERE n <> span',
+    'a counter that is not the last event' => "SELECT 1 FROM counters WHERE"
+        . " name = 'event_seq' AND value <> (SELECT coalesce(max(seq), value)"
+        . ' FROM events)',
+    'a contact without a name' => "SELECT id FROM contacts WHERE name = ''",
+    'a reference to nothing' => 'PRAGMA foreign_key_check',
+);
+
+sub sound {
+    my ($self) = @_;
+
+    Test::More::is($self->sql('PRAGMA integrity_check'), 'ok',
+        'the database is sound');
+    my @bad = map { my @rows = $self->sql($never{$_});
+        @rows ? "$_: " . join ' ', map { "@$_" } @rows : () }
+        sort keys %never;
+    Test::More::is(join("\n", @bad), '', 'and agrees with itself');
 }
 
 # (exit code, output of both streams)
