@@ -56,6 +56,15 @@ typedef void (*gw_done)(void *arg, const gw_result_t *result);
 int gw_call(gw_client_t *c, const gateway_account_t *account,
             gw_request_t *request, gw_done done, void *arg) WACRM_CHECKED;
 
+/*
+ * The same from any thread: the call is handed to the client's thread, which
+ * runs done. timeout_ms 0: the account's; else the shorter of the two.
+ * WERR_STOPPING once the client stops (request is freed, done is not run).
+ */
+int gw_submit(gw_client_t *c, const gateway_account_t *account,
+              gw_request_t *request, int64_t timeout_ms, gw_done done,
+              void *arg) WACRM_CHECKED;
+
 /* Calls in flight. */
 size_t gw_client_active(const gw_client_t *c);
 

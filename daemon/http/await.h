@@ -1,0 +1,43 @@
+/*
+ * await.h - a route that needs an answer of the gateway.
+ *
+ * The route builds the request, calls request_await() as its last act and
+ * returns: the worker is free, the client's request stays suspended. When the
+ * gateway has answered (or the time is over) the request goes back into the
+ * queue and `then` runs on some worker, with the same r->db, r->user and
+ * r->visible as a route has; it fills the response.
+ */
+#ifndef WACRM_HTTP_AWAIT_H
+#define WACRM_HTTP_AWAIT_H
+
+#include "gateway/gateway.h"
+#include "http/request.h"
+
+/* What came back; lives as long as `then` runs. */
+typedef struct {
+    int http_status; /* 0: no answer */
+    const char *body;
+    size_t len;
+    bool timed_out;
+    const char *error; /* of the transport, "" if there is an answer */
+} await_result_t;
+
+typedef void (*await_fn)(request_t *r, const await_result_t *result,
+                         void *state);
+
+/*
+ * Takes request over, also on failure. state is given to `then` and freed
+ * (free(3)) after it, or when the server stops. Fills the response with 503
+ * and calls nothing if the call cannot be started.
+ */
+void request_await(request_t *r, const gateway_account_t *account,
+                   gw_request_t *request, int64_t timeout_ms, await_fn then,
+                   void *state);
+
+/* The account of a session, its driver and its remote id (size 200).
+ * WERR_NOTFOUND if the configuration has no such account any more. */
+int request_account(const request_t *r, int64_t session,
+                    const gateway_account_t **account, char *remote,
+                    size_t size) WACRM_CHECKED;
+
+#endif
