@@ -42,17 +42,23 @@ static void finish(gw_call_t *call, const gw_result_t *result)
 }
 
 /* Ends a call that got no answer. */
-static void end_call(gw_call_t *call, int http_status, const char *why)
+static void end_call_as(gw_call_t *call, CURLcode code, int http_status,
+                        const char *why)
 {
     gw_result_t result;
 
-    gw_call_result(call, CURLE_ABORTED_BY_CALLBACK, &result);
+    gw_call_result(call, code, &result);
     /* what does not run has not begun, or was refused with a 401 */
     result.bytes_sent = result.bytes_sent && call->running;
     result.http_status = http_status;
     result.body = "";
     (void)snprintf(result.error, sizeof(result.error), "%s", why);
     finish(call, &result);
+}
+
+static void end_call(gw_call_t *call, int http_status, const char *why)
+{
+    end_call_as(call, CURLE_ABORTED_BY_CALLBACK, http_status, why);
 }
 
 static void perform(gw_call_t *call)
@@ -122,6 +128,16 @@ static void login_done(gw_call_t *call, const gw_result_t *r)
     release_waiting(c, login, ok);
 }
 
+static void link_call(gw_call_t *call)
+{
+    gw_client_t *c = call->client;
+
+    call->next = c->calls;
+    if (c->calls)
+        c->calls->prev = call;
+    c->calls = call;
+}
+
 static gw_call_t *new_call(gw_client_t *c, gw_login_t *login,
                            gw_request_t *request)
 {
@@ -129,10 +145,7 @@ static gw_call_t *new_call(gw_client_t *c, gw_login_t *login,
 
     if (!call)
         return NULL;
-    call->next = c->calls;
-    if (c->calls)
-        c->calls->prev = call;
-    c->calls = call;
+    link_call(call);
     atomic_fetch_add(&c->active, 1);
     return call;
 }
@@ -255,6 +268,84 @@ int gw_call(gw_client_t *c, const gateway_account_t *account,
     return WERR_OK;
 }
 
+/* ---- calls of other threads ---- */
+
+int gw_submit(gw_client_t *c, const gateway_account_t *account,
+              gw_request_t *request, int64_t timeout_ms, gw_done done,
+              void *arg)
+{
+    int64_t most = (int64_t)account->timeout_s * 1000;
+    gw_login_t *login = login_of(c, account);
+    gw_call_t *call;
+    bool closed;
+
+    if (!login) {
+        gw_request_free(request);
+        return WERR_INVALID;
+    }
+    call = gw_call_new(c, login, request);
+    if (!call)
+        return WERR_NOMEM;
+    call->done = done;
+    call->arg = arg;
+    if (timeout_ms <= 0 || timeout_ms > most)
+        timeout_ms = most;
+    call->deadline = clock_mono_ms() + timeout_ms;
+    (void)pthread_mutex_lock(&c->lock);
+    closed = c->closed;
+    if (!closed) {
+        call->next = c->submitted;
+        c->submitted = call;
+        atomic_fetch_add(&c->active, 1);
+        /* before the unlock: the client may be gone after it */
+        (void)curl_multi_wakeup(c->multi);
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+    if (closed)
+        gw_call_free(call);
+    return closed ? WERR_STOPPING : WERR_OK;
+}
+
+static void take_submitted(gw_client_t *c)
+{
+    gw_call_t *call, *next, *oldest = NULL;
+
+    (void)pthread_mutex_lock(&c->lock);
+    call = c->submitted;
+    c->submitted = NULL;
+    (void)pthread_mutex_unlock(&c->lock);
+    for (; call; call = next) {
+        next = call->next;
+        call->next = oldest;
+        oldest = call;
+    }
+    for (call = oldest; call; call = next) {
+        next = call->next;
+        link_call(call);
+        start_call(call);
+    }
+}
+
+/* Ends those whose time is over, wherever they wait: for a login, for a free
+ * connection, for the answer. Returns the earliest deadline ahead. */
+static int64_t end_late(gw_client_t *c, int64_t now)
+{
+    int64_t first = INT64_MAX;
+    gw_call_t *call = c->calls;
+
+    while (call) {
+        if (call->deadline == 0 || call->deadline > now) {
+            if (call->deadline != 0 && call->deadline < first)
+                first = call->deadline;
+            call = call->next;
+            continue;
+        }
+        end_call_as(call, CURLE_OPERATION_TIMEDOUT, 0, "timed out");
+        call = c->calls; /* done may have changed the list */
+    }
+    return first;
+}
+
 /* ---- the thread ---- */
 
 /* Ends those that could not be started or signed in. */
@@ -319,8 +410,9 @@ static void *run(void *arg)
 
     for (;;) {
         bool stopping = atomic_load(&c->stopping);
-        int64_t now = clock_mono_ms(), until;
+        int64_t now = clock_mono_ms(), until, deadline;
 
+        take_submitted(c);
         if (!stopping)
             tick(c, now);
         drain(c);
@@ -328,6 +420,9 @@ static void *run(void *arg)
             break;
         until = stopping ? atomic_load(&c->stop_at) : c->next_tick;
         now = clock_mono_ms();
+        deadline = end_late(c, now);
+        if (deadline < until)
+            until = deadline;
         if (c->completed || until < now)
             until = now;
         (void)curl_multi_poll(c->multi, NULL, 0, (int)(until - now), NULL);
@@ -344,6 +439,7 @@ static void destroy(gw_client_t *c)
     if (c->logins)
         explicit_bzero(c->logins, c->o.naccounts * sizeof(*c->logins));
     free(c->logins);
+    (void)pthread_mutex_destroy(&c->lock);
     free(c);
 }
 
@@ -358,6 +454,7 @@ static void global_init(void)
 static int set_up(gw_client_t *c, const gw_client_options_t *o)
 {
     c->o = *o;
+    (void)pthread_mutex_init(&c->lock, NULL);
     c->logins = calloc(o->naccounts ? o->naccounts : 1, sizeof(*c->logins));
     c->multi = curl_multi_init();
     if (!c->logins || !c->multi)
@@ -410,7 +507,10 @@ void gw_client_stop(gw_client_t **client, int64_t timeout_ms)
         return;
     *client = NULL;
     atomic_store(&c->stop_at, clock_mono_ms() + timeout_ms);
+    (void)pthread_mutex_lock(&c->lock);
+    c->closed = true;
     atomic_store(&c->stopping, true);
+    (void)pthread_mutex_unlock(&c->lock);
     (void)curl_multi_wakeup(c->multi);
     (void)pthread_join(c->thread, NULL);
     destroy(c);

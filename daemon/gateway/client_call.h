@@ -48,6 +48,7 @@ typedef struct gw_call_s {
     bool signed_in; /* has had its new login */
     bool renewed;   /* has run again with a newer token */
     bool is_login;
+    int64_t deadline;     /* monotonic ms, 0: only the account's time-out */
     gw_verdict_t verdict; /* not fine: the loop ends it */
     char error[CURL_ERROR_SIZE];
 } gw_call_t;
@@ -58,7 +59,10 @@ struct gw_client_s {
     CURLM *multi;
     pthread_t thread;
     gw_call_t *calls;
-    bool completed; /* a call has ended since the last tick */
+    pthread_mutex_t lock;
+    gw_call_t *submitted; /* guarded by lock, newest first */
+    bool closed;          /* guarded by lock: nothing more is taken */
+    bool completed;       /* a call has ended since the last tick */
     int64_t next_tick;
     _Atomic size_t active;
     _Atomic bool woken, stopping;

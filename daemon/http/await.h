@@ -27,8 +27,10 @@ typedef void (*await_fn)(request_t *r, const await_result_t *result,
 
 /*
  * Takes request over, also on failure. state is given to `then` and freed
- * (free(3)) after it, or when the server stops. Fills the response with 503
- * and calls nothing if the call cannot be started.
+ * (free(3)) after it. timeout_ms 0: the account's; else the shorter of the
+ * two. When the server stops, `then` runs at once and is told of no answer; it
+ * may await again (state is freed: give a new one). Fills the response with
+ * 503 and calls nothing if the call cannot be started. Not for heavy routes.
  */
 void request_await(request_t *r, const gateway_account_t *account,
                    gw_request_t *request, int64_t timeout_ms, await_fn then,

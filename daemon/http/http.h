@@ -27,6 +27,9 @@ typedef struct {
     spool_t *spool;         /* health, metrics, revocation */
     const outbox_t *outbox; /* metrics */
     const intake_t *intake; /* metrics */
+    gw_client_t *gateway;   /* of routes that ask it; NULL: they answer 503 */
+    const gateway_account_t *accounts; /* stay the caller's */
+    size_t naccounts;
     const char *jwt_secret; /* HS256, bytes of the key file */
     size_t jwt_secret_len;
     const char *issuer, *audience;

@@ -52,6 +52,7 @@ struct request_s {
     user_t user;
     session_set_t visible; /* sessions of user */
 
+    struct await_s *await; /* the call it waits for, or that has ended */
     response_t response;
     struct MHD_Response *mhd; /* response, built */
     bool shared;              /* mhd belongs to a ready answer */

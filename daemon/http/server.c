@@ -93,6 +93,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection,
     if (r->mhd != NULL && !r->shared) {
         MHD_destroy_response(r->mhd);
     }
+    await_free(r);
     response_free(&r->response);
     query_free(&r->query);
     buf_free(&r->body);
@@ -295,6 +296,9 @@ static int start_parts(http_server_t *s)
     if (rc == WERR_OK) {
         rc = cache_new(&s->cache, CACHE_ENTRIES, CACHE_BYTES);
     }
+    if (rc == WERR_OK) {
+        rc = awaits_new(&s->awaits, s->jobs);
+    }
     if (rc == WERR_OK && s->options.spool != NULL) {
         rc = revocation_start(&s->revocation, s->options.domain,
                               s->options.spool);
@@ -381,7 +385,8 @@ static void wait_sent(http_server_t *s, int64_t timeout_ms)
 }
 
 /*
- * Nobody new; no suspension any more; what runs is finished and resumed; what
+ * Nobody new; no suspension any more; who awaits the gateway waits no longer;
+ * what runs is finished and resumed; what
  * is answered gets time to be read. Only then may libmicrohttpd stop: it
  * aborts the process if a connection is suspended, or if it was quiesced.
  */
@@ -396,6 +401,7 @@ void http_stop(http_server_t **server, int64_t timeout_ms)
         (void)unlink(s->socket_path);
         atomic_store(&s->stopping, true);
         jobs_refuse(s->jobs);
+        awaits_close(s->awaits);
         jobs_drain(s->jobs);
         wait_sent(s, timeout_ms);
         MHD_stop_daemon(s->mhd);
@@ -407,6 +413,7 @@ void http_stop(http_server_t **server, int64_t timeout_ms)
         pthread_join(s->workers[i], NULL);
     }
     revocation_stop(&s->revocation);
+    awaits_leave(&s->awaits);
     jobs_free(&s->jobs);
     cache_free(&s->cache);
     free(s->socket_path);

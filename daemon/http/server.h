@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "http/auth.h"
+#include "http/awaits.h"
 #include "http/cache.h"
 #include "http/http.h"
 #include "http/jobs.h"
@@ -29,6 +30,7 @@ struct http_server_s {
     jobs_t *jobs;
     cache_t *cache;
     revocation_t *revocation;
+    awaits_t *awaits;
     stats_t stats;
     _Atomic bool stopping;
     _Atomic int64_t open; /* requests from their dispatch to their end */

@@ -63,6 +63,16 @@ static void serve(request_t *r)
     }
 }
 
+/* The route, or what it left for the gateway's answer. */
+static void run(request_t *r)
+{
+    if (r->await != NULL) {
+        await_end(r);
+    } else {
+        serve(r);
+    }
+}
+
 /* Paths hold phone numbers: the log has the route's pattern. */
 static void note(const request_t *r, int64_t run_us)
 {
@@ -92,10 +102,14 @@ void *worker_main(void *arg)
             db != NULL ? WERR_OK : store_reader(s->options.domain->store, &db);
         if (rc == WERR_OK) {
             r->db = db;
-            serve(r);
+            run(r);
             r->db = NULL;
         } else {
+            await_free(r);
             response_error(&r->response, rc);
+        }
+        if (r->await != NULL && await_begin(r)) {
+            continue; /* it keeps its place; it may run elsewhere by now */
         }
         note(r, stats_now_us() - begin);
         r->mhd = response_build(&r->response, &r->shared);

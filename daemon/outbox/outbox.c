@@ -201,3 +201,8 @@ const outbox_counters_t *outbox_counters(const outbox_t *o)
 {
     return &o->counters;
 }
+
+gw_client_t *outbox_client(const outbox_t *o)
+{
+    return o->client;
+}

@@ -36,6 +36,9 @@ int outbox_start(outbox_t **out, domain_t *d, const outbox_options_t *o,
  * domain any more. */
 void outbox_stop(outbox_t **o, int64_t timeout_ms);
 
+/* The client of all gateway calls; any thread, until outbox_stop(). */
+gw_client_t *outbox_client(const outbox_t *o);
+
 typedef struct {
     _Atomic int64_t sent, retried, failed, unknown, deferred;
 } outbox_counters_t;
