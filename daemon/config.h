@@ -21,6 +21,7 @@ typedef struct config_s {
     int64_t spool_size;
     const char *notify;      /* path of the datagram socket */
     const char *http_socket; /* path */
+    const char *public_url;  /* without a trailing slash, or NULL */
     int workers;
     const char *control_socket;
     const char *group; /* of sockets and spool; NULL: leave */

@@ -26,6 +26,9 @@ const option_t config_options[] = {
     {"wacrmd", "http_socket", OPTION_SOCKET, AT(http_socket),
      "{state_dir}/http.sock", 0, 0, false,
      "Socket of the HTTP API, for nginx only."},
+    {"wacrmd", "public_url", OPTION_URL, AT(public_url), NULL, 0, 0, false,
+     "Where gateways reach nginx, as https://crm.example.org: for webhooks "
+     "that wacrmd registers. Without it, sessions are made at the gateway."},
     {"wacrmd", "workers", OPTION_INT, AT(workers), "2", 1, 64, false,
      "Threads that answer requests."},
     {"wacrmd", "control_socket", OPTION_SOCKET, AT(control_socket),
@@ -121,6 +124,9 @@ const option_t config_options[] = {
      0, false, "File with the password."},
     {"gateway", "timeout", OPTION_SECONDS, GATEWAY(timeout_s), "30s", 1, 300,
      false, "Longest time of a call."},
+    {"gateway", "webhook_path", OPTION_PATH, GATEWAY(webhook_path),
+     "/api/webhook/whatsapp", 0, 0, false,
+     "Location of its webhook, below `public_url`."},
     {"gateway", "read_receipts", OPTION_SWITCH, GATEWAY(read_receipts), "on", 0,
      0, false, "Tells the gateway when an agent has read a chat."},
 };

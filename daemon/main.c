@@ -154,6 +154,7 @@ static int start_http(daemon_t *d, const config_t *c)
         .spool = d->spool,
         .outbox = d->outbox,
         .gateway = outbox_client(d->outbox),
+        .public_url = c->public_url,
         .accounts = c->gateways,
         .naccounts = c->ngateways,
         .intake = d->intake,

@@ -26,7 +26,9 @@ DB_QUERY(session_state, "SELECT status, raw_status, phone_number FROM sessions "
                         "WHERE id = $1");
 DB_QUERY(session_update,
          "UPDATE sessions SET status = $2, raw_status = $3, "
-         "phone_number = coalesce($4, phone_number), updated_at = $5 "
+         "phone_number = coalesce($4, phone_number), updated_at = $5, "
+         "down_since = CASE WHEN $2 = 'connected' THEN NULL "
+         "WHEN status = 'connected' THEN $5 ELSE down_since END "
          "WHERE id = $1");
 DB_QUERY_SCAN(session_all, "SELECT id FROM sessions ORDER BY id LIMIT $1",
               "all of a small table: one row per WhatsApp number");

@@ -22,7 +22,8 @@ typedef struct {
     const char *token;    /* configured bearer, or NULL */
     const char *email;    /* of its login, or NULL */
     const char *password;
-    int timeout_s; /* 30 */
+    int timeout_s;            /* 30 */
+    const char *webhook_path; /* below the public URL */
     bool read_receipts;
 } gateway_account_t;
 

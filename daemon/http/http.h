@@ -30,6 +30,7 @@ typedef struct {
     gw_client_t *gateway;   /* of routes that ask it; NULL: they answer 503 */
     const gateway_account_t *accounts; /* stay the caller's */
     size_t naccounts;
+    const char *public_url; /* stays the caller's; NULL: not known */
     const char *jwt_secret; /* HS256, bytes of the key file */
     size_t jwt_secret_len;
     const char *issuer, *audience;
