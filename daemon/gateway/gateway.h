@@ -130,6 +130,34 @@ typedef struct {
     void *arg;
 } gw_lookup_t;
 
+/* ---- sessions, and who a number is ---- */
+
+/* Whether the gateway did what was asked, and its words. */
+typedef struct {
+    bool ok;
+    char message[256];
+} gw_answer_t;
+
+/* A WhatsApp number as the gateway tells of it; "" where it does not. */
+typedef struct {
+    char id[200];
+    char status[64];
+    char phone[64];
+} gw_session_t;
+
+typedef enum {
+    GW_CONTACT_INFO,
+    GW_CONTACT_CHECK,
+    GW_CONTACT_PICTURE
+} gw_contact_ask_t;
+
+typedef struct {
+    char name[256], about[256], jid[200];
+    char picture[1024]; /* https URL */
+    bool told;          /* registered was told */
+    bool registered, business;
+} gw_contact_t;
+
 typedef struct {
     const char *name;
     /*
@@ -153,6 +181,36 @@ typedef struct {
     int (*login)(const gateway_account_t *a, gw_request_t *r);
     /* The bearer in the answer to login, or "" */
     void (*login_reply)(const char *body, size_t len, char *token, size_t size);
+    /* Sessions (S10-S14), by their remote id. */
+    int (*session_create)(const gateway_account_t *a, const char *session,
+                          const char *webhook_url, gw_request_t *r);
+    int (*session_list)(const gateway_account_t *a, gw_request_t *r);
+    int (*session_qr)(const gateway_account_t *a, const char *session,
+                      gw_request_t *r);
+    int (*session_status)(const gateway_account_t *a, const char *session,
+                          gw_request_t *r);
+    int (*session_delete)(const gateway_account_t *a, const char *session,
+                          gw_request_t *r);
+    int (*session_reconnect)(const gateway_account_t *a, const char *session,
+                             gw_request_t *r);
+    /* Of create, delete and reconnect. http_status 0: no answer came. */
+    void (*session_reply)(int http_status, const char *body, size_t len,
+                          gw_answer_t *out);
+    void (*status_reply)(int http_status, const char *body, size_t len,
+                         gw_answer_t *answer, gw_session_t *out);
+    /* false: no list. */
+    bool (*list_reply)(int http_status, const char *body, size_t len,
+                       void (*each)(void *arg, const gw_session_t *s),
+                       void *arg);
+    /* Appends {qr_code, qr, pairing_code, expires_at} if it is there. */
+    void (*qr_reply)(int http_status, const char *body, size_t len,
+                     gw_answer_t *answer, buf_t *out);
+    /* Who a number is (S23), whether it has WhatsApp (S24), its picture
+     * (S25). */
+    int (*contact)(const gateway_account_t *a, const char *session,
+                   const char *phone, gw_contact_ask_t ask, gw_request_t *r);
+    void (*contact_reply)(int http_status, const char *body, size_t len,
+                          gw_answer_t *answer, gw_contact_t *out);
     /* Redacts QR, pairing codes, api keys in place (same length); the copy
      * that is kept for replay goes through it. */
     void (*redact)(char *body, size_t len);

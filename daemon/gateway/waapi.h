@@ -77,4 +77,31 @@ int waapi_mark_read(const gateway_account_t *a, const char *session,
 int waapi_login(const gateway_account_t *a, gw_request_t *r);
 void waapi_login_reply(const char *body, size_t len, char *token, size_t size);
 
+/* ---- sessions and contacts: gateway.h ---- */
+
+int waapi_session_create(const gateway_account_t *a, const char *session,
+                         const char *webhook_url, gw_request_t *r);
+int waapi_session_list(const gateway_account_t *a, gw_request_t *r);
+int waapi_session_qr(const gateway_account_t *a, const char *session,
+                     gw_request_t *r);
+int waapi_session_status(const gateway_account_t *a, const char *session,
+                         gw_request_t *r);
+int waapi_session_delete(const gateway_account_t *a, const char *session,
+                         gw_request_t *r);
+int waapi_session_reconnect(const gateway_account_t *a, const char *session,
+                            gw_request_t *r);
+void waapi_answer(int http_status, const char *body, size_t len,
+                  gw_answer_t *out);
+void waapi_status_reply(int http_status, const char *body, size_t len,
+                        gw_answer_t *answer, gw_session_t *out);
+bool waapi_list_reply(int http_status, const char *body, size_t len,
+                      void (*each)(void *arg, const gw_session_t *s),
+                      void *arg);
+void waapi_qr_reply(int http_status, const char *body, size_t len,
+                    gw_answer_t *answer, buf_t *out);
+int waapi_contact(const gateway_account_t *a, const char *session,
+                  const char *phone, gw_contact_ask_t ask, gw_request_t *r);
+void waapi_contact_reply(int http_status, const char *body, size_t len,
+                         gw_answer_t *answer, gw_contact_t *out);
+
 #endif
