@@ -38,8 +38,10 @@ int chat_inbox(db_t *db, const domain_t *d, const inbox_query_t *q, buf_t *out,
 
 /* Writes the array of key: the newest `limit` before message `before` (0:
  * the newest of all), oldest first. */
-int chat_messages(db_t *db, int64_t chat, int limit, int64_t before, buf_t *out,
-                  const char *key, bool *more, int64_t *oldest) WACRM_CHECKED;
+struct media_viewer_s;
+int chat_messages(db_t *db, int64_t chat, const struct media_viewer_s *viewer,
+                  int limit, int64_t before, buf_t *out, const char *key,
+                  bool *more, int64_t *oldest) WACRM_CHECKED;
 
 /* The session of a chat; WERR_NOTFOUND. */
 int chat_session(db_t *db, int64_t chat, int64_t *session) WACRM_CHECKED;

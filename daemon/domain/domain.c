@@ -24,6 +24,8 @@ void domain_settings_default(domain_settings_t *s)
         .welcome_per_minute = 20,
         .raw_retention_days = 30,
         .default_everyone = true,
+        .media_max = 16 << 20,
+        .media_types = UINT32_MAX,
     };
 }
 
@@ -119,6 +121,15 @@ static void raise_last_seq(domain_t *d, int64_t seq)
     }
 }
 
+static void lower_reminder_due(domain_t *d, int64_t at)
+{
+    int64_t seen = atomic_load(&d->reminder_due);
+
+    while (seen > at &&
+           !atomic_compare_exchange_weak(&d->reminder_due, &seen, at)) {
+    }
+}
+
 int domain_write(domain_t *d, tx_fn fn, void *arg)
 {
     frame_t f = {.domain = d, .fn = fn, .arg = arg};
@@ -135,6 +146,9 @@ int domain_write(domain_t *d, tx_fn fn, void *arg)
     }
     if (f.tx.queued && d->outbox_ready != NULL) {
         d->outbox_ready(d->outbox_arg);
+    }
+    if (f.tx.remind_at != 0) {
+        lower_reminder_due(d, f.tx.remind_at);
     }
     if (f.tx.revoked && d->revoked_ready != NULL) {
         d->revoked_ready(d->revoked_arg);

@@ -12,6 +12,8 @@
 
 #include "db/store.h"
 
+#define MEDIA_KEY_LEN 32
+
 /* Settings of the organisation (wacrmd.conf), constant after the start. */
 typedef struct {
     int utc_offset_s;         /* Asia/Jakarta: 25200 */
@@ -26,6 +28,11 @@ typedef struct {
     const char *default_account; /* source of the default session, or NULL */
     const char *default_session; /* its remote id (S3), or NULL */
     bool default_everyone;       /* every CS is a member of it */
+    const char *media_dir;       /* domain/media.h; NULL: takes no files */
+    int64_t media_max;           /* bytes of one file */
+    uint32_t media_types;        /* set of base/sniff.h */
+    const char *media_base;      /* addresses for gateways begin so, or NULL */
+    unsigned char media_key[MEDIA_KEY_LEN]; /* signs addresses of media */
 } domain_settings_t;
 
 void domain_settings_default(domain_settings_t *s);
@@ -36,6 +43,9 @@ typedef struct {
     /* Number of the last committed event; moves also at midnight (the
      * calendar day stands in the upper half of domain_version()). */
     _Atomic int64_t last_seq;
+    /* ms of the next reminder that has to fire, at the latest: it may be
+     * sooner than there is one. 0 at the start. */
+    _Atomic int64_t reminder_due;
     /* Called after a commit that queued something to send. Any thread. */
     void (*outbox_ready)(void *arg);
     void *outbox_arg;
@@ -63,6 +73,7 @@ typedef struct {
     int64_t first_seq;
     bool queued;                  /* something for the outbox */
     bool revoked;                 /* tokens */
+    int64_t remind_at;            /* the soonest new reminder, 0: none */
     struct chat_changes_s *chats; /* private: chat_changes.h */
 } tx_t;
 

@@ -1,6 +1,7 @@
 #include "domain/housekeeping.h"
 
 #include "base/clock.h"
+#include "domain/media.h"
 
 #define BATCH    500
 #define BATCHES  200 /* of one kind, at one call */
@@ -96,5 +97,9 @@ int domain_housekeep(domain_t *d)
         }
         total += n;
     }
-    return total;
+    {
+        int n = media_housekeep(d);
+
+        return n < 0 ? n : total + n;
+    }
 }

@@ -18,17 +18,18 @@ DB_QUERY(message_insert,
          "ON CONFLICT DO NOTHING");
 DB_QUERY(message_media_insert,
          "INSERT INTO message_media (message_id, remote_url, mime, filename, "
-         "size) VALUES ($1, $2, $3, $4, $5)");
+         "size, fetch_state, fetch_at) VALUES ($1, $2, $3, $4, $5, $6, $7)");
 /*
  * Ours that this may be the echo of: said at that time, or tried at that time
  * (a retry is later than the message). What has never been tried cannot have
- * an echo.
+ * an echo. A gateway may tell a file's name for the text of a file.
  */
 DB_QUERY(message_echo_of,
          "SELECT m.id FROM messages m JOIN outbox o ON o.message_id = m.id "
          "WHERE m.chat_id = $1 AND m.ts >= $2 AND m.ts <= $3 + 60000 "
          "AND m.direction = 1 AND m.wa_id IS NULL AND m.status <= 2 "
-         "AND o.attempts > 0 AND m.body = $4 "
+         "AND o.attempts > 0 AND (m.body = $4 OR (m.type = $5 "
+         "AND m.type IN ('image', 'document'))) "
          "AND (m.ts >= $3 - 60000 OR o.updated_at >= $3 - 60000) "
          "ORDER BY m.ts, m.id LIMIT 1");
 DB_QUERY(message_place_of,
@@ -77,6 +78,7 @@ static int echo_of(tx_t *tx, int64_t chat, const message_in_t *in, int64_t *id)
     db_bind_i64(s, 2, in->ts - DAY_MS);
     db_bind_i64(s, 3, in->ts);
     db_bind_text(s, 4, in->text);
+    db_bind_text(s, 5, in->type);
     rc = db_first(s);
     if (rc != DB_ROW) {
         return rc;
@@ -163,6 +165,9 @@ static int insert_media(tx_t *tx, int64_t message, const media_t *media)
     if (media->size >= 0) {
         db_bind_i64(s, 5, media->size);
     }
+    db_bind_i64(s, 6, media->remote_url != NULL);
+    db_bind_i64(s, 7, tx->now);
+    tx->queued = tx->queued || media->remote_url != NULL;
     return db_exec(s);
 }
 

@@ -72,6 +72,7 @@ typedef struct {
     const char *source; /* agent auto template campaign api */
     int64_t cs_id;      /* 0: nobody */
     int64_t reply_to;   /* 0: none */
+    int64_t media;      /* media.id of what is sent with it, 0: none */
 } message_out_t;
 int message_queue(tx_t *tx, const message_out_t *out,
                   int64_t *id) WACRM_CHECKED;
@@ -82,6 +83,11 @@ int message_retry(tx_t *tx, int64_t id) WACRM_CHECKED;
 /* One message as JSON (Message of the HTTP contract). */
 int message_write_json(db_t *db, int64_t id, buf_t *out,
                        const char *key) WACRM_CHECKED;
+/* The same for one reader, whose address of the media needs no bearer. */
+struct media_viewer_s;
+int message_write_json_for(db_t *db, int64_t id,
+                           const struct media_viewer_s *viewer, buf_t *out,
+                           const char *key) WACRM_CHECKED;
 
 /* The session and chat of a message. */
 int message_place(db_t *db, int64_t id, int64_t *session,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "domain/chat.h"
+#include "domain/media_url.h"
 
 #define LIMIT_MAX 200
 
@@ -13,10 +14,12 @@
     "SELECT m.id, m.chat_id, CASE WHEN k.donor = 1 OR k.gift_count > 0 "    \
     "THEN k.id END, m.body, m.type, m.direction, m.status, m.wa_id, m.ts, " \
     "m.cs_id, m.source, m.reply_to, m.error_code, m.error_title, "          \
-    "m.edited_at, m.deleted_at, a.message_id, a.mime, a.filename, a.size "  \
+    "m.edited_at, m.deleted_at, a.message_id, a.mime, a.filename, a.size, " \
+    "f.public_id, a.fetch_state "                                           \
     "FROM messages m JOIN chats c ON c.id = m.chat_id "                     \
     "JOIN contacts k ON k.id = c.contact_id "                               \
-    "LEFT JOIN message_media a ON a.message_id = m.id "
+    "LEFT JOIN message_media a ON a.message_id = m.id "                     \
+    "LEFT JOIN media f ON f.id = a.media_id "
 
 DB_QUERY(message_json_one, COLUMNS "WHERE m.id = $1");
 DB_QUERY(message_json_newest,
@@ -58,17 +61,37 @@ static void write_time_or_null(buf_t *out, const char *key, db_stmt_t *s, int i)
     }
 }
 
-static void write_media(buf_t *out, db_stmt_t *s)
+/* Where it can be had; nowhere as long as it lies at the gateway only. */
+static void write_url(buf_t *out, db_stmt_t *s, const media_viewer_t *viewer)
 {
-    char url[64];
+    buf_t url;
+
+    if (db_is_null(s, 20)) {
+        jw_null(out, "url");
+        return;
+    }
+    buf_init(&url, 0);
+    media_url_add(&url, viewer, db_text(s, 20));
+    jw_strn(out, "url", url.failed ? "" : url.data, url.failed ? 0 : url.len);
+    buf_free(&url);
+}
+
+static void write_media(buf_t *out, db_stmt_t *s, const media_viewer_t *viewer)
+{
+    static const char *const states[] = {"unknown", "pending", "failed"};
+    int64_t fetch;
 
     if (db_is_null(s, 16)) {
         jw_null(out, "media");
         return;
     }
-    snprintf(url, sizeof(url), "/api/crm/media/m%" PRId64, db_i64(s, 16));
+    fetch = db_i64(s, 21);
     jw_open_object(out, "media");
-    jw_str(out, "url", url);
+    write_url(out, s, viewer);
+    jw_str(out, "state",
+           !db_is_null(s, 20)         ? "stored"
+           : fetch >= 1 && fetch <= 2 ? states[fetch]
+                                      : states[0]);
     jw_str(out, "mime", db_text(s, 17));
     jw_str(out, "filename", db_text(s, 18));
     write_i64_or_null(out, "size", s, 19);
@@ -96,7 +119,8 @@ static const char *source_of(db_stmt_t *s)
     return db_is_null(s, 10) ? "agent" : db_text(s, 10);
 }
 
-static void write_members(buf_t *out, db_stmt_t *s)
+static void write_members(buf_t *out, db_stmt_t *s,
+                          const media_viewer_t *viewer)
 {
     char chat[24];
 
@@ -112,7 +136,7 @@ static void write_members(buf_t *out, db_stmt_t *s)
     jw_time(out, "timestamp", db_i64(s, 8));
     write_i64_or_null(out, "cs_id", s, 9);
     jw_str(out, "source", source_of(s));
-    write_media(out, s);
+    write_media(out, s, viewer);
     write_i64_or_null(out, "reply_to", s, 11);
     write_error(out, s);
     write_time_or_null(out, "edited_at", s, 14);
@@ -147,6 +171,12 @@ static void write_reactions(buf_t *out, db_stmt_t *s, int64_t id, int *state)
 
 int message_write_json(db_t *db, int64_t id, buf_t *out, const char *key)
 {
+    return message_write_json_for(db, id, NULL, out, key);
+}
+
+int message_write_json_for(db_t *db, int64_t id, const media_viewer_t *viewer,
+                           buf_t *out, const char *key)
+{
     db_stmt_t *s = db_stmt(db, &message_json_one);
     int rc;
 
@@ -156,7 +186,7 @@ int message_write_json(db_t *db, int64_t id, buf_t *out, const char *key)
         return rc;
     }
     jw_open_object(out, key);
-    write_members(out, s);
+    write_members(out, s, viewer);
     db_done(s);
     s = db_stmt(db, &message_json_reactions_one);
     db_bind_i64(s, 1, id);
@@ -167,8 +197,9 @@ int message_write_json(db_t *db, int64_t id, buf_t *out, const char *key)
 }
 
 /* Newest first, into scratch; one more than wanted tells that there is more. */
-static int render_parts(db_t *db, int64_t chat, int limit, int64_t before,
-                        buf_t *scratch, part_t *parts, size_t *n)
+static int render_parts(db_t *db, int64_t chat, const media_viewer_t *viewer,
+                        int limit, int64_t before, buf_t *scratch,
+                        part_t *parts, size_t *n)
 {
     db_stmt_t *s =
         db_stmt(db, before == 0 ? &message_json_newest : &message_json_before);
@@ -187,7 +218,7 @@ static int render_parts(db_t *db, int64_t chat, int limit, int64_t before,
         p->ts = db_i64(s, 8);
         p->at = scratch->len;
         scratch->comma = false;
-        write_members(scratch, s);
+        write_members(scratch, s, viewer);
         p->len = scratch->len - p->at;
     }
     return rc == DB_DONE && scratch->failed ? WERR_NOMEM : rc;
@@ -217,8 +248,9 @@ static int write_parts(db_t *db, int64_t chat, const part_t *parts, size_t n,
     return state == DB_ROW ? WERR_SYSTEM : state;
 }
 
-int chat_messages(db_t *db, int64_t chat, int limit, int64_t before, buf_t *out,
-                  const char *key, bool *more, int64_t *oldest)
+int chat_messages(db_t *db, int64_t chat, const media_viewer_t *viewer,
+                  int limit, int64_t before, buf_t *out, const char *key,
+                  bool *more, int64_t *oldest)
 {
     part_t parts[LIMIT_MAX + 1];
     buf_t scratch;
@@ -229,7 +261,7 @@ int chat_messages(db_t *db, int64_t chat, int limit, int64_t before, buf_t *out,
         return WERR_INVALID;
     }
     buf_init(&scratch, 0);
-    rc = render_parts(db, chat, limit, before, &scratch, parts, &n);
+    rc = render_parts(db, chat, viewer, limit, before, &scratch, parts, &n);
     if (rc != WERR_OK) {
         goto out;
     }

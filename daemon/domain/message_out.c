@@ -6,6 +6,7 @@
 #include "domain/chat_changes.h"
 #include "domain/contact.h"
 #include "domain/event.h"
+#include "domain/media.h"
 #include "domain/message_row.h"
 
 DB_QUERY(message_out_insert,
@@ -87,6 +88,12 @@ int message_queue(tx_t *tx, const message_out_t *out, int64_t *id)
         return rc;
     }
     chat_note_message(chat, *id, tx->now, true, false);
+    if (out->media != 0) {
+        rc = media_attach(tx, *id, out->media);
+    }
+    if (rc != WERR_OK) {
+        return rc;
+    }
     rc = queue(tx, *id, out->session, chat_id, first);
     if (rc != WERR_OK) {
         return rc;

@@ -5,6 +5,7 @@
 #include "domain/chat_changes.h"
 #include "domain/donor.h"
 #include "domain/event.h"
+#include "domain/media.h"
 #include "domain/parked.h"
 
 #define ROW                                                                \
@@ -25,7 +26,6 @@ DB_QUERY(message_proven,
 DB_QUERY(message_set_wa, "UPDATE messages SET wa_id = $2 WHERE id = $1");
 DB_QUERY(message_twin_reactions,
          "UPDATE reactions SET message_id = $2 WHERE message_id = $1");
-DB_QUERY(message_twin_media, "DELETE FROM message_media WHERE message_id = $1");
 DB_QUERY(message_twin_last, "UPDATE chats SET last_message_id = $2, "
                             "last_ts = (SELECT ts FROM messages WHERE id = $2) "
                             "WHERE id = $3 AND last_message_id = $1");
@@ -160,7 +160,7 @@ static int absorb_twin(tx_t *tx, message_row_t *m, const message_row_t *twin)
         rc = run_twin(tx, &message_twin_reactions, twin->id, m->id, 0);
     }
     if (rc == WERR_OK) {
-        rc = run_twin(tx, &message_twin_media, twin->id, 0, 0);
+        rc = media_detach(tx, twin->id);
     }
     if (rc == WERR_OK) {
         rc = run_twin(tx, &message_twin_last, twin->id, m->id, twin->chat);

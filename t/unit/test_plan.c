@@ -24,7 +24,7 @@
 static const char *const big[] = {
     "chats",  "messages",        "contacts",      "donations",
     "events", "raw_events",      "outbox",        "dead_letters",
-    "parked", "contact_aliases", "message_media", "reactions",
+    "parked", "contact_aliases", "message_media", "reactions", "media",
 };
 
 static char dir[32];

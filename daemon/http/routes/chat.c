@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "domain/chat.h"
+#include "domain/media_url.h"
 #include "domain/message.h"
 #include "http/paging.h"
 #include "http/routes/routes.h"
@@ -8,6 +9,7 @@
 static void write_chat(request_t *r, int64_t chat, int limit, int64_t before,
                        bool native)
 {
+    const media_viewer_t viewer = {r->options->domain, r->user.id};
     bool more = false;
     int64_t oldest = 0;
     buf_t messages;
@@ -15,8 +17,8 @@ static void write_chat(request_t *r, int64_t chat, int limit, int64_t before,
     buf_init(&messages, 0);
     int rc = db_read_begin(r->db);
     if (rc == WERR_OK) {
-        rc = chat_messages(r->db, chat, limit, before, &messages, NULL, &more,
-                           &oldest);
+        rc = chat_messages(r->db, chat, &viewer, limit, before, &messages, NULL,
+                           &more, &oldest);
         db_read_end(r->db);
     }
     if (rc == WERR_OK && messages.failed) {
