@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "domain/donor.h"
 #include "domain/housekeeping.h"
+#include "domain/reminder.h"
 #include "domain/token.h"
 
 #define SOON_MS       INT64_C(5000)
@@ -109,9 +110,28 @@ static void each_hour(timers_t *t)
                spool_revoke_expire(t->spool, clock_now_ms() / 1000));
 }
 
+/* ms until the next reminder; those that are due have been fired. */
+static int64_t remind(domain_t *d)
+{
+    int64_t left = atomic_load(&d->reminder_due) - clock_now_ms();
+    int n;
+
+    if (left > 0)
+        return left;
+    n = reminder_fire(d);
+    if (n < 0) {
+        tell("reminders", n);
+        return SOON_MS;
+    }
+    if (n > 0)
+        log_info("main", "msg=\"reminders due\" n=%d", n);
+    left = atomic_load(&d->reminder_due) - clock_now_ms();
+    return left > 0 ? left : 0;
+}
+
 int64_t timers_run(timers_t *t)
 {
-    int64_t now = clock_mono_ms();
+    int64_t now = clock_mono_ms(), due;
 
     if (now >= t->soon) {
         t->soon = now + SOON_MS;
@@ -131,8 +151,11 @@ int64_t timers_run(timers_t *t)
     }
     if (t->refresh)
         refresh(t);
+    due = remind(t->domain);
     if (t->refresh)
         return 0;
     now = clock_mono_ms();
-    return t->soon > now ? t->soon - now : 0;
+    if (due > t->soon - now)
+        due = t->soon - now;
+    return due > 0 ? due : 0;
 }

@@ -104,19 +104,20 @@ static void print_bad_row(void *ctx, int64_t row, const char *reason)
 static bool import(command_t *c, const json_t *request)
 {
     donor_import_t n = {0};
+    bool dry_run = false;
     int rc;
 
-    (void)request;
+    (void)jsonr_bool(request, "dry_run", &dry_run);
     if (!c->input)
         return command_fail(c, "nothing to import");
-    rc = donor_import(c->domain, c->input, print_bad_row, c, &n);
+    rc = donor_import(c->domain, c->input, dry_run, print_bad_row, c, &n);
     if (rc == WERR_INVALID)
         return command_fail(c, "not a CSV file whose first line has a column "
                                "phone");
     command_text(c,
-                 "%lld rows: %lld new contacts, %lld gifts, %lld known "
+                 "%s%lld rows: %lld new contacts, %lld gifts, %lld known "
                  "already, %lld left out",
-                 (long long)n.rows, (long long)n.contacts, (long long)n.gifts,
+                 dry_run ? "not stored: " : "", (long long)n.rows, (long long)n.contacts, (long long)n.gifts,
                  (long long)n.known, (long long)n.bad);
     if (rc < 0)
         return command_fail(c, "ended early: %s", werr_text(rc));

@@ -72,14 +72,19 @@ static int by_id(db_t *db, int64_t id, person_t *p)
     return read_person(s, p);
 }
 
+/* A number of somebody who was merged is an alias of theirs. */
+static int by_any(db_t *db, const char *key, person_t *p)
+{
+    int rc = by_text(db, &contact_by_phone, key, p);
+
+    return rc == WERR_NOTFOUND ? by_text(db, &contact_by_alias, key, p) : rc;
+}
+
 int contact_find(db_t *db, const char *phone, int64_t *id)
 {
     person_t p;
-    int rc = by_text(db, &contact_by_phone, phone, &p);
+    int rc = by_any(db, phone, &p);
 
-    if (rc == WERR_NOTFOUND) {
-        rc = by_text(db, &contact_by_alias, phone, &p);
-    }
     if (rc == WERR_OK) {
         *id = p.id;
     }
@@ -161,7 +166,7 @@ static int join(tx_t *tx, const contact_hint_t *h, person_t *p, bool *created)
 {
     person_t other;
     int by_alias = by_text(tx->db, &contact_by_alias, h->alias, &other);
-    int rc = by_text(tx->db, &contact_by_phone, h->phone, p);
+    int rc = by_any(tx->db, h->phone, p);
 
     if (by_alias != WERR_OK && by_alias != WERR_NOTFOUND) {
         return by_alias;
@@ -199,8 +204,8 @@ static int locate(tx_t *tx, const contact_hint_t *h, person_t *p, bool *created)
     if (phone && alias) {
         return join(tx, h, p, created);
     }
-    rc = by_text(tx->db, phone ? &contact_by_phone : &contact_by_alias,
-                 phone ? h->phone : h->alias, p);
+    rc = phone ? by_any(tx->db, h->phone, p)
+               : by_text(tx->db, &contact_by_alias, h->alias, p);
     if (rc != WERR_NOTFOUND) {
         return rc;
     }

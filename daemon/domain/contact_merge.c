@@ -1,12 +1,15 @@
 /* Two contacts that turn out to be one person (LID and phone). */
-#include "domain/contact.h"
+#include "domain/contact_merge.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "domain/chat_changes.h"
+#include "domain/contact.h"
 #include "domain/donor.h"
 #include "domain/event.h"
+#include "domain/merge_ledger.h"
 
 DB_QUERY(merge_chats,
          "SELECT f.id, coalesce(t.id, 0), f.session_id FROM chats f "
@@ -34,6 +37,12 @@ DB_QUERY(merge_aliases,
          "UPDATE contact_aliases SET contact_id = $2 WHERE contact_id = $1");
 DB_QUERY(merge_segments,
          "UPDATE segment_changes SET contact_id = $2 WHERE contact_id = $1");
+DB_QUERY(merge_notes, "UPDATE notes SET contact_id = $2 WHERE contact_id = $1");
+DB_QUERY(merge_reminders,
+         "UPDATE reminders SET contact_id = $2 WHERE contact_id = $1");
+DB_QUERY(merge_phone_of, "SELECT phone FROM contacts WHERE id = $1");
+DB_QUERY(merge_set_phone,
+         "UPDATE contacts SET phone = $2, updated_at = $3 WHERE id = $1");
 DB_QUERY(merge_alias_of, "INSERT INTO contact_aliases (alias, contact_id) "
                          "SELECT phone, $2 FROM contacts WHERE id = $1 "
                          "ON CONFLICT (alias) DO NOTHING");
@@ -90,7 +99,7 @@ static int join_chats(tx_t *tx, int64_t from, int64_t into, int64_t session)
 }
 
 /* One chat of `from` after the other, until none is left. */
-static int move_chats(tx_t *tx, int64_t into, int64_t from)
+static int move_chats(tx_t *tx, int64_t merge, int64_t into, int64_t from)
 {
     for (;;) {
         db_stmt_t *s = db_stmt(tx->db, &merge_chats);
@@ -110,8 +119,11 @@ static int move_chats(tx_t *tx, int64_t into, int64_t from)
         target = db_i64(s, 1);
         session = db_i64(s, 2);
         db_done(s);
-        rc = target == 0 ? run2(tx, &merge_chat_owner, chat, into)
-                         : join_chats(tx, chat, target, session);
+        rc = merge_ledger_chat(tx, merge, chat, target);
+        if (rc == WERR_OK) {
+            rc = target == 0 ? run2(tx, &merge_chat_owner, chat, into)
+                             : join_chats(tx, chat, target, session);
+        }
         if (rc == WERR_OK) {
             rc = event_raise(tx, EVENT_CHAT, session,
                              target == 0 ? chat : target, 0);
@@ -208,32 +220,93 @@ out:
     return rc;
 }
 
-int contact_merge(tx_t *tx, int64_t into, int64_t from)
+static int phone_of(tx_t *tx, int64_t id, char out[ALIAS_MAX])
 {
-    static const db_query_t *const moves[] = {&merge_gifts, &merge_aliases,
-                                              &merge_segments};
+    db_stmt_t *s = db_stmt(tx->db, &merge_phone_of);
     int rc;
 
-    if (into == from) {
-        return WERR_OK;
+    db_bind_i64(s, 1, id);
+    rc = db_first(s);
+    if (rc != DB_ROW) {
+        return rc;
     }
-    rc = chat_flush(tx);
-    chat_forget(tx);
+    (void)snprintf(out, ALIAS_MAX, "%s", db_text(s, 0));
+    db_done(s);
+    return WERR_OK;
+}
+
+static bool is_number(const char *phone)
+{
+    return phone[strspn(phone, "0123456789")] == '\0';
+}
+
+/* Ends `from`. Its number goes to `into` if that has none. */
+static int end_contact(tx_t *tx, int64_t into, int64_t from)
+{
+    char kept[ALIAS_MAX], gone[ALIAS_MAX];
+    bool adopt;
+    db_stmt_t *s;
+    int rc = phone_of(tx, into, kept);
+
     if (rc == WERR_OK) {
-        rc = join_figures(tx, into, from);
+        rc = phone_of(tx, from, gone);
     }
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    adopt = is_number(gone) && !is_number(kept);
+    rc = run2(tx, &merge_alias_of, adopt ? into : from, into);
     if (rc == WERR_OK) {
-        rc = move_chats(tx, into, from);
+        rc = run1(tx, &merge_contact_delete, from);
     }
+    if (rc == WERR_OK && adopt) {
+        s = db_stmt(tx->db, &merge_set_phone);
+        db_bind_i64(s, 1, into);
+        db_bind_text(s, 2, gone);
+        db_bind_i64(s, 3, tx->now);
+        rc = db_exec(s);
+    }
+    return rc;
+}
+
+static int move_rows(tx_t *tx, int64_t into, int64_t from)
+{
+    static const db_query_t *const moves[] = {&merge_gifts, &merge_aliases,
+                                              &merge_segments, &merge_notes,
+                                              &merge_reminders};
+    int rc = WERR_OK;
+
     for (size_t i = 0; rc == WERR_OK && i < sizeof(moves) / sizeof(*moves);
          i++) {
         rc = run2(tx, moves[i], from, into);
     }
+    return rc;
+}
+
+int contact_merge_by(tx_t *tx, int64_t into, int64_t from, int64_t user,
+                     int64_t *merge)
+{
+    int rc;
+
+    if (into == from) {
+        return WERR_INVALID;
+    }
+    rc = chat_flush(tx);
+    chat_forget(tx);
     if (rc == WERR_OK) {
-        rc = run2(tx, &merge_alias_of, from, into);
+        rc = merge_ledger_open(tx, into, from, user, merge);
     }
     if (rc == WERR_OK) {
-        rc = run1(tx, &merge_contact_delete, from);
+        rc = join_figures(tx, into, from);
+    }
+    if (rc == WERR_OK) {
+        rc = move_chats(tx, *merge, into, from);
+    }
+    if (rc == WERR_OK) {
+        rc = move_rows(tx, into, from);
+    }
+    if (rc == WERR_OK) {
+        rc = end_contact(tx, into, from);
     }
     if (rc == WERR_OK) {
         rc = donor_refresh(tx, into);
@@ -242,4 +315,11 @@ int contact_merge(tx_t *tx, int64_t into, int64_t from)
         rc = event_raise(tx, EVENT_CONTACT, 0, 0, into);
     }
     return rc;
+}
+
+int contact_merge(tx_t *tx, int64_t into, int64_t from)
+{
+    int64_t merge;
+
+    return into == from ? WERR_OK : contact_merge_by(tx, into, from, 0, &merge);
 }

@@ -47,6 +47,7 @@ typedef struct {
     char text[COLUMNS][FIELD_MAX + 1];
     char ref[REF_MAX]; /* where the file has none */
     int64_t number;
+    const char *refused; /* why it was left out */
     bool too_long;
     bool empty;
 } row_t;
@@ -64,6 +65,9 @@ typedef struct {
     size_t nrows;
     row_t row;
     void *same; /* tree of same_t */
+    bool dry_run;
+    db_t *db;   /* dry run: a read connection */
+    void *seen; /* dry run: tree of what would be there, "p..." and "r..." */
     int64_t line;
     int rc;
 } import_t;
@@ -71,7 +75,9 @@ typedef struct {
 /* A contact that the charity itself lists is a donor, under its own name. */
 DB_QUERY(mark_donor, "UPDATE contacts SET donor = 1,"
                      " name = CASE WHEN $2 = '' THEN name ELSE $2 END,"
-                     " updated_at = $3 WHERE id = $1");
+                     " updated_at = $3 WHERE id = $1 AND (donor = 0 OR"
+                     " ($2 <> '' AND name <> $2))");
+DB_QUERY(import_ref, "SELECT id FROM donations WHERE ref = $1");
 
 static bool parse_date(const char *text, int64_t *day)
 {
@@ -194,6 +200,33 @@ static const char *or_null(const char *text)
     return text[0] != '\0' ? text : NULL;
 }
 
+/* What a row says; WERR_INVALID with a reason. */
+static int read_row(const row_t *row, int64_t today, char phone[PHONE_MAX],
+                    gift_t *gift, const char **reason)
+{
+    *reason = NULL;
+    if (row->too_long) {
+        *reason = "a field is longer than 500 bytes";
+    } else if (!phone_from_typed(row->text[COL_PHONE],
+                                 strlen(row->text[COL_PHONE]), phone)) {
+        *reason = "phone is not a number";
+    } else if (row->text[COL_AMOUNT][0] != '\0' &&
+               !parse_amount(row->text[COL_AMOUNT], &gift->amount)) {
+        *reason = "amount is not a sum in rupiah";
+    } else if (gift->amount > 0 &&
+               !parse_date(row->text[COL_DATE], &gift->day)) {
+        *reason = "date is not like 2026-03-01 or 01/03/2026";
+    } else if (gift->amount > 0 && gift->day > today) {
+        *reason = "date is in the future";
+    }
+    gift->fund = or_null(row->text[COL_FUND]);
+    gift->campaign = or_null(row->text[COL_CAMPAIGN]);
+    gift->method = or_null(row->text[COL_METHOD]);
+    gift->note = or_null(row->text[COL_NOTE]);
+    gift->ref = row->text[COL_REF][0] != '\0' ? row->text[COL_REF] : row->ref;
+    return *reason != NULL ? WERR_INVALID : WERR_OK;
+}
+
 /* WERR_INVALID with a reason, or what the domain says. */
 static int apply_row(tx_t *tx, const row_t *row, donor_import_t *result,
                      const char **reason)
@@ -202,37 +235,18 @@ static int apply_row(tx_t *tx, const row_t *row, donor_import_t *result,
     contact_hint_t hint = {.phone = phone, .name = row->text[COL_NAME]};
     contact_ref_t contact;
     gift_t gift = {0};
+    db_stmt_t *s;
     int64_t id;
-    int rc;
+    int rc = read_row(row, tx->today, phone, &gift, reason);
 
-    if (row->too_long) {
-        *reason = "a field is longer than 500 bytes";
-        return WERR_INVALID;
+    if (rc < 0) {
+        return rc;
     }
-    if (!phone_from_typed(row->text[COL_PHONE], strlen(row->text[COL_PHONE]),
-                          phone)) {
-        *reason = "phone is not a number";
-        return WERR_INVALID;
-    }
-    if (row->text[COL_AMOUNT][0] != '\0' &&
-        !parse_amount(row->text[COL_AMOUNT], &gift.amount)) {
-        *reason = "amount is not a sum in rupiah";
-        return WERR_INVALID;
-    }
-    if (gift.amount > 0 && !parse_date(row->text[COL_DATE], &gift.day)) {
-        *reason = "date is not like 2026-03-01 or 01/03/2026";
-        return WERR_INVALID;
-    }
-    if (gift.amount > 0 && gift.day > tx->today) {
-        *reason = "date is in the future";
-        return WERR_INVALID;
-    }
-
     rc = contact_ensure(tx, &hint, &contact);
     if (rc < 0) {
         return rc;
     }
-    db_stmt_t *s = db_stmt(tx->db, &mark_donor);
+    s = db_stmt(tx->db, &mark_donor);
     db_bind_i64(s, 1, contact.id);
     db_bind_text(s, 2, row->text[COL_NAME]);
     db_bind_i64(s, 3, tx->now);
@@ -244,11 +258,6 @@ static int apply_row(tx_t *tx, const row_t *row, donor_import_t *result,
     if (gift.amount == 0) {
         return WERR_OK;
     }
-    gift.fund = or_null(row->text[COL_FUND]);
-    gift.campaign = or_null(row->text[COL_CAMPAIGN]);
-    gift.method = or_null(row->text[COL_METHOD]);
-    gift.note = or_null(row->text[COL_NOTE]);
-    gift.ref = row->text[COL_REF][0] != '\0' ? row->text[COL_REF] : row->ref;
     rc = donor_add_gift(tx, contact.id, &gift, &id);
     if (rc == WERR_CONFLICT) {
         result->known++;
@@ -258,6 +267,78 @@ static int apply_row(tx_t *tx, const row_t *row, donor_import_t *result,
     return rc;
 }
 
+/* ---- dry run ---- */
+
+static int compare_text(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+/* true if this run would have made it before; else it is noted as made. */
+static int would_be_there(import_t *im, char kind, const char *text,
+                          bool *there)
+{
+    char *key = NULL, **found;
+
+    if (asprintf(&key, "%c%s", kind, text) < 0) {
+        return WERR_NOMEM;
+    }
+    found = tsearch(key, &im->seen, compare_text);
+    *there = found != NULL && *found != key;
+    if (found == NULL || *there) {
+        free(key);
+    }
+    return found != NULL ? WERR_OK : WERR_NOMEM;
+}
+
+static int look_at_row(import_t *im, row_t *row, int64_t today)
+{
+    char phone[PHONE_MAX];
+    gift_t gift = {0};
+    int64_t id;
+    bool there = true;
+    db_stmt_t *s;
+    int rc = read_row(row, today, phone, &gift, &row->refused);
+
+    if (rc < 0) {
+        im->result->bad++;
+        return WERR_OK;
+    }
+    rc = contact_find(im->db, phone, &id);
+    if (rc == WERR_NOTFOUND) {
+        rc = would_be_there(im, 'p', phone, &there);
+    }
+    im->result->contacts += !there;
+    if (rc < 0 || gift.amount == 0) {
+        return rc;
+    }
+    s = db_stmt(im->db, &import_ref);
+    db_bind_text(s, 1, gift.ref);
+    rc = db_first(s);
+    db_done(s);
+    there = true;
+    if (rc == WERR_NOTFOUND) {
+        rc = would_be_there(im, 'r', gift.ref, &there);
+    }
+    im->result->known += there;
+    im->result->gifts += !there;
+    return rc < 0 ? rc : WERR_OK;
+}
+
+static int look_at_rows(import_t *im)
+{
+    int64_t today =
+        clock_day_of(clock_now_ms(), im->domain->settings.utc_offset_s);
+    int rc = WERR_OK;
+
+    for (size_t i = 0; rc == WERR_OK && i < im->nrows; i++) {
+        rc = look_at_row(im, &im->rows[i], today);
+    }
+    return rc;
+}
+
+/* ---- in earnest ---- */
+
 /* One transaction over the rows that wait; a bad row leaves no trace. */
 static int apply_rows(tx_t *tx, void *arg)
 {
@@ -266,17 +347,16 @@ static int apply_rows(tx_t *tx, void *arg)
     donor_import_t result = *im->result;
 
     for (size_t i = 0; i < im->nrows; i++) {
-        const char *reason = NULL;
+        const char **reason = &im->rows[i].refused;
         int rc = db_savepoint(tx->db);
 
         if (rc < 0) {
             return rc;
         }
-        rc = apply_row(tx, &im->rows[i], &result, &reason);
+        rc = apply_row(tx, &im->rows[i], &result, reason);
         if (rc == WERR_INVALID) {
             rc = db_rollback_to(tx->db);
             result.bad++;
-            im->bad(im->ctx, im->rows[i].number, reason);
         } else if (rc >= 0) {
             rc = db_release(tx->db);
         }
@@ -291,7 +371,13 @@ static int apply_rows(tx_t *tx, void *arg)
 static void flush_rows(import_t *im)
 {
     if (im->rc >= 0 && im->nrows > 0) {
-        im->rc = domain_write(im->domain, apply_rows, im);
+        im->rc = im->dry_run ? look_at_rows(im)
+                             : domain_write(im->domain, apply_rows, im);
+    }
+    for (size_t i = 0; im->rc >= 0 && i < im->nrows; i++) {
+        if (im->rows[i].refused != NULL) {
+            im->bad(im->ctx, im->rows[i].number, im->rows[i].refused);
+        }
     }
     im->nrows = 0;
 }
@@ -325,6 +411,11 @@ static void on_field(void *data, size_t len, void *ctx)
     if (im->head) {
         take_name(im, data, len);
     } else if (field < im->nplaces && im->places[field] >= 0) {
+        if (len > 1 && *(char *)data == '\'' &&
+            strchr("=+-@\t\r", ((char *)data)[1]) != NULL) {
+            data = (char *)data + 1;
+            len--;
+        }
         if (len > FIELD_MAX || memchr(data, '\0', len) != NULL) {
             im->row.too_long = true;
         } else if (len > 0) {
@@ -384,11 +475,23 @@ static unsigned char separator_of(const char *text, size_t len)
                : CSV_COMMA;
 }
 
-int donor_import(domain_t *d, FILE *in, donor_import_bad bad, void *ctx,
-                 donor_import_t *out)
+static void free_import(import_t *im)
 {
-    import_t im = {
-        .domain = d, .bad = bad, .ctx = ctx, .result = out, .head = true};
+    tdestroy(im->same, free);
+    tdestroy(im->seen, free);
+    store_reader_close(&im->db);
+    free(im->rows);
+}
+
+int donor_import(domain_t *d, FILE *in, bool dry_run, donor_import_bad bad,
+                 void *ctx, donor_import_t *out)
+{
+    import_t im = {.domain = d,
+                   .dry_run = dry_run,
+                   .bad = bad,
+                   .ctx = ctx,
+                   .result = out,
+                   .head = true};
     struct csv_parser csv;
     char text[65536];
     size_t n;
@@ -396,9 +499,15 @@ int donor_import(domain_t *d, FILE *in, donor_import_bad bad, void *ctx,
 
     memset(out, 0, sizeof(*out));
     im.row.empty = true;
+    if (dry_run) {
+        im.rc = store_reader(d->store, &im.db);
+        if (im.rc < 0) {
+            return im.rc;
+        }
+    }
     im.rows = malloc(CHUNK_ROWS * sizeof(*im.rows));
     if (im.rows == NULL || csv_init(&csv, CSV_STRICT | CSV_STRICT_FINI) != 0) {
-        free(im.rows);
+        free_import(&im);
         return WERR_NOMEM;
     }
     while (im.rc >= 0 && (n = fread(text, 1, sizeof(text), in)) > 0) {
@@ -420,7 +529,6 @@ int donor_import(domain_t *d, FILE *in, donor_import_bad bad, void *ctx,
     }
     flush_rows(&im);
     csv_free(&csv);
-    tdestroy(im.same, free);
-    free(im.rows);
+    free_import(&im);
     return im.rc;
 }

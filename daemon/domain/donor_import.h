@@ -8,7 +8,8 @@
  * 01/03/2026; amounts: rupiah, 1500000 or 1.500.000, also with Rp.
  *
  * A gift without a ref gets one made of its row, so that the same file may be
- * imported twice: what is known already is counted, not doubled.
+ * imported twice: what is known already is counted, not doubled. The
+ * apostrophe that an export puts before = + - @ is taken off.
  */
 #ifndef WACRM_DOMAIN_DONOR_IMPORT_H
 #define WACRM_DOMAIN_DONOR_IMPORT_H
@@ -29,10 +30,11 @@ typedef struct {
 typedef void (*donor_import_bad)(void *ctx, int64_t row, const char *reason);
 
 /*
- * Reads all of in; rows are committed as it goes, 500 at a time.
+ * Reads all of in; rows are committed as it goes, 500 at a time. dry_run:
+ * nothing is stored, the figures are those of what would be.
  * WERR_INVALID if the first line has no column phone, or the file is no CSV.
  */
-int donor_import(domain_t *d, FILE *in, donor_import_bad bad, void *ctx,
-                 donor_import_t *out) WACRM_CHECKED;
+int donor_import(domain_t *d, FILE *in, bool dry_run, donor_import_bad bad,
+                 void *ctx, donor_import_t *out) WACRM_CHECKED;
 
 #endif

@@ -14,6 +14,7 @@ typedef enum {
     EVENT_CHAT = 5,             /* read, starred: the chat's line moved */
     EVENT_MESSAGE_CHANGED = 6,  /* reaction, edit, delete; ref = message */
     EVENT_CONTACT = 7,          /* name, merge, gifts; ref = contact */
+    EVENT_REMINDER_DUE = 8,     /* ReminderDue; ref = reminder */
 } event_kind_t;
 
 /* chat and ref may be 0 for none. The number is taken from tx. */

@@ -328,7 +328,7 @@ static void import(const char *csv)
     donor_import_t n = {0};
     FILE *in = fmemopen((void *)(uintptr_t)csv, strlen(csv), "r");
     assert_non_null(in);
-    assert_int_equal(donor_import(&web.crm.domain, in, NULL, NULL, &n),
+    assert_int_equal(donor_import(&web.crm.domain, in, false, NULL, NULL, &n),
                      WERR_OK);
     assert_int_equal(n.rows, 1);
     fclose(in);

@@ -1,0 +1,227 @@
+#include "domain/contact_json.h"
+
+#include "base/clock.h"
+#include "domain/contact_visible.h"
+#include "domain/donation.h"
+#include "domain/donor_row.h"
+#include "domain/note.h"
+#include "domain/reminder.h"
+
+#define COLUMNS DONOR_COLUMNS ", k.id, k.phone, k.name, k.gift_best_year"
+
+DB_QUERY(contact_profile, "SELECT " COLUMNS " FROM contacts k WHERE k.id = $1");
+DB_QUERY(contact_profile_aliases,
+         "SELECT alias FROM contact_aliases WHERE contact_id = $1 "
+         "LIMIT 100");
+DB_QUERY(contact_profile_page,
+         "SELECT " COLUMNS " FROM contacts k WHERE k.id < $1 AND " //
+         CONTACT_VISIBLE("k.id", "$2", "$3") " ORDER BY k.id DESC LIMIT $4");
+DB_QUERY(contact_profile_search,
+         "SELECT " COLUMNS " FROM contacts k WHERE k.id < $1 AND "
+         "(k.phone LIKE $5 ESCAPE '!' OR k.name LIKE $5 ESCAPE '!') "
+         "AND " CONTACT_VISIBLE("k.id", "$2", "$3") //
+         " ORDER BY k.id DESC LIMIT $4");
+
+const char *contact_level(const domain_settings_t *set, int64_t best_year)
+{
+    if (best_year >= set->major_amount) {
+        return "major";
+    }
+    return best_year >= set->mid_amount ? "mid" : "general";
+}
+
+static void write_average(buf_t *out, const donor_row_t *r)
+{
+    int64_t average;
+
+    if (donor_average(r->sum, r->count, &average)) {
+        jw_i64(out, "avg_donation", average);
+    } else {
+        jw_null(out, "avg_donation");
+    }
+}
+
+static void write_last(buf_t *out, const donor_row_t *r, const char *key)
+{
+    if (r->count > 0) {
+        jw_day(out, key, r->last);
+    } else {
+        jw_null(out, key);
+    }
+}
+
+static void get_score(const domain_t *d, const donor_row_t *r, score_out_t *out)
+{
+    int64_t now = clock_now_ms();
+
+    donor_row_score(r, &d->settings,
+                    clock_day_of(now, d->settings.utc_offset_s), now, out);
+}
+
+/* What every Donatur has. */
+static void write_fields(db_stmt_t *s, const domain_t *d, buf_t *out)
+{
+    int64_t today = clock_day_of(clock_now_ms(), d->settings.utc_offset_s);
+    donor_row_t r;
+    score_out_t score;
+
+    donor_row_read(s, 0, &r);
+    get_score(d, &r, &score);
+    jw_i64(out, "id", db_i64(s, DONOR_NCOLUMNS));
+    jw_str(out, "phone", db_text(s, DONOR_NCOLUMNS + 1));
+    jw_str(out, "name", db_text(s, DONOR_NCOLUMNS + 2));
+    jw_str(out, "segment", donor_row_segment(&r, &d->settings, today, NULL));
+    jw_i64(out, "lifetime_value", r.sum);
+    jw_i64(out, "donation_count", r.count);
+    write_average(out, &r);
+    write_last(out, &r, "last_donation_date");
+    jw_i64(out, "engagement_score", score.score);
+    if (r.count == 0) {
+        jw_str(out, "lifecycle", "prospect");
+    }
+    jw_str(out, "level",
+           contact_level(&d->settings, db_i64(s, DONOR_NCOLUMNS + 3)));
+    jw_bool(out, "vip", r.vip);
+    jw_bool(out, "opted_out", r.opted_out);
+}
+
+static int write_aliases(db_t *db, int64_t contact, buf_t *out)
+{
+    db_stmt_t *s = db_stmt(db, &contact_profile_aliases);
+    int rc;
+
+    db_bind_i64(s, 1, contact);
+    jw_open_array(out, "aliases");
+    while ((rc = db_step(s)) == DB_ROW) {
+        jw_str(out, NULL, db_text(s, 0));
+    }
+    jw_close_array(out);
+    return rc;
+}
+
+static int write_profile(db_t *db, const domain_t *d, int64_t contact,
+                         buf_t *out, const char *key, bool lists)
+{
+    db_stmt_t *s = db_stmt(db, &contact_profile);
+    int rc;
+
+    db_bind_i64(s, 1, contact);
+    rc = db_first(s);
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    jw_open_object(out, key);
+    write_fields(s, d, out);
+    db_done(s);
+    rc = write_aliases(db, contact, out);
+    if (lists && rc == WERR_OK) {
+        rc = donation_list(db, contact, PROFILE_ROWS, out, "donations");
+    }
+    if (lists && rc == WERR_OK) {
+        rc = note_list(db, contact, PROFILE_ROWS, out, "notes");
+    }
+    if (lists && rc == WERR_OK) {
+        rc = reminder_list(db, contact, PROFILE_ROWS, out, "reminders");
+    }
+    jw_close_object(out);
+    return rc;
+}
+
+int contact_write(db_t *db, const domain_t *d, int64_t contact, buf_t *out,
+                  const char *key)
+{
+    return write_profile(db, d, contact, out, key, true);
+}
+
+int contact_write_brief(db_t *db, const domain_t *d, int64_t contact,
+                        buf_t *out, const char *key)
+{
+    return write_profile(db, d, contact, out, key, false);
+}
+
+int contact_write_metrics(db_t *db, const domain_t *d, int64_t contact,
+                          buf_t *out, const char *key)
+{
+    db_stmt_t *s = db_stmt(db, &contact_profile);
+    donor_row_t r = {.first = -1, .last = -1};
+    score_out_t score;
+    int rc = WERR_NOTFOUND;
+
+    if (contact != 0) {
+        db_bind_i64(s, 1, contact);
+        rc = db_first(s);
+    }
+    if (rc == DB_ROW) {
+        donor_row_read(s, 0, &r);
+        db_done(s);
+    } else if (rc != WERR_NOTFOUND) {
+        return rc;
+    }
+    get_score(d, &r, &score);
+    jw_open_object(out, key);
+    jw_i64(out, "lifetime_value", r.sum);
+    jw_i64(out, "donation_count", r.count);
+    write_average(out, &r);
+    write_last(out, &r, "last_donation");
+    jw_i64(out, "engagement_score", score.score);
+    jw_open_object(out, "score_parts");
+    jw_double(out, "r", score.r);
+    jw_double(out, "f", score.f);
+    jw_double(out, "m", score.m);
+    jw_double(out, "giving", score.giving);
+    jw_double(out, "conversation", score.conversation);
+    jw_i64(out, "adjust", score.adjust);
+    jw_close_object(out);
+    jw_close_object(out);
+    return WERR_OK;
+}
+
+/* %text%, its own wildcards as letters. */
+static void pattern_of(const char *text, buf_t *out)
+{
+    buf_addc(out, '%');
+    for (; *text != '\0'; text++) {
+        if (*text == '%' || *text == '_' || *text == '!') {
+            buf_addc(out, '!');
+        }
+        buf_addc(out, *text);
+    }
+    buf_addc(out, '%');
+    buf_addc(out, '\0');
+}
+
+int contact_page(db_t *db, const domain_t *d, const contact_query_t *q,
+                 buf_t *out, const char *key, bool *more, int64_t *last)
+{
+    db_stmt_t *s = db_stmt(db, q->search != NULL ? &contact_profile_search
+                                                 : &contact_profile_page);
+    int n = 0, rc;
+    buf_t pattern;
+
+    buf_init(&pattern, 0);
+    db_bind_i64(s, 1, q->before);
+    db_bind_i64(s, 2, q->user);
+    db_bind_i64(s, 3, q->all);
+    db_bind_i64(s, 4, q->limit + 1);
+    if (q->search != NULL) {
+        pattern_of(q->search, &pattern);
+        if (pattern.failed) {
+            buf_free(&pattern);
+            return WERR_NOMEM;
+        }
+        db_bind_text(s, 5, pattern.data);
+    }
+    jw_open_array(out, key);
+    while ((rc = db_step(s)) == DB_ROW && n < q->limit) {
+        jw_open_object(out, NULL);
+        write_fields(s, d, out);
+        jw_close_object(out);
+        *last = db_i64(s, DONOR_NCOLUMNS);
+        n++;
+    }
+    *more = rc == DB_ROW;
+    db_done(s);
+    buf_free(&pattern);
+    jw_close_array(out);
+    return rc == DB_ROW ? WERR_OK : rc;
+}
