@@ -76,6 +76,12 @@ const option_t config_options[] = {
     {"organisation", "welcome_per_minute", OPTION_INT,
      AT(domain.welcome_per_minute), "20", 0, 10000, true,
      "At most so many greetings a minute."},
+    {"organisation", "stop_words", OPTION_TEXT, AT(domain.stop_words),
+     "STOP, BERHENTI, UNSUBSCRIBE", 0, 0, true,
+     "Who sends one of these words alone, in any case, is not written to any "
+     "more."},
+    {"organisation", "start_words", OPTION_TEXT, AT(domain.start_words),
+     "START, MULAI", 0, 0, true, "Who sends one of these may be again."},
     {"organisation", "raw_retention", OPTION_DAYS,
      AT(domain.raw_retention_days), "30d", 0, 3650, true,
      "How long events are kept as they came, for replay; `0d`: not at all."},
@@ -87,6 +93,21 @@ const option_t config_options[] = {
     {"organisation", "default_everyone", OPTION_SWITCH,
      AT(domain.default_everyone), "on", 0, 0, false,
      "Every CS agent sees the default session."},
+
+    {"media", "dir", OPTION_PATH, AT(domain.media_dir), "{state_dir}/media", 0,
+     0, false,
+     "Where files are kept, for nginx to read; the same as in nginx.conf."},
+    {"media", "max_size", OPTION_SIZE, AT(domain.media_max), "16m", 1024,
+     INT64_C(64) << 20, false,
+     "Largest file. nginx's `client_max_body_size` allows a third more."},
+    {"media", "types", OPTION_TEXT, AT(media_types),
+     "jpeg png gif webp pdf mp3 ogg amr m4a mp4 3gp office text", 0, 0, false,
+     "What files may be, by their bytes; `zip` is known, too."},
+    {"media", "fetch_tries", OPTION_INT, AT(outbox.fetch_tries), "5", 1, 20,
+     false, "Attempts to fetch a donor's file from the gateway."},
+    {"media", "fetch_backoff", OPTION_SECONDS, AT(outbox.fetch_backoff_s),
+     "10s", 1, 3600, false,
+     "Wait before the second one; each next wait is four times as long."},
 
     {"outbox", "tries", OPTION_INT, AT(outbox.tries), "3", 1, 20, false,
      "Attempts to send a message before it has failed."},
@@ -129,6 +150,13 @@ const option_t config_options[] = {
      "Location of its webhook, below `public_url`."},
     {"gateway", "read_receipts", OPTION_SWITCH, GATEWAY(read_receipts), "on", 0,
      0, false, "Tells the gateway when an agent has read a chat."},
+    {"gateway", "media", OPTION_TEXT, GATEWAY(media), "url", 0, 0, false,
+     "How files go out: `url` (below `public_url`, without which it is "
+     "`base64`) or `base64`."},
+    {"gateway", "media_hosts", OPTION_TEXT, GATEWAY(media_hosts), NULL, 0, 0,
+     false,
+     "Hosts that donors' files are fetched from, as `host` or `host:port`; "
+     "without it, that of `base_url`."},
 };
 
 const size_t config_noptions =

@@ -101,6 +101,8 @@ static int take_over(db_t *db, void *arg)
     TAKE(welcome);
     TAKE(welcome_text);
     TAKE(welcome_per_minute);
+    TAKE(stop_words);
+    TAKE(start_words);
     TAKE(raw_retention_days);
 #undef TAKE
     return WERR_OK;

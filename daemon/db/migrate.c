@@ -24,6 +24,7 @@ static const struct {
     {"%REAL%", "REAL"},
     {"%BYTES%", "BLOB"},
     {"%STRICT%", "STRICT"},
+    {"%REFUSE%", "BEGIN SELECT RAISE(ABORT, 'append-only'); END"},
 };
 
 static bool expand(const char *sql, buf_t *out)

@@ -22,6 +22,8 @@ void domain_settings_default(domain_settings_t *s)
             "Halo {name}! \xf0\x9f\x91\x8b\n\nTerima kasih telah menghubungi "
             "kami. Tim kami akan segera membalas pesan Anda.",
         .welcome_per_minute = 20,
+        .stop_words = "STOP, BERHENTI, UNSUBSCRIBE",
+        .start_words = "START, MULAI",
         .raw_retention_days = 30,
         .default_everyone = true,
         .media_max = 16 << 20,

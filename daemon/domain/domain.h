@@ -24,6 +24,8 @@ typedef struct {
     bool welcome;             /* S62 */
     const char *welcome_text; /* {name} is replaced */
     int welcome_per_minute;
+    const char *stop_words;  /* domain/consent.h; commas between them */
+    const char *start_words; /* the way back */
     int raw_retention_days;
     const char *default_account; /* source of the default session, or NULL */
     const char *default_session; /* its remote id (S3), or NULL */

@@ -1,7 +1,10 @@
 #include "domain/message.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "domain/chat_changes.h"
+#include "domain/consent.h"
 #include "domain/donor.h"
 #include "domain/event.h"
 #include "domain/message_row.h"
@@ -197,6 +200,9 @@ static int follow_up(tx_t *tx, int64_t contact, const message_in_t *in,
     }
     if (rc == WERR_OK && reply) {
         rc = donor_talk(tx, contact, TALK_REPLY, in->ts);
+    }
+    if (rc == WERR_OK && !in->from_me && strcmp(in->type, "text") == 0) {
+        rc = consent_hear(tx, contact, out->id, in->text, in->ts);
     }
     return rc == WERR_OK ? parked_apply(tx, &m, in->wa_id) : rc;
 }

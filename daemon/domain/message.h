@@ -62,6 +62,13 @@ int message_edit(tx_t *tx, int64_t session, const char *wa_id, const char *text,
 int message_delete(tx_t *tx, int64_t session, const char *wa_id,
                    int64_t ts) WACRM_CHECKED;
 
+/* A template that the gateway keeps. */
+typedef struct {
+    const char *name;
+    const char *language;  /* or NULL */
+    const char *variables; /* JSON array of strings */
+} message_template_t;
+
 /* Something to send: the message row and its outbox row, one transaction. */
 typedef struct {
     int64_t session;
@@ -73,6 +80,8 @@ typedef struct {
     int64_t cs_id;      /* 0: nobody */
     int64_t reply_to;   /* 0: none */
     int64_t media;      /* media.id of what is sent with it, 0: none */
+    /* what the gateway may send in its place, or NULL */
+    const message_template_t *template;
 } message_out_t;
 int message_queue(tx_t *tx, const message_out_t *out,
                   int64_t *id) WACRM_CHECKED;

@@ -17,6 +17,9 @@ DB_QUERY(message_out_queue,
          "INSERT INTO outbox (kind, message_id, session_id, chat_id, state, "
          "not_before, first, created_at, updated_at) "
          "VALUES ('message', $1, $2, $3, 0, $4, $5, $4, $4)");
+DB_QUERY(message_out_template,
+         "INSERT INTO message_template_sends (message_id, gateway_name, "
+         "language, variables) VALUES ($1, $2, $3, $4)");
 DB_QUERY(message_out_again,
          "UPDATE outbox SET state = 0, attempts = 0, attempt_id = NULL, "
          "deadline = NULL, reason = NULL, not_before = $2, updated_at = $2, "
@@ -44,6 +47,18 @@ static int insert(tx_t *tx, const message_out_t *o, int64_t chat, int64_t *id)
         *id = db_last_id(tx->db);
     }
     return rc;
+}
+
+static int insert_template(tx_t *tx, int64_t message,
+                           const message_template_t *t)
+{
+    db_stmt_t *s = db_stmt(tx->db, &message_out_template);
+
+    db_bind_i64(s, 1, message);
+    db_bind_text(s, 2, t->name);
+    db_bind_text(s, 3, t->language);
+    db_bind_text(s, 4, t->variables);
+    return db_exec(s);
 }
 
 static int queue(tx_t *tx, int64_t message, int64_t session, int64_t chat,
@@ -90,6 +105,9 @@ int message_queue(tx_t *tx, const message_out_t *out, int64_t *id)
     chat_note_message(chat, *id, tx->now, true, false);
     if (out->media != 0) {
         rc = media_attach(tx, *id, out->media);
+    }
+    if (rc == WERR_OK && out->template != NULL) {
+        rc = insert_template(tx, *id, out->template);
     }
     if (rc != WERR_OK) {
         return rc;

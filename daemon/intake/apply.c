@@ -5,6 +5,7 @@
 
 #include <openssl/sha.h>
 
+#include "domain/consent.h"
 #include "domain/contact.h"
 #include "domain/message.h"
 #include "domain/session.h"
@@ -113,9 +114,16 @@ static void hash_id(const work_t *w, char out[HASH_ID])
 
 static int greet(const work_t *w, const contact_ref_t *contact)
 {
+    bool opted_out;
+    int rc;
+
     if (!w->a->live || w->a->pace == NULL || w->ev->from_me ||
         !contact->newcomer) {
         return WERR_OK;
+    }
+    rc = consent_opted_out(w->tx->db, contact->id, &opted_out);
+    if (rc != WERR_OK || opted_out) {
+        return rc;
     }
     return welcome_queue(w->tx, w->a->pace, w->session, contact->phone,
                          w->ev->push_name, w->ts);
