@@ -13,13 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sniff.h"
 #include "config_table.h"
 #include "config_value.h"
+#include "domain/media_url.h"
 
 #define LINE_BYTES     198
 #define SECTION_BYTES  49
 #define GATEWAY_PREFIX "gateway "
-#define OPTIONS_MAX    64
+#define OPTIONS_MAX    96
 #define SECRET_MIN     32
 #define NAME_BYTES     40
 
@@ -419,6 +421,10 @@ static void check_gateways(reading_t *r)
         else if (!a->base_url)
             fail(r, r->gateway_at[g], "[gateway %s]: base_url is missing",
                  a->name);
+        else if (strcmp(a->media, "url") != 0 &&
+                 strcmp(a->media, "base64") != 0)
+            fail(r, r->gateway_at[g], "[gateway %s]: media is url or base64",
+                 a->name);
         else if (!a->email != !a->password)
             fail(r, r->gateway_at[g],
                  "[gateway %s]: email and password belong together", a->name);
@@ -441,6 +447,20 @@ static void read_secret(reading_t *r)
     else if (c->jwt_secret_len < SECRET_MIN)
         fail(r, line, "jwt_secret_file: %s has fewer than %d bytes",
              c->jwt_secret_file, SECRET_MIN);
+}
+
+static void settle_media(reading_t *r)
+{
+    config_t *c = r->c;
+    size_t i;
+
+    c->domain.media_base = c->public_url;
+    (void)find_option("media", "types", &i);
+    if (!sniff_set_parse(c->media_types, &c->domain.media_types))
+        fail(r, r->lines[i], "types: no list of known types");
+    else if (media_url_key(c->jwt_secret, c->jwt_secret_len,
+                           c->domain.media_key) != WERR_OK)
+        fail(r, 0, "out of memory");
 }
 
 /* ---- */
@@ -481,6 +501,8 @@ bool config_load(config_t *c, const char *path, char *error, size_t size)
         check_gateways(&r);
     if (!r.failed)
         read_secret(&r);
+    if (!r.failed)
+        settle_media(&r);
     if (r.failed)
         config_free(c);
     return !r.failed;

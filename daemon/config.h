@@ -31,6 +31,7 @@ typedef struct config_s {
     size_t jwt_secret_len;
     const char *issuer, *audience;
     int access_ttl_s, refresh_ttl_s;
+    const char *media_types; /* names; domain.media_types is the set */
     domain_settings_t domain;
     outbox_options_t outbox;
     gateway_account_t gateways[CONFIG_GATEWAYS_MAX];

@@ -43,6 +43,7 @@ typedef struct {
     size_t len;
     int retry_after_s; /* of Retry-After, 0: none */
     bool timed_out;
+    bool too_big;    /* more than the limit */
     bool bytes_sent; /* false: certainly nothing reached the gateway */
     char error[256]; /* transport's words */
 } gw_result_t;

@@ -3,9 +3,11 @@
  */
 #include "gateway/client_call.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ANSWER_MAX   (1024 * 1024)
 #define CONNECT_MS   10000L
@@ -48,10 +50,35 @@ void gw_call_free(gw_call_t *call)
 
 /* ---- libcurl's callbacks ---- */
 
+/* Into the file of who asked. */
+static size_t to_sink(gw_call_t *call, const char *data, size_t n)
+{
+    size_t left = n;
+
+    if ((int64_t)n > call->request.sink_max - call->sunk) {
+        call->too_big = true;
+        return 0;
+    }
+    while (left > 0) {
+        ssize_t done = write(call->request.sink, data, left);
+
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return 0;
+        data += done;
+        left -= (size_t)done;
+    }
+    call->sunk += (int64_t)n;
+    return n;
+}
+
 static size_t on_write(char *data, size_t one, size_t n, void *arg)
 {
     gw_call_t *call = arg;
 
+    if (call->request.sink >= 0)
+        return to_sink(call, data, one * n);
     if (n > ANSWER_MAX - call->body.len) {
         call->too_big = true;
         return 0;
@@ -104,7 +131,9 @@ static bool set_headers(gw_call_t *call)
 
     curl_slist_free_all(call->headers);
     call->headers = NULL;
-    ok = add_header(call, "Accept: application/json") &&
+    ok = add_header(call, call->request.sink >= 0
+                              ? "Accept: */*"
+                              : "Accept: application/json") &&
          add_header(call, "Expect:");
     if (ok && call->request.body.len > 0)
         ok = add_header(call, "Content-Type: application/json");
@@ -152,7 +181,9 @@ static bool set_limits(gw_call_t *call)
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_PROXY, "");
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)ANSWER_MAX);
+    SET(CURLOPT_MAXFILESIZE_LARGE, call->request.sink >= 0
+                                       ? (curl_off_t)call->request.sink_max
+                                       : (curl_off_t)ANSWER_MAX);
     SET(CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
     SET(CURLOPT_TIMEOUT_MS, (long)call->login->account->timeout_s * 1000);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
@@ -162,9 +193,18 @@ static bool set_limits(gw_call_t *call)
     return ok;
 }
 
+/* What an attempt before this one has written goes. */
+static bool empty_sink(gw_call_t *call)
+{
+    int fd = call->request.sink;
+
+    call->sunk = 0;
+    return fd < 0 || (ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0);
+}
+
 int gw_call_prepare(gw_call_t *call)
 {
-    bool ok = set_headers(call);
+    bool ok = set_headers(call) && empty_sink(call);
 
     curl_easy_reset(call->easy);
     buf_reset(&call->body);
@@ -192,11 +232,11 @@ void gw_call_result(gw_call_t *call, CURLcode code, gw_result_t *out)
     (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_size);
     out->bytes_sent = request_size > 0;
     out->timed_out = code == CURLE_OPERATION_TIMEDOUT;
+    out->too_big = call->too_big || code == CURLE_FILESIZE_EXCEEDED;
     if (code != CURLE_OK) {
         /* half an answer is none */
         (void)snprintf(out->error, sizeof(out->error), "%s",
-                       call->too_big || code == CURLE_FILESIZE_EXCEEDED
-                           ? "the answer is too large"
+                       out->too_big     ? "the answer is too large"
                        : call->error[0] ? call->error
                                         : curl_easy_strerror(code));
         return;

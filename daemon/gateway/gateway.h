@@ -25,6 +25,8 @@ typedef struct {
     int timeout_s;            /* 30 */
     const char *webhook_path; /* below the public URL */
     bool read_receipts;
+    const char *media;       /* how files go out: url, base64 */
+    const char *media_hosts; /* where files come from; NULL: base_url's */
 } gateway_account_t;
 
 /* ---- incoming ---- */
@@ -81,9 +83,11 @@ void gw_events_free(gw_events_t *ev);
 
 typedef struct {
     const char *method;
-    buf_t url;       /* whole */
-    buf_t body;      /* JSON; empty: none */
-    bool authorised; /* carries the account's bearer */
+    buf_t url;        /* whole */
+    buf_t body;       /* JSON; empty: none */
+    bool authorised;  /* carries the account's bearer */
+    int sink;         /* -1, or the file that the answer's body is written to */
+    int64_t sink_max; /* bytes */
 } gw_request_t;
 
 void gw_request_init(gw_request_t *r);
@@ -92,8 +96,10 @@ void gw_request_free(gw_request_t *r);
 typedef struct {
     const char *session; /* remote id */
     const char *phone;   /* canonical, or an alias */
-    const char *type;    /* text */
-    const char *text;
+    const char *type;    /* text, image, document */
+    const char *text;    /* of a file: its caption, may be "" */
+    const char *media;   /* of a file: its address, or a data: URL */
+    const char *filename;
     const char *client_id;
 } gw_send_t;
 
@@ -124,6 +130,7 @@ typedef enum {
 /* What is looked for: a message of ours with that text, since then. known
  * tells the ids that belong to other messages already. */
 typedef struct {
+    const char *type;
     const char *text;
     int64_t since; /* ms */
     bool (*known)(void *arg, const char *wa_id);
@@ -157,6 +164,16 @@ typedef struct {
     bool told;          /* registered was told */
     bool registered, business;
 } gw_contact_t;
+
+/* ---- history ---- */
+
+/* A chat as the gateway lists it. */
+typedef struct {
+    char id[200];                          /* what its messages are asked by */
+    char phone[64], alias[200], name[256]; /* "" where not told */
+    int64_t ts; /* ms of its last message; 0: not told */
+    bool group; /* group, broadcast, newsletter: not a donor */
+} gw_chat_t;
 
 typedef struct {
     const char *name;
@@ -211,6 +228,23 @@ typedef struct {
                    const char *phone, gw_contact_ask_t ask, gw_request_t *r);
     void (*contact_reply)(int http_status, const char *body, size_t len,
                           gw_answer_t *answer, gw_contact_t *out);
+    /*
+     * History (S15, S17), newest first or last; page from 1, of size lines.
+     * A gateway that knows no pages may answer with the first one again.
+     * NULL: it tells none.
+     */
+    int (*list_chats)(const gateway_account_t *a, const char *session, int page,
+                      int size, gw_request_t *r);
+    int (*list_messages)(const gateway_account_t *a, const char *session,
+                         const char *chat, int page, int size, gw_request_t *r);
+    /* *n: lines of the list, also those that cannot be used. false: no list. */
+    bool (*chats_reply)(int http_status, const char *body, size_t len,
+                        void (*each)(void *arg, const gw_chat_t *c), void *arg,
+                        size_t *n);
+    /* Events are GW_MESSAGE, or GW_OTHER where there is nothing to keep;
+     * chat, phone and alias may be missing. WERR_INVALID: no list. */
+    int (*messages_reply)(int http_status, const char *body, size_t len,
+                          gw_events_t *out);
     /* Redacts QR, pairing codes, api keys in place (same length); the copy
      * that is kept for replay goes through it. */
     void (*redact)(char *body, size_t len);

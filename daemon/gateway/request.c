@@ -7,12 +7,14 @@
 #include <string.h>
 
 #define URL_MAX  (8 * 1024)
-#define BODY_MAX (4 * 1024 * 1024)
+/* a file as Base64 */
+#define BODY_MAX ((size_t)96 * 1024 * 1024)
 
 void gw_request_init(gw_request_t *r)
 {
     memset(r, 0, sizeof(*r));
     r->method = "GET";
+    r->sink = -1;
     buf_init(&r->url, URL_MAX);
     buf_init(&r->body, BODY_MAX);
 }

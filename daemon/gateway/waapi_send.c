@@ -34,17 +34,35 @@ static void add_jid(buf_t *url, const char *phone)
         gw_url_add(url, "@s.whatsapp.net");
 }
 
+/* S18, S19, S20; a document's caption is an addition that its later releases
+ * read. */
 int waapi_send(const gateway_account_t *a, const gw_send_t *s, gw_request_t *r)
 {
+    static const char *const types[] = {"text", "image", "document"};
+    size_t t = 0;
+
     if (!s->session || !s->phone || !s->text || !*s->session || !*s->phone ||
-        !*s->text || !s->type || strcmp(s->type, "text") != 0)
+        !s->type)
+        return WERR_INVALID;
+    while (t < 3 && strcmp(s->type, types[t]) != 0)
+        t++;
+    if (t == 3 || (t == 0 ? !*s->text : !s->media || !*s->media))
         return WERR_INVALID;
     session_url(a, s->session, r);
-    buf_adds(&r->url, "/messages/text");
+    buf_adds(&r->url, "/messages/");
+    buf_adds(&r->url, types[t]);
     r->method = "POST";
     jw_open_object(&r->body, NULL);
     jw_str(&r->body, "phone", s->phone);
-    jw_str(&r->body, "message", s->text);
+    jw_str(&r->body, t == 0 ? "message" : types[t],
+           t == 0 ? s->text : s->media);
+    if (t == 1)
+        jw_str(&r->body, "caption", s->text);
+    else if (t == 2)
+        jw_str(&r->body, "filename",
+               s->filename && *s->filename ? s->filename : "file");
+    if (t == 2 && *s->text)
+        jw_str(&r->body, "caption", s->text);
     jw_close_object(&r->body);
     return finish(r);
 }
@@ -103,7 +121,7 @@ void waapi_login_reply(const char *body, size_t len, char *token, size_t size)
 /* ---- answers to a send ---- */
 
 /* A row number or UUID of the gateway's database is no id of WhatsApp's. */
-static bool is_wa_id(const char *id)
+bool waapi_is_wa_id(const char *id)
 {
     size_t len = strlen(id);
     bool uuid = len == 36 && id[8] == '-' && id[13] == '-' && id[18] == '-';
@@ -128,7 +146,7 @@ static bool bare_id(const char *id, char out[WA_ID_MAX])
         return false;
     memcpy(out, from, len);
     out[len] = '\0';
-    return is_wa_id(out);
+    return waapi_is_wa_id(out);
 }
 
 static void take_id(const json_t *root, gw_reply_t *out)
@@ -211,6 +229,17 @@ typedef struct {
     bool found;
 } scan_t;
 
+/* Is it certainly another message of ours? */
+static bool known(const json_t *m, const gw_lookup_t *l)
+{
+    char id[WA_ID_MAX];
+
+    return bare_id(
+               gw_first_str(m, "wa_message_id|message_id|messageId|key.id|id"),
+               id) &&
+           l->known && l->known(l->arg, id);
+}
+
 static void scan_line(const json_t *m, const gw_lookup_t *l, scan_t *s,
                       char *wa_id, size_t size)
 {
@@ -233,6 +262,14 @@ static void scan_line(const json_t *m, const gw_lookup_t *l, scan_t *s,
     if (!json_is_true(mine) &&
         !(direction && strcmp(direction, "OUTGOING") == 0))
         return;
+    if (l->type && strcmp(l->type, "text") != 0) {
+        const char *type = gw_first_str(m, "type|message_type|message.type");
+
+        /* a file's text may be its name, or nothing: no proof either way */
+        if (!type || strcmp(type, "text") != 0)
+            s->readable = s->readable && known(m, l);
+        return;
+    }
     if (!text || strcmp(text, l->text) != 0)
         return;
     if (!bare_id(

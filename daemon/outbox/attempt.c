@@ -7,13 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "domain/media.h"
+#include "domain/media_url.h"
 
 /* What a gateway or the proxy before it did not finish may still happen. */
 #define LOOKUP_DELAY_MS 2000
 /* Clocks differ, and the gateway's times are whole seconds. */
 #define LOOKUP_BACK_MS 60000
+#define MEDIA_TEXT_MAX ((size_t)90 * 1024 * 1024)
 
 void attempt_free(attempt_t *a)
 {
@@ -66,7 +70,8 @@ static void look_up_later(attempt_t *a, bool absence_proves)
 static void on_lookup(void *arg, const gw_result_t *r)
 {
     attempt_t *a = arg;
-    gw_lookup_t l = {.text = a->d.text,
+    gw_lookup_t l = {.type = a->d.type,
+                     .text = a->d.text,
                      .since = a->started - LOOKUP_BACK_MS,
                      .known = lanes_known,
                      .arg = a};
@@ -159,18 +164,58 @@ static void on_sent(void *arg, const gw_result_t *r)
         end(a, END_RETRY);
 }
 
-static void begin_message(attempt_t *a)
+/* A file as the gateway takes it: its address, or itself. */
+static int add_media(attempt_t *a, const media_row_t *m, buf_t *out)
+{
+    const domain_t *d = a->o->domain;
+    void *data = NULL;
+    int rc;
+
+    if (d->settings.media_base && strcmp(a->account->media, "base64") != 0) {
+        media_url_add_gateway(out, d, m->public_id);
+    } else {
+        rc = media_read(d, m->hash, m->size, &data);
+        if (rc != WERR_OK)
+            return rc;
+        buf_addf(out, "data:%s;base64,", m->mime);
+        base64_add(out, data, (size_t)m->size);
+        free(data);
+    }
+    return out->failed ? WERR_NOMEM : WERR_OK;
+}
+
+static int write_request(attempt_t *a, gw_request_t *request)
 {
     gw_send_t s = send_of(a);
+    media_row_t m;
+    buf_t media;
+    int rc = WERR_OK;
+
+    buf_init(&media, MEDIA_TEXT_MAX);
+    if (strcmp(a->d.type, "text") != 0) {
+        rc = media_of_message(a->o->db, a->d.message, &m);
+        if (rc == WERR_OK)
+            rc = add_media(a, &m, &media);
+        s.media = media.data;
+        s.filename = m.filename;
+    }
+    if (rc == WERR_OK)
+        rc = a->driver->send(a->account, &s, request);
+    buf_free(&media);
+    return rc;
+}
+
+static void begin_message(attempt_t *a)
+{
     gw_request_t request;
     int rc;
 
     gw_request_init(&request);
-    rc = a->driver->send(a->account, &s, &request);
+    rc = write_request(a, &request);
     if (rc != WERR_OK) {
         gw_request_free(&request);
         explain(a, "request", "this gateway cannot send such a message");
-        end(a, rc == WERR_NOMEM ? END_RETRY : END_FAILED);
+        end(a, werr_is_fault(rc) ? END_RETRY : END_FAILED);
         return;
     }
     if (gw_call(a->o->loop, a->account, &request, on_sent, a) != WERR_OK) {

@@ -10,6 +10,7 @@
 #include "outbox/pacing.h"
 
 #define OUTBOX_BATCH 64
+#define FETCHES_MAX  4
 
 typedef enum { END_SENT, END_RETRY, END_FAILED, END_UNKNOWN } end_t;
 
@@ -31,6 +32,8 @@ typedef struct attempt_s {
     int http_status; /* of the answer; 0: none */
 } attempt_t;
 
+typedef struct fetch_s fetch_t;
+
 struct outbox_s {
     domain_t *domain;
     outbox_options_t options;
@@ -44,6 +47,7 @@ struct outbox_s {
     attempt_t **ended_tail;
     attempt_t *lookups; /* waiting to be looked up */
     size_t inflight;
+    fetch_t *fetches[FETCHES_MAX]; /* files under way, and ended ones */
     uint64_t random;
     outbox_counters_t counters;
 };
@@ -65,6 +69,12 @@ void attempt_begin(attempt_t *a);
 /* Starts the look-ups that are due; *next: monotonic ms of the first ahead. */
 void attempt_lookups(outbox_t *o, int64_t *next);
 void attempt_free(attempt_t *a);
+
+/* fetch.c: files that donors have sent, from the gateway to here */
+
+/* Writes how fetches have ended, starts what is due; *next is absolute, ms. */
+int fetch_step(outbox_t *o, int64_t *next) WACRM_CHECKED;
+void fetch_free(outbox_t *o);
 
 /* token.c */
 void outbox_token_load(void *outbox, const char *account, char *token,

@@ -27,6 +27,8 @@ void outbox_options_default(outbox_options_t *o)
     o->first_per_minute = 5;
     o->max_inflight = 32;
     o->unknown_hold_s = 120;
+    o->fetch_tries = 5;
+    o->fetch_backoff_s = 10;
 }
 
 /* splitmix64; names attempts and spreads retries, guards nothing */
@@ -52,6 +54,7 @@ static int64_t wait_until(int64_t due, int64_t lookup)
 static int step(outbox_t *o, int64_t *wait)
 {
     int64_t next_due = INT64_MAX, next_deadline = INT64_MAX, next_lookup;
+    int64_t next_fetch = INT64_MAX;
     int rc = lanes_settle(o);
 
     attempt_lookups(o, &next_lookup);
@@ -59,6 +62,10 @@ static int step(outbox_t *o, int64_t *wait)
         rc = lanes_expire(o, &next_deadline);
     if (rc == WERR_OK)
         rc = lanes_take(o, &next_due);
+    if (rc == WERR_OK)
+        rc = fetch_step(o, &next_fetch);
+    if (next_fetch < next_due)
+        next_due = next_fetch;
     if (o->ended)
         next_due = 0; /* ended without a call: settle at once */
     *wait = wait_until(next_due < next_deadline ? next_due : next_deadline,
@@ -106,6 +113,7 @@ static void destroy(outbox_t *o)
         o->lookups = a->next;
         attempt_free(a);
     }
+    fetch_free(o);
     if (o->db)
         store_reader_close(&o->db);
     pacing_free(&o->pacing);

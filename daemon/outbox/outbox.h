@@ -24,6 +24,8 @@ typedef struct {
     int first_per_minute; /* per session, first messages to a contact */
     int max_inflight;     /* 32 */
     int unknown_hold_s;   /* 120 */
+    int fetch_tries;      /* of a file at a gateway: 5 */
+    int fetch_backoff_s;  /* 10; four times as long each time */
 } outbox_options_t;
 
 void outbox_options_default(outbox_options_t *o);

@@ -1,0 +1,344 @@
+/*
+ * fetch.c - donors' files, from the gateway to here: only from hosts that the
+ * account names, without redirects, up to media_max; a temporary file until
+ * its bytes have been looked at.
+ */
+#include "outbox/internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "domain/media.h"
+
+#define GROWTH          4
+#define BACKOFF_MAX_S   21600
+#define UNKNOWN_WAIT_MS INT64_C(60000)
+
+struct fetch_s {
+    outbox_t *o;
+    media_fetch_t job;
+    char path[MEDIA_PATH_MAX];
+    int fd;
+    bool ended; /* how: */
+    bool permanent;
+    media_blob_t blob; /* it is here, if held */
+    char reason[256];
+    int64_t wait_ms; /* of Retry-After */
+};
+
+/* ---- where from ---- */
+
+/* "host:port" in lower case, and the scheme; false: nothing we may call. */
+static bool origin_of(const char *url, char *out, size_t size, bool *secure)
+{
+    CURLU *u = curl_url();
+    char *scheme = NULL, *host = NULL, *port = NULL, *user = NULL;
+    bool ok =
+        u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
+
+    /* a name and password in it are nobody's but ours to give */
+    if (ok && curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK)
+        ok = false;
+    if (ok)
+        ok = strcmp(scheme, "https") == 0 || strcmp(scheme, "http") == 0;
+    if (ok) {
+        int n = snprintf(out, size, "%s:%s", host, port);
+
+        ok = n > 0 && (size_t)n < size;
+        *secure = strcmp(scheme, "https") == 0;
+        for (char *p = out; ok && *p; p++)
+            *p = *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p;
+    }
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(port);
+    curl_free(user);
+    curl_url_cleanup(u);
+    return ok;
+}
+
+static bool same_word(const char *word, size_t len, const char *text)
+{
+    return strlen(text) == len && strncasecmp(word, text, len) == 0;
+}
+
+/* `host` stands for its usual port. */
+static bool listed(const char *hosts, const char *origin, bool secure)
+{
+    const char *usual = secure ? ":443" : ":80";
+    size_t len = strlen(origin), tail = strlen(usual);
+
+    hosts += strspn(hosts, " \t");
+    while (*hosts) {
+        size_t n = strcspn(hosts, " \t");
+        bool bare = n + tail == len && strncasecmp(hosts, origin, n) == 0 &&
+                    strcmp(origin + n, usual) == 0;
+
+        if (bare || same_word(hosts, n, origin))
+            return true;
+        hosts += n;
+        hosts += strspn(hosts, " \t");
+    }
+    return false;
+}
+
+/* *own: it is the API's own server, which gets our bearer. */
+static bool allowed(const gateway_account_t *a, const char *url, bool *own)
+{
+    char origin[300], base[300];
+    bool secure, base_secure;
+
+    if (!origin_of(url, origin, sizeof(origin), &secure))
+        return false;
+    *own = origin_of(a->base_url, base, sizeof(base), &base_secure) &&
+           secure == base_secure && strcmp(origin, base) == 0;
+    return a->media_hosts ? listed(a->media_hosts, origin, secure) : *own;
+}
+
+/* ---- one of them ---- */
+
+static void close_fetch(fetch_t *f)
+{
+    if (f->fd >= 0) {
+        (void)close(f->fd);
+        (void)unlink(f->path);
+    }
+    f->fd = -1;
+}
+
+static void destroy(fetch_t *f)
+{
+    close_fetch(f);
+    media_release(&f->blob);
+    media_fetch_free(&f->job, 1);
+    free(f);
+}
+
+static void give_up(fetch_t *f, bool permanent, const char *reason)
+{
+    f->ended = true;
+    f->permanent = permanent;
+    (void)snprintf(f->reason, sizeof(f->reason), "%s", reason);
+    close_fetch(f);
+}
+
+static void keep(fetch_t *f)
+{
+    int rc = media_settle(f->o->domain, f->path, f->fd, &f->blob);
+
+    (void)close(f->fd);
+    f->fd = -1; /* the name is gone already */
+    f->ended = true;
+    if (rc == WERR_TOOBIG)
+        give_up(f, true, "the file is too large");
+    else if (rc == WERR_INVALID)
+        give_up(f, true, "files of this type are not taken");
+    else if (rc != WERR_OK)
+        give_up(f, false, werr_text(rc));
+}
+
+static bool worth_another(int http_status)
+{
+    return http_status == 0 || http_status == 401 || http_status == 408 ||
+           http_status == 425 || http_status == 429 || http_status >= 500;
+}
+
+static void on_fetched(void *arg, const gw_result_t *r)
+{
+    fetch_t *f = arg;
+    char reason[64];
+
+    if (r->http_status == 200) {
+        keep(f);
+        return;
+    }
+    if (r->http_status == 0) {
+        give_up(f, r->too_big, r->too_big ? "the file is too large" : r->error);
+        return;
+    }
+    (void)snprintf(reason, sizeof(reason), "the answer was %d", r->http_status);
+    f->wait_ms = (int64_t)r->retry_after_s * 1000;
+    give_up(f, !worth_another(r->http_status), reason);
+}
+
+static const gateway_account_t *account_of(const outbox_t *o, const char *name)
+{
+    for (size_t i = 0; i < o->naccounts; i++) {
+        if (strcmp(o->accounts[i].name, name) == 0)
+            return &o->accounts[i];
+    }
+    return NULL;
+}
+
+static void begin(fetch_t *f)
+{
+    outbox_t *o = f->o;
+    const gateway_account_t *account = account_of(o, f->job.account);
+    gw_request_t request;
+    bool own = false;
+
+    if (!account) {
+        f->wait_ms = UNKNOWN_WAIT_MS;
+        give_up(f, false, "there is no such gateway");
+        return;
+    }
+    if (!allowed(account, f->job.url, &own)) {
+        give_up(f, true, "not a host that files are fetched from");
+        return;
+    }
+    if (media_temp(o->domain, f->path, &f->fd) != WERR_OK) {
+        give_up(f, false, "no file to write to");
+        return;
+    }
+    gw_request_init(&request);
+    buf_adds(&request.url, f->job.url);
+    request.authorised = own;
+    request.sink = f->fd;
+    request.sink_max = o->domain->settings.media_max;
+    if (gw_call(o->loop, account, &request, on_fetched, f) != WERR_OK)
+        give_up(f, false, "the call could not be started");
+}
+
+/* ---- all of them ---- */
+
+static int64_t backoff(const outbox_t *o, const fetch_t *f)
+{
+    int64_t s = o->options.fetch_backoff_s;
+
+    for (int64_t i = 0; i < f->job.tries && s < BACKOFF_MAX_S; i++)
+        s *= GROWTH;
+    s = s < BACKOFF_MAX_S ? s : BACKOFF_MAX_S;
+    return s * 1000 > f->wait_ms ? s * 1000 : f->wait_ms;
+}
+
+static bool again(const outbox_t *o, const fetch_t *f)
+{
+    return !f->permanent && f->job.tries + 1 < o->options.fetch_tries;
+}
+
+static int settle(tx_t *tx, void *arg)
+{
+    outbox_t *o = arg;
+    int rc = WERR_OK;
+
+    for (size_t i = 0; rc == WERR_OK && i < FETCHES_MAX; i++) {
+        fetch_t *f = o->fetches[i];
+
+        if (!f || !f->ended)
+            continue;
+        if (f->blob.held)
+            rc = media_fetched(tx, &f->job, &f->blob);
+        else
+            rc = media_not_fetched(tx, &f->job,
+                                   again(o, f) ? tx->now + backoff(o, f) : 0,
+                                   f->reason);
+    }
+    return rc;
+}
+
+static int settle_all(outbox_t *o)
+{
+    bool any = false;
+    int rc;
+
+    for (size_t i = 0; i < FETCHES_MAX; i++)
+        any = any || (o->fetches[i] && o->fetches[i]->ended);
+    if (!any)
+        return WERR_OK;
+    rc = domain_write(o->domain, settle, o);
+    if (rc != WERR_OK)
+        return rc; /* kept, and tried again */
+    for (size_t i = 0; i < FETCHES_MAX; i++) {
+        fetch_t *f = o->fetches[i];
+
+        if (!f || !f->ended)
+            continue;
+        log_write(f->blob.held ? LOG_INFO : LOG_WARN, "outbox",
+                  "msg=\"file fetched\" message=%" PRId64 " try=%" PRId64
+                  " outcome=%s size=%" PRId64 " reason=%s",
+                  f->job.message, f->job.tries + 1,
+                  f->blob.held  ? "stored"
+                  : again(o, f) ? "retry"
+                                : "failed",
+                  f->blob.size, log_str(f->reason));
+        destroy(f);
+        o->fetches[i] = NULL;
+    }
+    return WERR_OK;
+}
+
+static bool under_way(const outbox_t *o, int64_t message)
+{
+    for (size_t i = 0; i < FETCHES_MAX; i++) {
+        if (o->fetches[i] && o->fetches[i]->job.message == message)
+            return true;
+    }
+    return false;
+}
+
+static int start(outbox_t *o, size_t i, media_fetch_t *job)
+{
+    fetch_t *f = calloc(1, sizeof(*f));
+
+    if (!f)
+        return WERR_NOMEM;
+    f->o = o;
+    f->fd = -1;
+    f->job = *job;
+    job->url = NULL;
+    o->fetches[i] = f;
+    begin(f);
+    return WERR_OK;
+}
+
+static int start_due(outbox_t *o, int64_t *next)
+{
+    media_fetch_t due[2 * FETCHES_MAX];
+    size_t n = 0, slot = 0;
+    int rc = media_due(o->db, clock_now_ms(), due, 2 * FETCHES_MAX, &n, next);
+
+    for (size_t i = 0; rc == WERR_OK && i < n; i++) {
+        if (under_way(o, due[i].message))
+            continue;
+        while (slot < FETCHES_MAX && o->fetches[slot])
+            slot++;
+        if (slot == FETCHES_MAX)
+            break;
+        rc = start(o, slot, &due[i]);
+        if (rc == WERR_OK && o->fetches[slot]->ended)
+            *next = 0; /* without a call: settle at once */
+    }
+    if (slot == FETCHES_MAX && *next != 0)
+        *next = INT64_MAX; /* the end of one of them calls */
+    media_fetch_free(due, n);
+    return rc;
+}
+
+int fetch_step(outbox_t *o, int64_t *next)
+{
+    int rc = settle_all(o);
+
+    *next = INT64_MAX;
+    return rc == WERR_OK ? start_due(o, next) : rc;
+}
+
+void fetch_free(outbox_t *o)
+{
+    for (size_t i = 0; i < FETCHES_MAX; i++) {
+        if (o->fetches[i])
+            destroy(o->fetches[i]);
+        o->fetches[i] = NULL;
+    }
+}
