@@ -34,6 +34,9 @@ install_packages() {
     # Any node from 18 on will do, also one that no package brought.
     node -e 'process.exit(process.versions.node.split(".")[0] < 18 ? 1 : 0)' \
         2>/dev/null || missing+=(nodejs)
+    # Debian's node comes without npm, others bring it.
+    [[ $wanted != *" test "* ]] || command -v npm > /dev/null ||
+        missing+=(npm)
     [ ${#missing[@]} -gt 0 ] || return 0
 
     command -v apt-get > /dev/null ||
@@ -66,6 +69,29 @@ install_packages() {
         die "apt-get could not install the packages (whole output: $log)"
     fi
     rm -f "$log"
+}
+
+# install_node_packages: what t/node/package-lock.json names goes into
+# t/node/node_modules, and again only when that file has changed.
+install_node_packages() {
+    local dir=$root/t/node log=$root/build/npm.log
+    local stamp=$dir/node_modules/.installed
+    cmp -s "$dir/package-lock.json" "$stamp" && return 0
+    command -v npm > /dev/null ||
+        die "needs npm, and there is none: install it (Debian: apt-get" \
+            "install npm)"
+    as_owner mkdir -p "$root/build" && as_owner touch "$log" ||
+        die "cannot write into $root/build"
+    say "installing the npm packages of t/node"
+    # A cache of its own: the owner of the clone may have no home.
+    as_owner env npm_config_cache="$root/build/npm-cache" \
+        npm ci --prefix "$dir" --ignore-scripts > "$log" 2>&1 < /dev/null || {
+        tail -5 "$log" >&2
+        die "npm could not install the packages of t/node; it needs the" \
+            "registry, or a mirror named in its settings (whole output:" \
+            "$log)"
+    }
+    as_owner cp "$dir/package-lock.json" "$stamp"
 }
 
 # build TARGET... [VARIABLE=value]: make, quiet unless it fails.

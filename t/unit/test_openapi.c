@@ -20,12 +20,15 @@ typedef struct {
     char method[8];
     bool open;      /* security: [] */
     bool forbidden; /* lists a 401 */
+    bool edge;      /* x-served-by: nginx */
 } operation_t;
 
 static operation_t operations[MAX];
 static size_t count;
 
-/* Two blanks and a slash: a path; four and a word of these: its method. */
+/* Two blanks and a slash: a path; four and a word of these: its method.
+ * x-served-by: nginx marks what is none of wacrmd's routes, x-route names
+ * the route that nginx serves under another path. */
 static void read_line(const char *line, char path[120], bool *inside)
 {
     static const char *const methods[] = {"get", "post", "put", "patch",
@@ -50,6 +53,12 @@ static void read_line(const char *line, char path[120], bool *inside)
             strncmp(line, "      security: []", 18) == 0;
         operations[count - 1].forbidden |=
             strncmp(line, "        \"401\":", 14) == 0;
+        operations[count - 1].edge |=
+            strncmp(line, "      x-served-by: nginx", 24) == 0;
+        if (strncmp(line, "      x-route: ", 15) == 0) {
+            snprintf(operations[count - 1].path, sizeof(operations[0].path),
+                     "%.*s", (int)(len - 15), line + 15);
+        }
     }
 }
 
@@ -86,6 +95,10 @@ static void test_documented_routes_exist(void **state)
     assert_true(count > 10);
     for (size_t i = 0; i < count; i++) {
         const route_t *r = find_route(&operations[i]);
+        if (operations[i].edge) {
+            assert_null(r);
+            continue;
+        }
         if (r == NULL) {
             fail_msg("documented, but no route: %s %s", operations[i].method,
                      operations[i].path);
