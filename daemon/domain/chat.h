@@ -24,8 +24,11 @@ typedef struct {
     const session_set_t *sessions; /* looked through; one SELECT each */
     inbox_filter_t filter;
     const char *search; /* name, phone or last message contains; NULL: all */
-    int limit;          /* 1..200 */
-    int64_t before_ts;  /* keyset (last_ts, id); before_id 0: from the top */
+    /* with search: messages whose chats are found, too */
+    const int64_t *messages;
+    size_t nmessages;
+    int limit;         /* 1..200 */
+    int64_t before_ts; /* keyset (last_ts, id); before_id 0: from the top */
     int64_t before_id;
 } inbox_query_t;
 

@@ -5,20 +5,19 @@
  */
 #include "domain/chat.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "domain/donor_row.h"
+#include "domain/like.h"
 #include "domain/message_text.h"
 
 #define LIMIT_MAX  200
 #define LINES_ONCE 50
 /* Rows that one search looks at in a session; the next page looks further. */
 #define SEARCH_ROWS 5000
-#define PATTERN_MAX 420
 
 /* Between two places of the order: after ($2,$3) and not past ($4,$5). */
 #define PLACES                                                  \
@@ -50,6 +49,12 @@ INBOX_QUERIES(unread, "AND c.unread > 0 ");
 INBOX_QUERIES(starred, "AND c.starred = 1 ");
 INBOX_QUERIES(failed, "AND c.failed > 0 ");
 
+#define SOME_IDS                                                        \
+    "IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "           \
+    "$13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, " \
+    "$26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, " \
+    "$39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50)"
+
 DB_QUERY(inbox_lines,
          "SELECT c.id, s.session_id, k.name, k.phone, m.type, "
          "substr(m.body, 1, 300), m.deleted_at, c.last_ts, c.unread, "
@@ -57,10 +62,12 @@ DB_QUERY(inbox_lines,
          "JOIN sessions s ON s.id = c.session_id "
          "JOIN contacts k ON k.id = c.contact_id "
          "LEFT JOIN messages m ON m.id = c.last_message_id "
-         "WHERE c.id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
-         "$13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, "
-         "$26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, "
-         "$39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50)");
+         "WHERE c.id " SOME_IDS);
+/* Chats of which an earlier message was found. */
+DB_QUERY(inbox_of_messages,
+         "SELECT DISTINCT c.last_ts, c.id, c.session_id, c.unread, c.starred, "
+         "c.failed FROM messages m JOIN chats c ON c.id = m.chat_id "
+         "WHERE m.id " SOME_IDS);
 
 typedef struct {
     int64_t ts, id;
@@ -68,11 +75,11 @@ typedef struct {
 
 typedef struct {
     const inbox_query_t *q;
-    place_t from;              /* newer ones are on pages before */
-    place_t floor;             /* older ones were not looked at */
-    bool cut;                  /* by the floor */
-    char pattern[PATTERN_MAX]; /* "" : no search */
-    char digits[PATTERN_MAX];
+    place_t from;           /* newer ones are on pages before */
+    place_t floor;          /* older ones were not looked at */
+    bool cut;               /* by the floor */
+    char pattern[LIKE_MAX]; /* "" : no search */
+    char digits[LIKE_MAX];
     place_t rows[LIMIT_MAX + 1];
     size_t n, want; /* want: limit + 1, to see whether there are more */
 } order_t;
@@ -90,44 +97,6 @@ static const struct {
 static bool newer(place_t a, place_t b)
 {
     return a.ts > b.ts || (a.ts == b.ts && a.id > b.id);
-}
-
-/* "%text%" with the signs of LIKE escaped, ASCII in lower case. */
-static void make_pattern(const char *text, char out[PATTERN_MAX])
-{
-    size_t n = 0;
-
-    out[n++] = '%';
-    for (; *text != '\0' && n < PATTERN_MAX - 4; text++) {
-        if (*text == '%' || *text == '_' || *text == '!') {
-            out[n++] = '!';
-        }
-        out[n++] = (char)tolower((unsigned char)*text);
-    }
-    out[n++] = '%';
-    out[n] = '\0';
-}
-
-/* A phone as people type it: "0812-34" is looked for as "81234". */
-static void make_digits(const char *text, char out[PATTERN_MAX])
-{
-    char digits[64];
-    size_t n = 0;
-
-    if (strspn(text, "0123456789+-. ()") != strlen(text)) {
-        make_pattern(text, out);
-        return;
-    }
-    for (; *text != '\0' && n < sizeof(digits) - 1; text++) {
-        if (isdigit((unsigned char)*text) && (n > 0 || *text != '0')) {
-            digits[n++] = *text;
-        }
-    }
-    digits[n] = '\0';
-    make_pattern(digits, out);
-    if (n == 0) {
-        out[0] = '\0'; /* LIKE '' finds nothing */
-    }
 }
 
 static void bind_places(db_stmt_t *s, const order_t *o, int64_t session,
@@ -158,11 +127,25 @@ static int lower_floor(db_t *db, order_t *o, int64_t session)
     return WERR_OK;
 }
 
+/* Found twice: by the chat and by a message. */
+static bool is_kept(const order_t *o, place_t row)
+{
+    for (size_t i = 0; o->q->nmessages > 0 && i < o->n; i++) {
+        if (o->rows[i].id == row.id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* false: it is older than all that are wanted. */
 static bool keep(order_t *o, place_t row)
 {
     size_t i = o->n;
 
+    if (is_kept(o, row)) {
+        return true;
+    }
     if (o->n == o->want) {
         if (!newer(row, o->rows[o->n - 1])) {
             return false;
@@ -200,6 +183,53 @@ static int collect(db_t *db, order_t *o, int64_t session)
     return rc;
 }
 
+static bool passes(const order_t *o, db_stmt_t *s)
+{
+    place_t row = {db_i64(s, 0), db_i64(s, 1)};
+
+    switch (o->q->filter) {
+    case INBOX_UNREAD:
+        if (db_i64(s, 3) == 0) {
+            return false;
+        }
+        break;
+    case INBOX_STARRED:
+        if (db_i64(s, 4) == 0) {
+            return false;
+        }
+        break;
+    case INBOX_FAILED:
+        if (db_i64(s, 5) == 0) {
+            return false;
+        }
+        break;
+    default:
+        break;
+    }
+    return session_set_has(o->q->sessions, db_i64(s, 2)) &&
+           newer(o->from, row) && !newer(o->floor, row);
+}
+
+/* The chats of the messages that the caller has found. */
+static int collect_found(db_t *db, order_t *o)
+{
+    int rc = WERR_OK;
+
+    for (size_t i = 0; rc == WERR_OK && i < o->q->nmessages; i += LINES_ONCE) {
+        db_stmt_t *s = db_stmt(db, &inbox_of_messages);
+
+        for (size_t k = 0; k < LINES_ONCE && i + k < o->q->nmessages; k++) {
+            db_bind_i64(s, (int)k + 1, o->q->messages[i + k]);
+        }
+        while ((rc = db_step(s)) == DB_ROW) {
+            if (passes(o, s)) {
+                (void)keep(o, (place_t){db_i64(s, 0), db_i64(s, 1)});
+            }
+        }
+    }
+    return rc;
+}
+
 static int find_order(db_t *db, order_t *o)
 {
     const session_set_t *set = o->q->sessions;
@@ -211,6 +241,9 @@ static int find_order(db_t *db, order_t *o)
     }
     for (size_t i = 0; rc == WERR_OK && i < set->n; i++) {
         rc = collect(db, o, set->ids[i]);
+    }
+    if (rc == WERR_OK && o->pattern[0] != '\0') {
+        rc = collect_found(db, o);
     }
     return rc;
 }
@@ -324,8 +357,8 @@ int chat_inbox(db_t *db, const domain_t *d, const inbox_query_t *q, buf_t *out,
         o.from = (place_t){q->before_ts, q->before_id};
     }
     if (q->search != NULL && *q->search != '\0') {
-        make_pattern(q->search, o.pattern);
-        make_digits(q->search, o.digits);
+        like_text(q->search, strlen(q->search), o.pattern);
+        like_phone(q->search, o.digits);
     }
     rc = find_order(db, &o);
     if (rc != WERR_OK) {

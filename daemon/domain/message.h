@@ -98,6 +98,16 @@ int message_write_json_for(db_t *db, int64_t id,
                            const struct media_viewer_s *viewer, buf_t *out,
                            const char *key) WACRM_CHECKED;
 
+/*
+ * Messages of any chats, as an array: each with its chat's name and with what
+ * extra() writes for its body. ids: highest first, which is the order.
+ */
+typedef void (*message_extra_fn)(void *arg, const char *body, size_t len,
+                                 buf_t *out);
+int message_write_list(db_t *db, const struct media_viewer_s *viewer,
+                       const int64_t *ids, size_t n, message_extra_fn extra,
+                       void *arg, buf_t *out, const char *key) WACRM_CHECKED;
+
 /* The session and chat of a message. */
 int message_place(db_t *db, int64_t id, int64_t *session,
                   int64_t *chat) WACRM_CHECKED;

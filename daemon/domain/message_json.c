@@ -15,7 +15,7 @@
     "THEN k.id END, m.body, m.type, m.direction, m.status, m.wa_id, m.ts, " \
     "m.cs_id, m.source, m.reply_to, m.error_code, m.error_title, "          \
     "m.edited_at, m.deleted_at, a.message_id, a.mime, a.filename, a.size, " \
-    "f.public_id, a.fetch_state "                                           \
+    "f.public_id, a.fetch_state, k.name "                                   \
     "FROM messages m JOIN chats c ON c.id = m.chat_id "                     \
     "JOIN contacts k ON k.id = c.contact_id "                               \
     "LEFT JOIN message_media a ON a.message_id = m.id "                     \
@@ -37,6 +37,19 @@ DB_QUERY(message_json_reactions,
 DB_QUERY(message_json_reactions_one,
          "SELECT message_id, emoji, sender, ts FROM reactions "
          "WHERE message_id = $1 ORDER BY sender");
+
+/* Up to SOME messages by their ids. */
+#define SOME 50
+#define SOME_IDS                                                             \
+    "IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, " \
+    "$16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, " \
+    "$30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, " \
+    "$44, $45, $46, $47, $48, $49, $50) "
+DB_QUERY(message_json_some, COLUMNS "WHERE m.id " SOME_IDS "ORDER BY m.id "
+                                    "DESC");
+DB_QUERY(message_json_reactions_some,
+         "SELECT message_id, emoji, sender, ts FROM reactions "
+         "WHERE message_id " SOME_IDS "ORDER BY message_id DESC, sender");
 
 typedef struct {
     int64_t id, ts;
@@ -279,4 +292,51 @@ int chat_messages(db_t *db, int64_t chat, const media_viewer_t *viewer,
 out:
     buf_free(&scratch);
     return rc;
+}
+
+static db_stmt_t *bind_some(db_t *db, const db_query_t *q, const int64_t *ids,
+                            size_t n)
+{
+    db_stmt_t *s = db_stmt(db, q);
+
+    for (size_t i = 0; i < n; i++) {
+        db_bind_i64(s, (int)i + 1, ids[i]);
+    }
+    return s;
+}
+
+static int write_some(db_t *db, const media_viewer_t *viewer,
+                      const int64_t *ids, size_t n, message_extra_fn extra,
+                      void *arg, buf_t *out)
+{
+    db_stmt_t *reactions = bind_some(db, &message_json_reactions_some, ids, n);
+    db_stmt_t *s = bind_some(db, &message_json_some, ids, n);
+    int state = next_reaction(reactions), rc = state;
+
+    while (state >= 0 && (rc = db_step(s)) == DB_ROW) {
+        jw_open_object(out, NULL);
+        write_members(out, s, viewer);
+        jw_str(out, "chat_name", db_text(s, 22));
+        extra(arg, db_text(s, 3), db_text_len(s, 3), out);
+        write_reactions(out, reactions, db_i64(s, 0), &state);
+        jw_close_object(out);
+    }
+    db_done(s);
+    db_done(reactions);
+    return state < 0 ? state : rc;
+}
+
+int message_write_list(db_t *db, const media_viewer_t *viewer,
+                       const int64_t *ids, size_t n, message_extra_fn extra,
+                       void *arg, buf_t *out, const char *key)
+{
+    int rc = WERR_OK;
+
+    jw_open_array(out, key);
+    for (size_t i = 0; rc == WERR_OK && i < n; i += SOME) {
+        rc = write_some(db, viewer, &ids[i], n - i < SOME ? n - i : SOME, extra,
+                        arg, out);
+    }
+    jw_close_array(out);
+    return rc == WERR_OK && out->failed ? WERR_NOMEM : rc;
 }

@@ -1,0 +1,203 @@
+/* The file: an FTS5 table without content, and how far it has come. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "search/internal.h"
+
+/* To be raised with every change of the tables: the index is made anew. */
+#define VERSION "1"
+
+static const char settings[] = "PRAGMA synchronous = NORMAL;"
+                               "PRAGMA cache_size = -4000;"
+                               "PRAGMA wal_autocheckpoint = 2000;"
+                               "PRAGMA journal_size_limit = 16777216;";
+
+/* Scope is "s" and the id of the session: who may see it is looked up
+ * together with the words. */
+static const char tables[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE VIRTUAL TABLE message_index USING fts5 (body, scope, "
+    "content = '', columnsize = 0, prefix = '2 3', "
+    "tokenize = '" WORDS_TOKENIZER " " WORDS_OPTION " " WORDS_VALUE "');"
+    "CREATE VIRTUAL TABLE message_words USING "
+    "fts5vocab (message_index, instance);"
+    "CREATE TABLE state (version INTEGER NOT NULL, born INTEGER NOT NULL, "
+    "position INTEGER NOT NULL, changes INTEGER NOT NULL) STRICT;"
+    "INSERT INTO state VALUES (" VERSION ", 0, 0, 0);"
+    "COMMIT;";
+
+static int run_prepare(db_t *db, const char *sql, sqlite3_stmt **out)
+{
+    int code = sqlite3_prepare_v3(db->handle, sql, -1,
+                                  SQLITE_PREPARE_PERSISTENT, out, NULL);
+
+    return code == SQLITE_OK ? WERR_OK : sqlite_fail(db, code);
+}
+
+int index_state(db_t *db, index_state_t *st)
+{
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v2(
+        db->handle, "SELECT version, born, position, changes FROM state", -1,
+        &s, NULL);
+    int rc = WERR_CORRUPT;
+
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(s);
+    }
+    if (code == SQLITE_ROW) {
+        rc = sqlite3_column_int64(s, 0) == strtoll(VERSION, NULL, 10)
+                 ? WERR_OK
+                 : WERR_FUTURE;
+        *st = (index_state_t){.born = sqlite3_column_int64(s, 1),
+                              .position = sqlite3_column_int64(s, 2),
+                              .changes = sqlite3_column_int64(s, 3)};
+    } else if (code != SQLITE_DONE) {
+        rc = sqlite_fail(db, code);
+    }
+    (void)sqlite3_finalize(s);
+    return rc;
+}
+
+static int make_tables(index_t *ix)
+{
+    int64_t n = 0;
+    int rc = sqlite_int(ix->db, "SELECT count(*) FROM sqlite_schema", &n);
+
+    return rc == WERR_OK && n == 0 ? sqlite_run(ix->db, tables) : rc;
+}
+
+int index_open(index_t *ix, const char *path, index_state_t *st)
+{
+    char error[256] = "";
+    int rc;
+
+    memset(ix, 0, sizeof(*ix));
+    rc = sqlite_open(&ix->db, path, SQLITE_ROLE_WRITER, error, sizeof(error));
+    if (rc == WERR_OK) {
+        rc = sqlite_run(ix->db, settings);
+    }
+    if (rc == WERR_OK) {
+        rc = make_tables(ix);
+    }
+    if (rc == WERR_OK) {
+        rc = index_state(ix->db, st);
+    }
+    if (rc == WERR_OK) {
+        rc = run_prepare(ix->db,
+                         "INSERT INTO message_index (rowid, body, scope) "
+                         "VALUES (?1, ?2, ?3)",
+                         &ix->add);
+    }
+    if (rc == WERR_OK) {
+        rc = run_prepare(ix->db,
+                         "INSERT INTO message_index (message_index, rowid, "
+                         "body, scope) VALUES ('delete', ?1, ?2, ?3)",
+                         &ix->forget);
+    }
+    if (rc != WERR_OK) {
+        log_warn("search", "msg=\"cannot open the index\" error=%s",
+                 log_str(ix->db != NULL ? db_message(ix->db) : error));
+        index_close(ix);
+    }
+    return rc;
+}
+
+void index_close(index_t *ix)
+{
+    (void)sqlite3_finalize(ix->add);
+    (void)sqlite3_finalize(ix->forget);
+    ix->add = ix->forget = NULL;
+    sqlite_shut(&ix->db);
+}
+
+int index_begin(index_t *ix)
+{
+    return sqlite_run(ix->db, "BEGIN IMMEDIATE");
+}
+
+void index_rollback(index_t *ix)
+{
+    if (ix->db != NULL && sqlite_in_transaction(ix->db)) {
+        (void)sqlite3_exec(ix->db->handle, "ROLLBACK", NULL, NULL, NULL);
+    }
+}
+
+static int step(index_t *ix, sqlite3_stmt *s, int64_t id, int64_t session,
+                const char *body, size_t len)
+{
+    char scope[24];
+    int n = snprintf(scope, sizeof(scope), "s%" PRId64, session);
+    int code = sqlite3_bind_int64(s, 1, id);
+
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_text64(s, 2, body, len, SQLITE_STATIC, SQLITE_UTF8);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_text(s, 3, scope, n, SQLITE_STATIC);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(s);
+    }
+    int rc = code == SQLITE_DONE ? WERR_OK : sqlite_fail(ix->db, code);
+    (void)sqlite3_reset(s);
+    (void)sqlite3_clear_bindings(s);
+    return rc;
+}
+
+int index_add(index_t *ix, int64_t id, int64_t session, const char *body,
+              size_t len)
+{
+    return len == 0 ? WERR_OK : step(ix, ix->add, id, session, body, len);
+}
+
+int index_forget(index_t *ix, int64_t id, int64_t session, const char *body,
+                 size_t len)
+{
+    return len == 0 ? WERR_OK : step(ix, ix->forget, id, session, body, len);
+}
+
+int index_commit(index_t *ix, const index_state_t *st)
+{
+    char sql[160];
+
+    (void)snprintf(sql, sizeof(sql),
+                   "UPDATE state SET born = %" PRId64 ", position = %" PRId64
+                   ", changes = %" PRId64 "; COMMIT",
+                   st->born, st->position, st->changes);
+    return sqlite_run(ix->db, sql);
+}
+
+int index_merge(index_t *ix, bool *more)
+{
+    int before = sqlite3_total_changes(ix->db->handle);
+    int rc = sqlite_run(ix->db, "INSERT INTO message_index "
+                                "(message_index, rank) VALUES ('merge', 300)");
+
+    /* so FTS5 tells that it has done something */
+    *more = sqlite3_total_changes(ix->db->handle) - before >= 2;
+    return rc;
+}
+
+int search_remove(const char *path)
+{
+    static const char *const parts[] = {"", "-wal", "-shm", "-journal"};
+    char *name = NULL;
+    int rc = WERR_OK;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (asprintf(&name, "%s%s", path, parts[i]) < 0) {
+            return WERR_NOMEM;
+        }
+        if (unlink(name) != 0 && errno != ENOENT) {
+            rc = WERR_IO;
+        }
+        free(name);
+    }
+    return rc;
+}

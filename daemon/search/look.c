@@ -1,0 +1,422 @@
+/*
+ * A look-up: what the index has, and what it lacks, as one list. The two
+ * files have a snapshot each; what was changed between them is judged by the
+ * messages themselves.
+ */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "search/internal.h"
+
+#define TRIES 5
+/* More words than these begin alike: FTS5 has to do it. */
+#define WORDS_ALIKE 128
+#define WORD_MAX    1024
+
+DB_QUERY(search_newest, "SELECT coalesce(max(id), 0) FROM messages");
+DB_QUERY(search_tail,
+         "SELECT id, session_id, body FROM messages "
+         "WHERE id > $1 AND id < $2 AND deleted_at IS NULL ORDER BY id DESC");
+DB_QUERY(search_changed,
+         "SELECT s.message_id, m.session_id, m.body, "
+         "CASE WHEN m.id IS NULL OR m.deleted_at IS NOT NULL THEN 1 ELSE 0 END "
+         "FROM search_changes s LEFT JOIN messages m ON m.id = s.message_id "
+         "WHERE s.message_id < $1 AND s.message_id <= $2 AND +s.id > $3 "
+         "ORDER BY s.message_id DESC");
+
+/* A message that the index has wrong, and whether it is a hit. */
+typedef struct {
+    int64_t id;
+    bool hit;
+} changed_t;
+
+struct search_look_s {
+    search_t *search;
+    search_reader_t *reader;
+    db_t *db;
+    bool reading; /* on db */
+    index_state_t state;
+    terms_t terms;
+};
+
+/* ---- snapshots ---- */
+
+static void end_snapshots(search_look_t *l)
+{
+    if (l->reader != NULL && l->reader->db != NULL) {
+        sqlite_reset_all(l->reader->db);
+        if (sqlite_in_transaction(l->reader->db)) {
+            (void)sqlite3_exec(l->reader->db->handle, "ROLLBACK", NULL, NULL,
+                               NULL);
+        }
+    }
+    if (l->reading) {
+        db_read_end(l->db);
+    }
+    l->reading = false;
+}
+
+static int read_newest(db_t *db, int64_t *out)
+{
+    db_stmt_t *s = db_stmt(db, &search_newest);
+    int rc = db_first(s);
+
+    if (rc == DB_ROW) {
+        *out = db_i64(s, 0);
+        db_done(s);
+        rc = WERR_OK;
+    }
+    return rc;
+}
+
+/* The index first: so the messages know at least what it knows. */
+static int take_snapshots(search_look_t *l)
+{
+    search_reader_t *r = l->reader;
+    int64_t newest;
+    int rc = WERR_OK;
+
+    l->state = (index_state_t){0};
+    if (r->db != NULL) {
+        rc = sqlite_run(r->db, "BEGIN");
+        if (rc == WERR_OK) {
+            rc = index_state(r->db, &l->state);
+        }
+        if (rc != WERR_OK) {
+            reader_drop(l->search, r, rc);
+            l->state = (index_state_t){0};
+        }
+    }
+    rc = db_read_begin(l->db);
+    if (rc == WERR_OK) {
+        l->reading = true;
+        rc = read_newest(l->db, &newest); /* begins it in truth */
+    }
+    return rc;
+}
+
+/* The thread has gone on between the two: what it has told the index may be
+ * gone from search_changes already. */
+static bool is_torn(const search_look_t *l)
+{
+    return l->reader->db != NULL &&
+           (l->search->generation != l->reader->generation ||
+            l->search->changes != l->state.changes);
+}
+
+static int settle(search_look_t *l)
+{
+    int rc = take_snapshots(l);
+
+    for (int i = 0; rc == WERR_OK && i < TRIES && is_torn(l); i++) {
+        end_snapshots(l);
+        if (l->search->generation != l->reader->generation) {
+            reader_give(l->search, l->reader);
+            l->reader = NULL;
+            rc = reader_take(l->search, &l->reader);
+        }
+        if (rc == WERR_OK) {
+            rc = take_snapshots(l);
+        }
+    }
+    return rc;
+}
+
+int search_begin(search_t *s, db_t *db, const char *text, search_look_t **out)
+{
+    search_look_t *l = calloc(1, sizeof(*l));
+    int rc;
+
+    if (l == NULL) {
+        return WERR_NOMEM;
+    }
+    l->search = s;
+    l->db = db;
+    rc = reader_take(s, &l->reader);
+    if (rc == WERR_OK) {
+        rc = terms_read(&l->terms, l->reader->words, text);
+    }
+    if (rc == WERR_OK) {
+        rc = settle(l);
+    }
+    if (rc != WERR_OK) {
+        search_end(&l);
+        return rc;
+    }
+    *out = l;
+    return WERR_OK;
+}
+
+bool search_is_empty(const search_look_t *l)
+{
+    return l->terms.nterms == 0;
+}
+
+void search_end(search_look_t **look)
+{
+    search_look_t *l = *look;
+
+    if (l == NULL) {
+        return;
+    }
+    end_snapshots(l);
+    if (l->reader != NULL) {
+        reader_give(l->search, l->reader);
+    }
+    free(l);
+    *look = NULL;
+}
+
+/* ---- what the index lacks ---- */
+
+typedef struct {
+    search_look_t *look;
+    const session_set_t *sessions;
+    int64_t before;
+    int64_t *ids;
+    size_t n, want;
+    bool index_failed; /* and not the database */
+} finding_t;
+
+static int test_row(const finding_t *f, db_stmt_t *s, bool *hit)
+{
+    const search_look_t *l = f->look;
+
+    *hit = false;
+    if (f->sessions != NULL && !session_set_has(f->sessions, db_i64(s, 1))) {
+        return WERR_OK;
+    }
+    return terms_test(&l->terms, l->reader->words, db_text(s, 2),
+                      db_text_len(s, 2), hit, NULL, NULL);
+}
+
+static int find_in_tail(finding_t *f)
+{
+    db_stmt_t *s = db_stmt(f->look->db, &search_tail);
+    int rc = WERR_OK;
+
+    db_bind_i64(s, 1, f->look->state.position);
+    db_bind_i64(s, 2, f->before);
+    while (f->n < f->want && (rc = db_step(s)) == DB_ROW) {
+        bool hit;
+
+        rc = test_row(f, s, &hit);
+        if (rc != WERR_OK) {
+            break;
+        }
+        if (hit) {
+            f->ids[f->n++] = db_i64(s, 0);
+        }
+    }
+    db_done(s);
+    return rc;
+}
+
+static int note_changed(const finding_t *f, db_stmt_t *s, changed_t **list,
+                        size_t *n, size_t *cap)
+{
+    changed_t *c = *list;
+
+    if (*n > 0 && c[*n - 1].id == db_i64(s, 0)) {
+        return WERR_OK; /* changed twice */
+    }
+    if (*n == *cap) {
+        *cap = *cap == 0 ? 16 : *cap * 2;
+        c = realloc(*list, *cap * sizeof(*c));
+        if (c == NULL) {
+            return WERR_NOMEM;
+        }
+        *list = c;
+    }
+    c = &c[(*n)++];
+    *c = (changed_t){.id = db_i64(s, 0)};
+    return db_i64(s, 3) != 0 ? WERR_OK : test_row(f, s, &c->hit);
+}
+
+/* Newest first. */
+static int read_changed(const finding_t *f, changed_t **list, size_t *n)
+{
+    db_stmt_t *s = db_stmt(f->look->db, &search_changed);
+    size_t cap = 0;
+    int rc;
+
+    db_bind_i64(s, 1, f->before);
+    db_bind_i64(s, 2, f->look->state.position);
+    db_bind_i64(s, 3, f->look->state.changes);
+    while ((rc = db_step(s)) == DB_ROW) {
+        rc = note_changed(f, s, list, n, &cap);
+        if (rc != WERR_OK) {
+            db_done(s);
+            break;
+        }
+    }
+    return rc;
+}
+
+/* ---- what the index has ---- */
+
+/* From word to word: a seek for each, however many messages have it. */
+static bool expand(void *arg, const char *prefix, size_t len,
+                   void (*add)(void *to, const char *word, size_t n), void *to)
+{
+    sqlite3_stmt *s = ((search_look_t *)arg)->reader->vocabulary;
+    char from[WORD_MAX + 1], upto[WORD_MAX + 4];
+    size_t n = len, found = 0;
+    int code = SQLITE_ROW;
+
+    if (len >= WORD_MAX) {
+        return false;
+    }
+    memcpy(from, prefix, len);
+    memcpy(upto, prefix, len);
+    memcpy(upto + len, "\xf4\x8f\xbf\xbf", 4);
+    while (found <= WORDS_ALIKE && n < WORD_MAX) {
+        const char *word;
+
+        (void)sqlite3_reset(s);
+        if (sqlite3_bind_text(s, 1, from, (int)n, SQLITE_STATIC) != SQLITE_OK ||
+            sqlite3_bind_text(s, 2, upto, (int)len + 4, SQLITE_STATIC) !=
+                SQLITE_OK ||
+            (code = sqlite3_step(s)) != SQLITE_ROW) {
+            break;
+        }
+        word = (const char *)sqlite3_column_text(s, 0);
+        n = (size_t)sqlite3_column_bytes(s, 0);
+        if (word == NULL || n >= WORD_MAX) {
+            break;
+        }
+        add(to, word, n);
+        found++;
+        memcpy(from, word, n);
+        from[n++] = '\x01'; /* the next one that there can be */
+    }
+    (void)sqlite3_reset(s);
+    return code == SQLITE_DONE;
+}
+
+static int begin_match(finding_t *f, buf_t *match)
+{
+    terms_vocabulary_t v = {.expand = expand, .arg = f->look};
+    sqlite3_stmt *s = f->look->reader->find;
+    int code;
+
+    terms_match(&f->look->terms, f->sessions, &v, match);
+    if (match->failed || match->len > INT_MAX) {
+        return WERR_NOMEM;
+    }
+    (void)sqlite3_reset(s);
+    code = sqlite3_bind_text(s, 1, match->data, (int)match->len, SQLITE_STATIC);
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_int64(s, 2, f->before);
+    }
+    return code == SQLITE_OK ? WERR_OK : sqlite_fail(f->look->reader->db, code);
+}
+
+/* The index's ids, with the changed messages in their places. */
+static int merge_found(finding_t *f, const changed_t *changed, size_t n)
+{
+    sqlite3_stmt *s = f->look->reader->find;
+    size_t at = 0;
+    int code = SQLITE_ROW;
+
+    while (f->n < f->want && code == SQLITE_ROW) {
+        int64_t id = 0;
+        bool known = false;
+
+        code = sqlite3_step(s);
+        if (code == SQLITE_ROW) {
+            id = sqlite3_column_int64(s, 0);
+        }
+        for (; at < n && changed[at].id >= id && f->n < f->want; at++) {
+            known |= changed[at].id == id;
+            if (changed[at].hit) {
+                f->ids[f->n++] = changed[at].id;
+            }
+        }
+        if (code == SQLITE_ROW && !known && f->n < f->want) {
+            f->ids[f->n++] = id;
+        }
+    }
+    return code == SQLITE_ROW || code == SQLITE_DONE
+               ? WERR_OK
+               : sqlite_fail(f->look->reader->db, code);
+}
+
+static int find_in_index(finding_t *f)
+{
+    search_reader_t *r = f->look->reader;
+    changed_t *changed = NULL;
+    size_t n = 0;
+    buf_t match;
+    int rc;
+
+    buf_init(&match, 0);
+    rc = read_changed(f, &changed, &n);
+    if (rc == WERR_OK) {
+        rc = begin_match(f, &match);
+        if (rc == WERR_OK) {
+            rc = merge_found(f, changed, n);
+        }
+        f->index_failed = rc != WERR_OK;
+    }
+    (void)sqlite3_reset(r->find);
+    (void)sqlite3_clear_bindings(r->find);
+    buf_free(&match);
+    free(changed);
+    return rc;
+}
+
+int search_find(search_look_t *l, const session_set_t *sessions, int64_t before,
+                int64_t *ids, size_t *n)
+{
+    finding_t f = {
+        .look = l,
+        .sessions = sessions,
+        .before = before != 0 ? before : INT64_MAX,
+        .ids = ids,
+        .want = *n,
+    };
+    int rc = WERR_OK;
+
+    *n = 0;
+    if (l->terms.nterms == 0 || (sessions != NULL && sessions->n == 0)) {
+        return WERR_OK;
+    }
+    rc = find_in_tail(&f);
+    if (rc == WERR_OK && f.n < f.want && l->reader->db != NULL) {
+        size_t of_tail = f.n;
+
+        rc = find_in_index(&f);
+        if (rc != WERR_OK && l->reader->db != NULL && f.index_failed) {
+            /* all of it from the messages, once */
+            log_warn("search", "msg=\"the index failed\" error=%s",
+                     log_str(db_message(l->reader->db)));
+            reader_drop(l->search, l->reader, rc);
+            f.n = of_tail;
+            if (f.before > l->state.position) {
+                f.before = l->state.position + 1;
+            }
+            l->state = (index_state_t){0};
+            rc = find_in_tail(&f);
+        }
+    }
+    *n = rc == WERR_OK ? f.n : 0;
+    return rc;
+}
+
+int look_test(search_look_t *l, const char *body, size_t len, bool *matches,
+              hit_t *hits, size_t *n)
+{
+    return terms_test(&l->terms, l->reader->words, body, len, matches, hits, n);
+}
+
+int search_lag(search_t *s, db_t *db, int64_t *out)
+{
+    int64_t newest = 0;
+    int rc = read_newest(db, &newest);
+
+    *out = newest > s->position ? newest - s->position : 0;
+    return rc;
+}
