@@ -6,9 +6,7 @@
 #include "base/jsonr.h"
 #include "domain/contact.h"
 
-#define TEXT_MAX 4096 /* characters, as WhatsApp has it */
-
-static size_t characters(const char *text)
+size_t draft_characters(const char *text)
 {
     size_t n = 0;
     for (; *text != '\0'; text++) {
@@ -84,11 +82,11 @@ static void read_text(const json_t *body, invalid_t *invalid, draft_t *out)
 {
     bool required = strcmp(out->type, "text") == 0;
     out->text = invalid_string(invalid, body, "message", required);
-    if (out->text != NULL && characters(out->text) > TEXT_MAX) {
+    if (out->text != NULL && draft_characters(out->text) > DRAFT_TEXT_MAX) {
         invalid_add(invalid, "message",
                     "The message field must not be greater than %d "
                     "characters.",
-                    TEXT_MAX);
+                    DRAFT_TEXT_MAX);
     }
 }
 
@@ -122,14 +120,23 @@ static void read_schedule(const json_t *body, invalid_t *invalid)
     }
 }
 
-int draft_read(db_t *db, const json_t *body, invalid_t *invalid, draft_t *out)
+int draft_read_to(db_t *db, const json_t *body, invalid_t *invalid,
+                  draft_t *out)
 {
     memset(out, 0, sizeof(*out));
+    out->type = "text";
+    out->source = "agent";
     int rc = read_phone(db, body, invalid, out);
+    out->seen_seq = read_number(body, invalid, "seen_seq", 0, -1);
+    return rc;
+}
+
+int draft_read(db_t *db, const json_t *body, invalid_t *invalid, draft_t *out)
+{
+    int rc = draft_read_to(db, body, invalid, out);
     read_type(body, invalid, out);
     read_text(body, invalid, out);
     out->reply_to = read_number(body, invalid, "reply_to", 1, 0);
-    out->seen_seq = read_number(body, invalid, "seen_seq", 0, -1);
     read_schedule(body, invalid);
     return rc;
 }

@@ -6,7 +6,9 @@
 
 #include "base/phone.h"
 #include "db/db.h"
+#include "domain/message.h"
 #include "http/invalid.h"
+#include "http/request.h"
 
 typedef struct {
     char phone[ALIAS_MAX]; /* canonical, or a known alias */
@@ -15,10 +17,23 @@ typedef struct {
     const char *text;
     int64_t reply_to; /* 0: none */
     int64_t seen_seq; /* -1: none */
+    const char *source;
+    bool unasked; /* refused to who has opted out, also as an answer */
+    const message_template_t *template; /* or NULL */
 } draft_t;
+
+#define DRAFT_TEXT_MAX 4096 /* characters, as WhatsApp has it */
+size_t draft_characters(const char *text);
 
 /* Every field is looked at; errors go to invalid. Texts belong to body. */
 int draft_read(db_t *db, const json_t *body, invalid_t *invalid,
                draft_t *out) WACRM_CHECKED;
+/* Only phone and seen_seq; a text of an agent so far. */
+int draft_read_to(db_t *db, const json_t *body, invalid_t *invalid,
+                  draft_t *out) WACRM_CHECKED;
+
+/* Answers 422 if there are errors; else queues it as the caller's, under the
+ * Idempotency-Key, and answers. */
+void draft_send(request_t *r, const draft_t *draft, invalid_t *invalid);
 
 #endif

@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include "domain/audit.h"
+#include "domain/consent.h"
 #include "domain/contact.h"
 #include "domain/message.h"
 #include "http/idempotency.h"
@@ -10,7 +12,6 @@
 /* By how much a gateway's time may lie before ours: seconds, and its clock. */
 #define GATEWAY_LATE_MS 60000
 
-DB_QUERY(send_contact, "SELECT opted_out FROM contacts WHERE id = $1");
 DB_QUERY(send_chat,
          "SELECT id FROM chats WHERE session_id = $1 AND contact_id = $2");
 DB_QUERY(send_seen_at, "SELECT created_at FROM events WHERE seq <= $1"
@@ -20,10 +21,9 @@ DB_QUERY(send_newer, "SELECT id FROM messages WHERE chat_id = $1 AND ts >= $2"
                      " AND (cs_id IS NULL OR cs_id <> $4)"
                      " AND coalesce(source, '') <> 'auto'"
                      " ORDER BY ts, id LIMIT $5");
-DB_QUERY(retry_opted_out,
-         "SELECT p.opted_out FROM messages AS m"
-         " JOIN chats AS c ON c.id = m.chat_id"
-         " JOIN contacts AS p ON p.id = c.contact_id WHERE m.id = $1");
+DB_QUERY(retry_contact, "SELECT c.contact_id, c.id, coalesce(m.source, '') IN"
+                        " ('auto', 'template', 'campaign') FROM messages AS m"
+                        " JOIN chats AS c ON c.id = m.chat_id WHERE m.id = $1");
 
 /* Why a send did not happen; the transaction is rolled back then. */
 typedef enum {
@@ -125,26 +125,39 @@ static int check_reply_to(tx_t *tx, job_send_t *job, int64_t chat)
     return rc;
 }
 
+/* Who has opted out is answered, and nothing else. */
+static int check_consent(tx_t *tx, job_send_t *job, int64_t contact,
+                         int64_t chat, bool unasked)
+{
+    bool opted_out, may = false;
+    int rc = consent_opted_out(tx->db, contact, &opted_out);
+    if (rc != WERR_OK || !opted_out) {
+        return rc;
+    }
+    if (!unasked && chat != 0) {
+        rc = consent_may_reply(tx, contact, chat, &may);
+    }
+    return rc == WERR_OK && !may ? refuse(job, REFUSED_OPTED_OUT) : rc;
+}
+
 /* What the contact and the chat have to say, if there are any yet. */
 static int check_chat(tx_t *tx, job_send_t *job)
 {
-    int64_t contact, opted_out = 0, chat = 0;
+    int64_t contact = 0, chat = 0;
     int rc = contact_find(tx->db, job->draft->phone, &contact);
-    if (rc == WERR_OK) {
-        db_stmt_t *s = db_stmt(tx->db, &send_contact);
-        db_bind_i64(s, 1, contact);
-        rc = one_number(s, &opted_out);
-    }
-    if (rc == WERR_OK && opted_out != 0) {
-        return refuse(job, REFUSED_OPTED_OUT);
-    }
     if (rc == WERR_OK) {
         db_stmt_t *s = db_stmt(tx->db, &send_chat);
         db_bind_i64(s, 1, job->session);
         db_bind_i64(s, 2, contact);
         rc = one_number(s, &chat);
     }
-    if (rc != WERR_OK && rc != WERR_NOTFOUND) {
+    if (rc == WERR_NOTFOUND) {
+        rc = WERR_OK;
+    }
+    if (rc == WERR_OK && contact != 0) {
+        rc = check_consent(tx, job, contact, chat, job->draft->unasked);
+    }
+    if (rc != WERR_OK) {
         return rc;
     }
     rc = check_reply_to(tx, job, chat);
@@ -195,34 +208,55 @@ static int send_message(tx_t *tx, void *arg)
             .typed = d->typed,
             .type = d->type,
             .text = d->text,
-            .source = "agent",
+            .source = d->source,
             .cs_id = job->cs_id,
             .reply_to = d->reply_to,
+            .template = d->template,
         };
         rc = message_queue(tx, &out, &id);
     }
+    if (rc == WERR_OK) {
+        rc = audit_message(tx, &(audit_t){.user = job->cs_id,
+                                          .action = "message.send",
+                                          .object = id,
+                                          .detail = d->source});
+    }
     return rc == WERR_OK ? answer_queued(tx, job, id) : rc;
+}
+
+static int check_retry(tx_t *tx, job_send_t *job)
+{
+    db_stmt_t *s = db_stmt(tx->db, &retry_contact);
+    db_bind_i64(s, 1, job->message);
+    int rc = db_first(s);
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    int64_t contact = db_i64(s, 0), chat = db_i64(s, 1);
+    bool unasked = db_i64(s, 2) != 0;
+    db_done(s);
+    return check_consent(tx, job, contact, chat, unasked);
 }
 
 static int retry_message(tx_t *tx, void *arg)
 {
     job_send_t *job = arg;
-    int64_t opted_out = 0;
     int rc = begin(tx, job);
     if (rc != WERR_NOTFOUND) {
         return rc;
     }
-    db_stmt_t *s = db_stmt(tx->db, &retry_opted_out);
-    db_bind_i64(s, 1, job->message);
-    rc = one_number(s, &opted_out);
-    if (rc == WERR_OK && opted_out != 0) {
-        return refuse(job, REFUSED_OPTED_OUT);
+    rc = check_retry(tx, job);
+    if (rc != WERR_OK) {
+        return rc;
     }
-    if (rc == WERR_OK) {
-        rc = message_retry(tx, job->message);
-    }
+    rc = message_retry(tx, job->message);
     if (rc == WERR_CONFLICT) {
         return refuse(job, REFUSED_STATE);
+    }
+    if (rc == WERR_OK) {
+        rc = audit_message(tx, &(audit_t){.user = job->cs_id,
+                                          .action = "message.retry",
+                                          .object = job->message});
     }
     return rc == WERR_OK ? answer_queued(tx, job, job->message) : rc;
 }
@@ -276,20 +310,15 @@ static void run(request_t *r, job_send_t *job, tx_fn fn)
     buf_free(&job->newer);
 }
 
-static void send_draft(request_t *r, const json_t *body)
+void draft_send(request_t *r, const draft_t *draft, invalid_t *invalid)
 {
-    invalid_t invalid = {0};
-    draft_t draft;
-    job_send_t job = {.draft = &draft, .cs_id = r->user.id};
-    int rc = draft_read(r->db, body, &invalid, &draft);
-    if (rc == WERR_OK) {
-        rc = idempotency_read(r, &invalid, &job.idempotency);
-    }
+    job_send_t job = {.draft = draft, .cs_id = r->user.id};
+    int rc = idempotency_read(r, invalid, &job.idempotency);
     if (rc != WERR_OK) {
         response_error(&r->response, rc);
         return;
     }
-    if (invalid_answer(&invalid, &r->response)) {
+    if (invalid_answer(invalid, &r->response)) {
         return;
     }
     rc = session_acting(r->db, r->options->domain, &r->user, &r->visible,
@@ -305,11 +334,19 @@ static void send_draft(request_t *r, const json_t *body)
 
 void route_send(request_t *r)
 {
+    invalid_t invalid = {0};
+    draft_t draft;
     json_t *body = request_json(r);
-    if (body != NULL) {
-        send_draft(r, body);
-        json_decref(body);
+    if (body == NULL) {
+        return;
     }
+    int rc = draft_read(r->db, body, &invalid, &draft);
+    if (rc == WERR_OK) {
+        draft_send(r, &draft, &invalid);
+    } else {
+        response_error(&r->response, rc);
+    }
+    json_decref(body);
 }
 
 void route_retry(request_t *r)
