@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "domain/audit.h"
 #include "domain/chat_changes.h"
+#include "domain/consent.h"
 #include "domain/contact.h"
 #include "domain/donor.h"
 #include "domain/event.h"
@@ -40,6 +42,8 @@ DB_QUERY(merge_segments,
 DB_QUERY(merge_notes, "UPDATE notes SET contact_id = $2 WHERE contact_id = $1");
 DB_QUERY(merge_reminders,
          "UPDATE reminders SET contact_id = $2 WHERE contact_id = $1");
+DB_QUERY(merge_consents,
+         "UPDATE consents SET contact_id = $2 WHERE contact_id = $1");
 DB_QUERY(merge_phone_of, "SELECT phone FROM contacts WHERE id = $1");
 DB_QUERY(merge_set_phone,
          "UPDATE contacts SET phone = $2, updated_at = $3 WHERE id = $1");
@@ -185,7 +189,7 @@ static void bind_day(db_stmt_t *s, int i, int64_t day)
 }
 
 /* Points of both, decayed to the later of their times, add up. */
-static int join_figures(tx_t *tx, int64_t into, int64_t from)
+static int join_figures(tx_t *tx, int64_t into, int64_t from, bool *disagree)
 {
     talk_row_t a = {0}, b = {0};
     db_stmt_t *s;
@@ -198,6 +202,7 @@ static int join_figures(tx_t *tx, int64_t into, int64_t from)
     if (rc != WERR_OK) {
         goto out;
     }
+    *disagree = a.opted_out != b.opted_out;
     at = later(a.at, b.at);
     s = db_stmt(tx->db, &merge_talk_set);
     db_bind_i64(s, 1, into);
@@ -271,9 +276,9 @@ static int end_contact(tx_t *tx, int64_t into, int64_t from)
 
 static int move_rows(tx_t *tx, int64_t into, int64_t from)
 {
-    static const db_query_t *const moves[] = {&merge_gifts, &merge_aliases,
-                                              &merge_segments, &merge_notes,
-                                              &merge_reminders};
+    static const db_query_t *const moves[] = {
+        &merge_gifts, &merge_aliases,   &merge_segments,
+        &merge_notes, &merge_reminders, &merge_consents};
     int rc = WERR_OK;
 
     for (size_t i = 0; rc == WERR_OK && i < sizeof(moves) / sizeof(*moves);
@@ -283,9 +288,29 @@ static int move_rows(tx_t *tx, int64_t into, int64_t from)
     return rc;
 }
 
+/* Where one of both has opted out, the person has. */
+static int note_merge(tx_t *tx, int64_t into, int64_t from, int64_t user,
+                      int64_t merge, bool disagree)
+{
+    consent_t out = {
+        .contact = into, .opted_out = true, .how = "merge", .user = user};
+    audit_t a = {.user = user,
+                 .action = "contact.merge",
+                 .contact = into,
+                 .object = merge};
+    int rc = audit_note(tx, &a);
+
+    if (rc == WERR_OK) {
+        a.contact = from;
+        rc = audit_note(tx, &a);
+    }
+    return rc == WERR_OK && disagree ? consent_record(tx, &out) : rc;
+}
+
 int contact_merge_by(tx_t *tx, int64_t into, int64_t from, int64_t user,
                      int64_t *merge)
 {
+    bool disagree = false;
     int rc;
 
     if (into == from) {
@@ -297,13 +322,16 @@ int contact_merge_by(tx_t *tx, int64_t into, int64_t from, int64_t user,
         rc = merge_ledger_open(tx, into, from, user, merge);
     }
     if (rc == WERR_OK) {
-        rc = join_figures(tx, into, from);
+        rc = join_figures(tx, into, from, &disagree);
     }
     if (rc == WERR_OK) {
         rc = move_chats(tx, *merge, into, from);
     }
     if (rc == WERR_OK) {
         rc = move_rows(tx, into, from);
+    }
+    if (rc == WERR_OK) {
+        rc = note_merge(tx, into, from, user, *merge, disagree);
     }
     if (rc == WERR_OK) {
         rc = end_contact(tx, into, from);

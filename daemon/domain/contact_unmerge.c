@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "domain/audit.h"
 #include "domain/chat_changes.h"
 #include "domain/contact.h"
 #include "domain/donor.h"
@@ -75,6 +76,13 @@ DB_QUERY(unmerge_reminders,
          "UPDATE reminders SET contact_id = $3 WHERE contact_id = $2 "
          "AND id IN (SELECT row_id FROM merge_rows WHERE merge_id = $1 "
          "AND kind = 'reminder')");
+DB_QUERY(unmerge_consents,
+         "UPDATE consents SET contact_id = $3 WHERE contact_id = $2 "
+         "AND id IN (SELECT row_id FROM merge_rows WHERE merge_id = $1 "
+         "AND kind = 'consent')");
+DB_QUERY(unmerge_consent_made,
+         "DELETE FROM consents WHERE contact_id = $2 AND how = 'merge' "
+         "AND created_at = (SELECT created_at FROM merges WHERE id = $1)");
 DB_QUERY(unmerge_next_chat,
          "SELECT chat_id, coalesce(target_id, 0), session_id, unread, "
          "starred, target_starred FROM merge_chats WHERE merge_id = $1 "
@@ -410,15 +418,31 @@ static int check(tx_t *tx, undo_t *u)
 
 static int restore_rows(tx_t *tx, const undo_t *u)
 {
-    static const db_query_t *const back[] = {&unmerge_aliases, &unmerge_gifts,
-                                             &unmerge_segments, &unmerge_notes,
-                                             &unmerge_reminders};
+    static const db_query_t *const back[] = {
+        &unmerge_aliases, &unmerge_gifts,     &unmerge_segments,
+        &unmerge_notes,   &unmerge_reminders, &unmerge_consents};
     int rc = RUN(tx, &unmerge_alias_made, u->merge, u->into);
+
+    if (rc == WERR_OK) {
+        rc = RUN(tx, &unmerge_consent_made, u->merge, u->into);
+    }
 
     for (size_t i = 0; rc == WERR_OK && i < sizeof(back) / sizeof(*back); i++) {
         rc = RUN(tx, back[i], u->merge, u->into, u->from);
     }
     return rc;
+}
+
+static int note_undo(tx_t *tx, const undo_t *u, int64_t user)
+{
+    audit_t a = {.user = user,
+                 .action = "contact.unmerge",
+                 .contact = u->into,
+                 .object = u->merge};
+    int rc = audit_note(tx, &a);
+
+    a.contact = u->from;
+    return rc == WERR_OK ? audit_note(tx, &a) : rc;
 }
 
 static int finish(tx_t *tx, const undo_t *u, int64_t user)
@@ -434,6 +458,9 @@ static int finish(tx_t *tx, const undo_t *u, int64_t user)
     }
     if (rc == WERR_OK) {
         rc = RUN(tx, &unmerge_close, u->merge, tx->now, user);
+    }
+    if (rc == WERR_OK) {
+        rc = note_undo(tx, u, user);
     }
     if (rc == WERR_OK) {
         rc = donor_refresh(tx, u->into);

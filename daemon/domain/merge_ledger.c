@@ -23,6 +23,9 @@ DB_QUERY(ledger_notes,
 DB_QUERY(ledger_reminders,
          "INSERT INTO merge_rows (merge_id, kind, row_id) "
          "SELECT $1, 'reminder', id FROM reminders WHERE contact_id = $2");
+DB_QUERY(ledger_consents,
+         "INSERT INTO merge_rows (merge_id, kind, row_id) "
+         "SELECT $1, 'consent', id FROM consents WHERE contact_id = $2");
 DB_QUERY(ledger_aliases,
          "INSERT INTO merge_aliases (merge_id, alias, made) "
          "SELECT $1, alias, 0 FROM contact_aliases WHERE contact_id = $2");
@@ -60,8 +63,9 @@ int merge_ledger_open(tx_t *tx, int64_t into, int64_t from, int64_t user,
                       int64_t *merge)
 {
     static const db_query_t *const parts[] = {
-        &ledger_contact,   &ledger_donations, &ledger_segments, &ledger_notes,
-        &ledger_reminders, &ledger_aliases,   &ledger_alias_of};
+        &ledger_contact, &ledger_donations, &ledger_segments,
+        &ledger_notes,   &ledger_reminders, &ledger_consents,
+        &ledger_aliases, &ledger_alias_of};
     db_stmt_t *s = db_stmt(tx->db, &ledger_insert);
     int rc;
 

@@ -92,7 +92,7 @@ CREATE INDEX merge_chats_target ON merge_chats (target_id);
 CREATE TABLE merge_rows (
     merge_id %I64% NOT NULL REFERENCES merges (id),
     kind     TEXT NOT NULL CHECK (kind IN ('message', 'donation', 'segment',
-                                           'note', 'reminder')),
+                                           'note', 'reminder', 'consent')),
     row_id   %I64% NOT NULL,
     chat_id  %I64%,                              -- messages: where they were
     PRIMARY KEY (merge_id, kind, row_id)
