@@ -95,5 +95,9 @@ const gw_driver_t gw_waapi = {
     .qr_reply = waapi_qr_reply,
     .contact = waapi_contact,
     .contact_reply = waapi_contact_reply,
+    .list_chats = waapi_list_chats,
+    .list_messages = waapi_list_messages,
+    .chats_reply = waapi_chats_reply,
+    .messages_reply = waapi_messages_reply,
     .redact = waapi_redact,
 };

@@ -77,6 +77,9 @@ int waapi_mark_read(const gateway_account_t *a, const char *session,
 int waapi_login(const gateway_account_t *a, gw_request_t *r);
 void waapi_login_reply(const char *body, size_t len, char *token, size_t size);
 
+/* A row number or UUID of the gateway's database is no id of WhatsApp's. */
+bool waapi_is_wa_id(const char *id);
+
 /* ---- sessions and contacts: gateway.h ---- */
 
 int waapi_session_create(const gateway_account_t *a, const char *session,
@@ -103,5 +106,17 @@ int waapi_contact(const gateway_account_t *a, const char *session,
                   const char *phone, gw_contact_ask_t ask, gw_request_t *r);
 void waapi_contact_reply(int http_status, const char *body, size_t len,
                          gw_answer_t *answer, gw_contact_t *out);
+
+/* ---- history: gateway.h ---- */
+
+int waapi_list_chats(const gateway_account_t *a, const char *session, int page,
+                     int size, gw_request_t *r);
+int waapi_list_messages(const gateway_account_t *a, const char *session,
+                        const char *chat, int page, int size, gw_request_t *r);
+bool waapi_chats_reply(int http_status, const char *body, size_t len,
+                       void (*each)(void *arg, const gw_chat_t *c), void *arg,
+                       size_t *n);
+int waapi_messages_reply(int http_status, const char *body, size_t len,
+                         gw_events_t *out);
 
 #endif
