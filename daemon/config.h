@@ -15,9 +15,10 @@
 
 /* Strings belong to the config_t. */
 typedef struct config_s {
-    const char *state_dir; /* lock, control socket, database by default */
-    const char *database;  /* path of the SQLite file */
-    const char *spool;     /* path of the spool */
+    const char *state_dir;    /* lock, control socket, database by default */
+    const char *database;     /* path of the SQLite file */
+    const char *spool;        /* path of the spool */
+    const char *search_index; /* path of the index file */
     int64_t spool_size;
     const char *notify;      /* path of the datagram socket */
     const char *http_socket; /* path */

@@ -206,6 +206,10 @@ static int restore(const ctl_args_t *args, const config_t *c)
                       error);
         return 1;
     }
+    if (search_remove(c->search_index) < 0)
+        (void)fprintf(stderr,
+                      "wacrmctl: %s is of the old database: delete it\n",
+                      c->search_index);
     (void)printf("restored %s; the old database is %s\n", file, kept);
     return 0;
 }

@@ -15,7 +15,7 @@ typedef struct {
     const char *name;
     const char *usage;   /* its arguments */
     const char *operand; /* key of the last argument; NULL: none */
-    bool role, name_option, limit, password, file, input;
+    bool role, name_option, limit, dry_run, password, file, input;
     const char *help;
 } ctl_command_t;
 
@@ -39,11 +39,26 @@ static const ctl_command_t commands[] = {
      .operand = "email",
      .help = "prints an access token of that user, for scripts"},
     {.name = "import",
-     .usage = "FILE",
+     .usage = "[--dry-run] FILE",
      .operand = "file",
      .input = true,
+     .dry_run = true,
      .help = "donors and gifts from CSV (phone,name,date,amount,...); - is "
              "standard\n      input; importing again doubles nothing"},
+    {.name = "search rebuild",
+     .usage = "",
+     .help = "throws the search index away; it is made anew by itself, and "
+             "search stays\n      complete meanwhile"},
+    {.name = "export donors",
+     .usage = "FILE",
+     .operand = "file",
+     .file = true,
+     .help = "donors and their figures as CSV, into a new file"},
+    {.name = "export donations",
+     .usage = "FILE",
+     .operand = "file",
+     .file = true,
+     .help = "every gift as CSV, into a new file; import can read it"},
     {.name = "spool stat",
      .usage = "",
      .help = "events that wait to be applied, and what was quarantined"},
@@ -88,14 +103,15 @@ static void usage(FILE *out)
         (void)fprintf(out, "  %s%s%s\n      %s\n", commands[i].name,
                       *commands[i].usage ? " " : "", commands[i].usage,
                       commands[i].help);
-    (void)fputs("\n"
-                "  -c FILE  configuration of wacrmd "
-                "(/etc/wacrm/wacrmd.conf)\n"
-                "  --json   prints the answer as JSON lines\n"
-                "\n"
-                "While wacrmd is down only user, import, backup, restore and "
-                "check work.\n",
-                out);
+    (void)fputs(
+        "\n"
+        "  -c FILE  configuration of wacrmd "
+        "(/etc/wacrm/wacrmd.conf)\n"
+        "  --json   prints the answer as JSON lines\n"
+        "\n"
+        "While wacrmd is down only user, import, backup, restore, check "
+        "and search work.\n",
+        out);
 }
 
 static int wrong(const ctl_command_t *c, const char *reason, const char *what)
@@ -242,6 +258,10 @@ static int read_option(const ctl_command_t *c, json_t *request, int argc,
                  (c->name_option && strcmp(option, "--name") == 0) ||
                  (c->limit && strcmp(option, "--limit") == 0);
 
+    if (c->dry_run && strcmp(option, "--dry-run") == 0)
+        return json_object_set_new(request, "dry_run", json_true()) == 0
+                   ? CTL_RUN
+                   : wrong(NULL, "out of memory", "");
     if (!known)
         return wrong(c, "unknown option ", option);
     if (*i + 1 == argc)

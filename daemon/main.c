@@ -21,6 +21,7 @@
 #include "intake/intake.h"
 #include "outbox/outbox.h"
 #include "reload.h"
+#include "search/search.h"
 #include "timers.h"
 
 #ifndef WACRM_VERSION
@@ -31,6 +32,7 @@
 #define STOP_MS  8000
 #define ALARM_S  10
 #define BODY_MAX ((size_t)16 << 20)
+#define FORM_MAX ((size_t)1 << 20) /* what comes with a file */
 
 /* All of it, in the order of its start. */
 typedef struct {
@@ -41,6 +43,7 @@ typedef struct {
     spool_t *spool;
     outbox_t *outbox;
     intake_t *intake;
+    search_t *search;
     http_server_t *http;
     control_t *control;
 } daemon_t;
@@ -144,12 +147,20 @@ static bool read_receipts(const config_t *c)
     return false;
 }
 
+/* The largest file in JSON: Base64, and its fields. */
+static size_t body_max(const config_t *c)
+{
+    size_t file = (size_t)c->domain.media_max / 3 * 4 + FORM_MAX;
+
+    return file > BODY_MAX ? file : BODY_MAX;
+}
+
 static int start_http(daemon_t *d, const config_t *c)
 {
     http_options_t o = {
         .socket_path = c->http_socket,
         .workers = c->workers,
-        .body_max = BODY_MAX,
+        .body_max = body_max(c),
         .domain = &d->domain,
         .spool = d->spool,
         .outbox = d->outbox,
@@ -158,6 +169,7 @@ static int start_http(daemon_t *d, const config_t *c)
         .accounts = c->gateways,
         .naccounts = c->ngateways,
         .intake = d->intake,
+        .search = d->search,
         .jwt_secret = c->jwt_secret,
         .jwt_secret_len = c->jwt_secret_len,
         .issuer = c->issuer,
@@ -190,10 +202,12 @@ static int start(daemon_t *d)
         rc = start_outbox(d, c);
     if (rc == WERR_OK && (step = "intake"))
         rc = start_intake(d, c);
+    if (rc == WERR_OK && (step = "search"))
+        rc = search_start(&d->search, d->store, c->search_index);
     if (rc == WERR_OK && (step = "http"))
         rc = start_http(d, c);
     if (rc == WERR_OK && (step = "control"))
-        rc = control_start(&d->control, &d->domain, d->spool, c);
+        rc = control_start(&d->control, &d->domain, d->spool, d->search, c);
     if (rc < 0)
         log_error("main", "msg=\"cannot start\" step=%s error=%s", step,
                   log_str(werr_text(rc)));
@@ -285,6 +299,7 @@ static void stop(daemon_t *d)
         control_stop(&d->control);
     if (d->http)
         http_stop(&d->http, time_left(end));
+    search_stop(&d->search);
     if (d->intake)
         intake_stop(&d->intake);
     if (d->outbox)

@@ -3,13 +3,17 @@
  */
 #include "control/command.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/jsonr.h"
 #include "base/log.h"
+#include "domain/donor_export.h"
 #include "domain/donor_import.h"
 
 void command_emit(command_t *c, buf_t *b)
@@ -117,11 +121,70 @@ static bool import(command_t *c, const json_t *request)
     command_text(c,
                  "%s%lld rows: %lld new contacts, %lld gifts, %lld known "
                  "already, %lld left out",
-                 dry_run ? "not stored: " : "", (long long)n.rows, (long long)n.contacts, (long long)n.gifts,
-                 (long long)n.known, (long long)n.bad);
+                 dry_run ? "not stored: " : "", (long long)n.rows,
+                 (long long)n.contacts, (long long)n.gifts, (long long)n.known,
+                 (long long)n.bad);
     if (rc < 0)
         return command_fail(c, "ended early: %s", werr_text(rc));
     return true;
+}
+
+static bool rebuild_search(command_t *c, const json_t *request)
+{
+    int rc = WERR_OK;
+
+    (void)request;
+    if (c->search)
+        search_rebuild(c->search);
+    else
+        rc = search_remove(c->config->search_index);
+    if (rc < 0)
+        return command_fail(c, "%s: %s", c->config->search_index,
+                            werr_text(rc));
+    command_text(c, "the search index is made anew %s",
+                 c->search ? "in the background" : "when wacrmd starts");
+    return true;
+}
+
+/* A new file of wacrmd's, that nobody else may read. */
+static bool export(command_t *c, const json_t *request, donor_export_t what)
+{
+    const char *file = command_arg(c, request, "file");
+    int64_t rows = 0;
+    FILE *out;
+    int fd, rc;
+
+    if (!file)
+        return false;
+    if (file[0] != '/')
+        return command_fail(c, "the path of the export must be absolute");
+    fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    out = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!out) {
+        rc = errno;
+        if (fd >= 0)
+            (void)close(fd);
+        return command_fail(c, "%s: %s", file, strerrordesc_np(rc));
+    }
+    rc = donor_export(c->db, c->domain, what, out, &rows);
+    if (fclose(out) != 0 && rc == WERR_OK)
+        rc = WERR_IO;
+    if (rc < 0) {
+        (void)unlink(file);
+        return command_fail(c, "no export: %s", werr_text(rc));
+    }
+    command_text(c, "%lld rows written to %s", (long long)rows, file);
+    return true;
+}
+
+static bool export_donors(command_t *c, const json_t *request)
+{
+    return export(c, request, EXPORT_DONORS);
+}
+
+static bool export_donations(command_t *c, const json_t *request)
+{
+    return export(c, request, EXPORT_DONATIONS);
 }
 
 /* ---- spool ---- */
@@ -183,8 +246,11 @@ static const struct {
     {"user passwd", command_user_passwd, true},
     {"user list", command_user_list, true},
     {"import", import, true},
+    {"export donors", export_donors, true},
+    {"export donations", export_donations, true},
     {"backup", backup, true},
     {"check", check, true},
+    {"search rebuild", rebuild_search, true},
     {"token", command_token, false},
     {"spool stat", show_spool, false},
     {"dead list", command_dead_list, false},

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "config.h"
 #include "domain/domain.h"
+#include "search/search.h"
 #include "spool/spool.h"
 
 #define COMMAND_ERROR_MAX 400
@@ -23,7 +24,8 @@
 /* One request at work. */
 typedef struct {
     domain_t *domain;
-    spool_t *spool; /* NULL: wacrmd is down */
+    spool_t *spool;   /* NULL: wacrmd is down */
+    search_t *search; /* likewise */
     const config_t *config;
     db_t *db;    /* a read connection */
     FILE *input; /* what comes after the request, or NULL */

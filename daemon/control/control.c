@@ -27,6 +27,7 @@
 struct control_s {
     domain_t *domain;
     spool_t *spool;
+    search_t *search;
     const config_t *config;
     char *path;
     db_t *db;
@@ -53,6 +54,7 @@ static void answer(control_t *ctl, FILE *in, FILE *out)
     command_t c = {
         .domain = ctl->domain,
         .spool = ctl->spool,
+        .search = ctl->search,
         .config = ctl->config,
         .db = ctl->db,
         .input = in,
@@ -182,7 +184,7 @@ static int prepare(control_t *ctl)
 }
 
 int control_start(control_t **out, domain_t *domain, spool_t *spool,
-                  const config_t *config)
+                  search_t *search, const config_t *config)
 {
     control_t *ctl = calloc(1, sizeof(*ctl));
     int rc;
@@ -191,6 +193,7 @@ int control_start(control_t **out, domain_t *domain, spool_t *spool,
         return WERR_NOMEM;
     ctl->domain = domain;
     ctl->spool = spool;
+    ctl->search = search;
     ctl->config = config;
     ctl->listener = ctl->stop = ctl->caller = -1;
     if (pthread_mutex_init(&ctl->mutex, NULL) != 0) {

@@ -7,13 +7,14 @@
 
 #include "config.h"
 #include "domain/domain.h"
+#include "search/search.h"
 #include "spool/spool.h"
 
 typedef struct control_s control_t;
 
 /* path: of the socket, whatever is there is replaced. */
 int control_start(control_t **out, domain_t *domain, spool_t *spool,
-                  const config_t *config) WACRM_CHECKED;
+                  search_t *search, const config_t *config) WACRM_CHECKED;
 /* Ends the command at work. */
 void control_stop(control_t **control);
 

@@ -8,7 +8,8 @@
 #define WORDS_MAX 4
 #define BLANKS    " \t\r\n"
 
-DB_QUERY_SCAN(
+/* All of them are looked at: 100,000 take some 10 ms. */
+DB_QUERY(
     contact_search_rows,
     "SELECT k.id, k.phone, k.name, k.segment FROM contacts k "
     "WHERE k.id < $1 AND ((lower(k.name) LIKE $2 ESCAPE '!' "
@@ -17,8 +18,7 @@ DB_QUERY_SCAN(
     "AND " CONTACT_VISIBLE(
         "k.id", "$7", "$8") " AND ($9 = 0 OR EXISTS (SELECT 1 FROM chats w "
                             "WHERE w.contact_id = k.id AND w.session_id = $9)) "
-                            "ORDER BY k.id DESC LIMIT $10",
-    "a part of a name has no index; 100,000 contacts take some 10 ms");
+                            "ORDER BY k.id DESC LIMIT $10");
 
 /* A pattern for each word; what is more belongs to the last one. "%" where
  * there is no word. */

@@ -15,6 +15,7 @@
 #include "domain/domain.h"
 #include "intake/intake.h"
 #include "outbox/outbox.h"
+#include "search/search.h"
 #include "spool/spool.h"
 
 typedef struct http_server_s http_server_t;
@@ -27,6 +28,7 @@ typedef struct {
     spool_t *spool;         /* health, metrics, revocation */
     const outbox_t *outbox; /* metrics */
     const intake_t *intake; /* metrics */
+    search_t *search;       /* NULL: nothing is found in messages */
     gw_client_t *gateway;   /* of routes that ask it; NULL: they answer 503 */
     const gateway_account_t *accounts; /* stay the caller's */
     size_t naccounts;

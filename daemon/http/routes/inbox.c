@@ -9,6 +9,8 @@
 
 #define SEARCH_MAX 200
 #define BODY_MAX   (4u << 20)
+/* Messages of the history whose chats a search shows. */
+#define FOUND_MAX 1000
 
 static inbox_filter_t read_filter(const char *name)
 {
@@ -84,6 +86,24 @@ static void write_key(const domain_t *d, const inbox_query_t *q, buf_t *key)
     }
 }
 
+/* The newest messages that the search field means, of one state with the
+ * chats: *look is open until they are written. */
+static int find_messages(const request_t *r, inbox_query_t *q,
+                         int64_t found[FOUND_MAX], search_look_t **look)
+{
+    size_t n = FOUND_MAX;
+    if (q->search == NULL || r->options->search == NULL) {
+        return WERR_OK;
+    }
+    int rc = search_begin(r->options->search, r->db, q->search, look);
+    if (rc == WERR_OK) {
+        rc = search_find(*look, q->sessions, 0, found, &n);
+    }
+    q->messages = found;
+    q->nmessages = rc == WERR_OK ? n : 0;
+    return rc;
+}
+
 static int render(const request_t *r, const inbox_query_t *q, ready_t **out)
 {
     bool more = false;
@@ -93,11 +113,18 @@ static int render(const request_t *r, const inbox_query_t *q, ready_t **out)
     buf_init(&b, BODY_MAX);
     jw_open_object(&b, NULL);
     jw_bool(&b, "success", true);
-    int rc = db_read_begin(r->db);
+    int64_t found[FOUND_MAX];
+    search_look_t *look = NULL;
+    inbox_query_t full = *q;
+    int rc = find_messages(r, &full, found, &look);
     if (rc == WERR_OK) {
-        rc = chat_inbox(r->db, r->options->domain, q, &b, &more, &ts, &id);
+        rc = db_read_begin(r->db);
+    }
+    if (rc == WERR_OK) {
+        rc = chat_inbox(r->db, r->options->domain, &full, &b, &more, &ts, &id);
         db_read_end(r->db);
     }
+    search_end(&look);
     if (more) {
         cursor_write(ts, id, next);
     }

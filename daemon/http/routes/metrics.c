@@ -94,6 +94,22 @@ static void write_sessions(const request_t *r, buf_t *b)
     }
 }
 
+static void write_search(const request_t *r, buf_t *b)
+{
+    search_stat_t st;
+    int64_t lag;
+    if (r->options->search == NULL) {
+        return;
+    }
+    search_stat(r->options->search, &st);
+    line(b, "search_indexed_total", "counter", st.indexed);
+    line(b, "search_rebuilds_total", "counter", st.rebuilds);
+    line(b, "search_faults_total", "counter", st.faults);
+    if (search_lag(r->options->search, r->db, &lag) == WERR_OK) {
+        line(b, "search_lag_messages", "gauge", lag);
+    }
+}
+
 static void write_http(const request_t *r, buf_t *b)
 {
     cache_stat_t st;
@@ -116,6 +132,7 @@ void route_metrics(request_t *r)
     write_outbox(r, b);
     write_store(r, b);
     write_spool(r, b);
+    write_search(r, b);
     write_sessions(r, b);
     write_http(r, b);
 }

@@ -12,6 +12,30 @@ void route_refresh(request_t *r);
 void route_logout(request_t *r);
 void route_me(request_t *r);
 
+/* contacts.c, contact_ask.c, contact_log.c */
+void route_contacts(request_t *r);
+void route_contact(request_t *r);
+void route_contact_patch(request_t *r);
+void route_contact_check(request_t *r);
+void route_contact_picture(request_t *r);
+void route_contact_note(request_t *r);
+void route_contact_reminder(request_t *r);
+void route_contact_donation(request_t *r);
+
+/* merges.c */
+void route_contact_merge(request_t *r);
+void route_merges(request_t *r);
+void route_merge_undo(request_t *r);
+
+/* reminders.c */
+void route_reminders(request_t *r);
+void route_reminder_patch(request_t *r);
+
+/* transfer.c */
+void route_import(request_t *r);
+void route_export_donors(request_t *r);
+void route_export_donations(request_t *r);
+
 /* inbox.c */
 void route_inbox(request_t *r);
 
@@ -23,6 +47,13 @@ void route_chat_star(request_t *r);
 /* messages.c */
 void route_send(request_t *r);
 void route_retry(request_t *r);
+
+/* search.c */
+void route_search(request_t *r);
+
+/* media.c */
+void route_media_upload(request_t *r);
+void route_media(request_t *r);
 
 /* health.c, metrics.c */
 void route_health(request_t *r);
