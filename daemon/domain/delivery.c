@@ -8,7 +8,8 @@
 DB_QUERY_SCAN(delivery_heads,
               "SELECT o.id, coalesce(o.message_id, 0), o.session_id, "
               "o.chat_id, s.account_id, o.kind, s.remote_id, a.name, k.phone, "
-              "m.type, m.body, o.attempts, o.not_before, o.first "
+              "m.type, m.body, o.attempts, o.not_before, o.first, "
+              "t.gateway_name, t.language, t.variables "
               "FROM (SELECT min(id) AS id FROM outbox WHERE state < 4 "
               "GROUP BY session_id, chat_id) AS h "
               "CROSS JOIN outbox o ON o.id = h.id "
@@ -17,6 +18,8 @@ DB_QUERY_SCAN(delivery_heads,
               "JOIN chats c ON c.id = o.chat_id "
               "JOIN contacts k ON k.id = c.contact_id "
               "LEFT JOIN messages m ON m.id = o.message_id "
+              "LEFT JOIN message_template_sends t "
+              "ON t.message_id = o.message_id "
               "WHERE o.state = 0 ORDER BY o.not_before, o.id LIMIT $1",
               "walks outbox_open: the rows that are still to do");
 DB_QUERY(delivery_deadline, "SELECT min(deadline) FROM outbox WHERE state = 2");
@@ -27,7 +30,8 @@ void delivery_free(delivery_t *d, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         free(d[i].text);
-        d[i].text = NULL;
+        free(d[i].template_variables);
+        d[i].text = d[i].template_variables = NULL;
     }
 }
 
@@ -38,11 +42,14 @@ static void copy(char *out, size_t size, const char *text)
 
 static int read_delivery(db_stmt_t *s, delivery_t *d)
 {
-    const char *text = db_text(s, 10);
+    const char *text = db_text(s, 10), *variables = db_text(s, 16);
 
     memset(d, 0, sizeof(*d));
     d->text = strdup(text == NULL ? "" : text);
-    if (d->text == NULL) {
+    d->template_variables = variables == NULL ? NULL : strdup(variables);
+    if (d->text == NULL ||
+        (d->template_variables == NULL) != (variables == NULL)) {
+        delivery_free(d, 1);
         return WERR_NOMEM;
     }
     d->id = db_i64(s, 0);
@@ -58,6 +65,8 @@ static int read_delivery(db_stmt_t *s, delivery_t *d)
     d->attempts = db_i64(s, 11);
     d->not_before = db_i64(s, 12);
     d->first = db_i64(s, 13) != 0;
+    copy(d->template_name, sizeof(d->template_name), db_text(s, 14));
+    copy(d->template_language, sizeof(d->template_language), db_text(s, 15));
     return WERR_OK;
 }
 

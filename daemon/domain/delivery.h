@@ -32,6 +32,10 @@ typedef struct {
     char phone[ALIAS_MAX];
     char type[16];
     char *text; /* malloc'd */
+    /* what the gateway may send in its place, "" and NULL: nothing */
+    char template_name[128];
+    char template_language[32];
+    char *template_variables; /* malloc'd; JSON array of strings */
     int64_t attempts;
     int64_t not_before;
     bool first; /* first message to this contact */

@@ -101,6 +101,11 @@ typedef struct {
     const char *media;   /* of a file: its address, or a data: URL */
     const char *filename;
     const char *client_id;
+    /* a template of the gateway instead of text, or NULL; a driver that knows
+     * none sends the text */
+    const char *template_name;
+    const char *template_language;  /* or "" */
+    const char *template_variables; /* JSON array of strings */
 } gw_send_t;
 
 /* What the gateway's answer to a send means. */

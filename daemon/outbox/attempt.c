@@ -50,6 +50,11 @@ static gw_send_t send_of(const attempt_t *a)
                    .text = a->d.text,
                    .client_id = a->id};
 
+    if (a->d.template_name[0] && a->d.template_variables) {
+        s.template_name = a->d.template_name;
+        s.template_language = a->d.template_language;
+        s.template_variables = a->d.template_variables;
+    }
     return s;
 }
 

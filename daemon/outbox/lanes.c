@@ -49,7 +49,7 @@ static int prepare(batch_t *b, size_t i, const gateway_account_t *account)
         return WERR_NOMEM;
     a->o = b->o;
     a->d = b->due[i];
-    b->due[i].text = NULL;
+    b->due[i].text = b->due[i].template_variables = NULL;
     a->account = account;
     a->driver = gw_driver(account->driver);
     (void)snprintf(a->id, sizeof(a->id), "%016" PRIx64 "%016" PRIx64,
