@@ -7,6 +7,7 @@
 #ifndef WACRM_DOMAIN_USER_H
 #define WACRM_DOMAIN_USER_H
 
+#include "base/buf.h"
 #include "domain/domain.h"
 #include "domain/session.h"
 
@@ -35,6 +36,24 @@ int user_add(domain_t *d, const char *name, const char *email, role_t role,
 /* Sets the password, revokes all tokens. */
 int user_set_password(domain_t *d, const char *email,
                       const char *password) WACRM_CHECKED;
+
+/* Appends [{id, name, email, role, active, created_at}] under key, or one of
+ * them. */
+int user_list(db_t *db, const char *key, buf_t *out) WACRM_CHECKED;
+int user_write(db_t *db, int64_t id, const char *key, buf_t *out) WACRM_CHECKED;
+
+/* NULL: as it is. */
+typedef struct {
+    const char *name;
+    const role_t *role;
+    const bool *active;
+    const char *password;
+    bool last_admin; /* out: refused, as nobody else could administer */
+} user_change_t;
+/* All of it or nothing. A new password and switching off revoke all tokens.
+ * WERR_NOTFOUND; WERR_CONFLICT with last_admin; WERR_INVALID for a name or a
+ * password that does not fit. */
+int user_change(domain_t *d, int64_t id, user_change_t *change) WACRM_CHECKED;
 
 /*
  * Checks a password in constant effort: also for an unknown address. WERR_OK

@@ -226,6 +226,8 @@ static gw_login_t *login_of(gw_client_t *c, const gateway_account_t *account)
 static void load_token(gw_client_t *c, gw_login_t *login)
 {
     login->loaded = true;
+    login->token[0] = '\0';
+    login->generation++;
     if (c->o.token_load)
         c->o.token_load(c->o.arg, login->account->name, login->token,
                         sizeof(login->token));
@@ -238,7 +240,7 @@ static void start_call(gw_call_t *call)
 {
     gw_login_t *login = call->login;
 
-    if (!login->loaded)
+    if (atomic_exchange(&login->reload, false) || !login->loaded)
         load_token(call->client, login);
     if (call->request.authorised && can_login(login) &&
         (login->running || login->token[0] == '\0') &&
@@ -514,6 +516,14 @@ void gw_client_stop(gw_client_t **client, int64_t timeout_ms)
     (void)curl_multi_wakeup(c->multi);
     (void)pthread_join(c->thread, NULL);
     destroy(c);
+}
+
+void gw_client_reload(gw_client_t *c, const char *account)
+{
+    for (size_t i = 0; i < c->o.naccounts; i++) {
+        if (strcmp(c->logins[i].account->name, account) == 0)
+            atomic_store(&c->logins[i].reload, true);
+    }
 }
 
 size_t gw_client_active(const gw_client_t *c)

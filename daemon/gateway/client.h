@@ -68,6 +68,9 @@ int gw_submit(gw_client_t *c, const gateway_account_t *account,
               gw_request_t *request, int64_t timeout_ms, gw_done done,
               void *arg) WACRM_CHECKED;
 
+/* Any thread: the account's bearer is loaded again before its next call. */
+void gw_client_reload(gw_client_t *c, const char *account);
+
 /* Calls in flight. */
 size_t gw_client_active(const gw_client_t *c);
 

@@ -20,8 +20,9 @@ typedef struct {
     char token[GW_TOKEN_MAX]; /* "": none */
     unsigned generation;      /* of the token */
     bool loaded;
-    bool running;       /* a login is under way */
-    int64_t not_before; /* of the next one, monotonic ms */
+    _Atomic bool reload; /* set by any thread */
+    bool running;        /* a login is under way */
+    int64_t not_before;  /* of the next one, monotonic ms */
 } gw_login_t;
 
 typedef enum {

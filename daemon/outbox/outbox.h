@@ -41,6 +41,10 @@ void outbox_stop(outbox_t **o, int64_t timeout_ms);
 /* The client of all gateway calls; any thread, until outbox_stop(). */
 gw_client_t *outbox_client(const outbox_t *o);
 
+/* A bearer got by a person's sign-in: kept and used from now on. */
+int outbox_use_token(const outbox_t *o, const char *account,
+                     const char *token) WACRM_CHECKED;
+
 typedef struct {
     _Atomic int64_t sent, retried, failed, unknown, deferred;
 } outbox_counters_t;

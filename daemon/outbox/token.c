@@ -48,6 +48,16 @@ static int put_token(tx_t *tx, void *arg)
     return db_exec(s);
 }
 
+int outbox_use_token(const outbox_t *o, const char *account, const char *token)
+{
+    new_token_t t = {account, token, clock_now_ms() + DAY_MS};
+    int rc = domain_write(o->domain, put_token, &t);
+
+    if (rc == WERR_OK)
+        gw_client_reload(o->client, account);
+    return rc;
+}
+
 void outbox_token_store(void *outbox, const char *account, const char *token,
                         int64_t expires_ms)
 {

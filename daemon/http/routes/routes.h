@@ -36,6 +36,31 @@ void route_import(request_t *r);
 void route_export_donors(request_t *r);
 void route_export_donations(request_t *r);
 
+/* sessions.c */
+void route_sessions(request_t *r);
+void route_session_create(request_t *r);
+void route_connect(request_t *r);
+
+/* session.c */
+void route_session_qr(request_t *r);
+void route_session_status(request_t *r);
+void route_session_delete(request_t *r);
+void route_session_reconnect(request_t *r);
+
+/* session_members.c */
+void route_session_members(request_t *r);
+void route_session_set_members(request_t *r);
+void route_session_change(request_t *r);
+void route_switch_session(request_t *r);
+
+/* agents.c */
+void route_agents(request_t *r);
+void route_agent_add(request_t *r);
+void route_agent_change(request_t *r);
+
+/* dashboard.c */
+void route_dashboard(request_t *r);
+
 /* inbox.c */
 void route_inbox(request_t *r);
 

@@ -1,0 +1,397 @@
+#include "http/routes/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+#define QR_WAIT_MS     2000
+#define STATUS_WAIT_MS 5000
+
+/* ---- shared ---- */
+
+bool route_session_found(request_t *r, session_row_t *out)
+{
+    const route_param_t *p = &r->match.params[0];
+    char wire[SESSION_WIRE_MAX];
+    int64_t id = 0;
+    int rc = WERR_NOTFOUND;
+    if (p->len < sizeof(wire) && query_decode(p->text, p->len, false, wire)) {
+        rc = session_find_visible(r->db, &r->visible, wire, &id);
+    }
+    if (rc == WERR_OK) {
+        rc = session_get(r->db, id, out);
+    }
+    if (rc == WERR_NOTFOUND) {
+        response_not_found(&r->response, "Session not found.");
+    } else if (rc != WERR_OK) {
+        response_error(&r->response, rc);
+    }
+    return rc == WERR_OK;
+}
+
+bool route_session_managed(request_t *r, const session_row_t *s)
+{
+    if (r->user.role != ROLE_CS || s->owner == r->user.id) {
+        return true;
+    }
+    response_message(&r->response, 403, "Forbidden.");
+    return false;
+}
+
+bool route_session_line(request_t *r, int64_t session, session_line_t *out)
+{
+    int rc = request_account(r, session, &out->account, out->remote,
+                             sizeof(out->remote));
+    if (rc == WERR_NOTFOUND || rc == WERR_TOOBIG) {
+        response_bad(&r->response, "The session's gateway is not configured.");
+    } else if (rc != WERR_OK) {
+        response_error(&r->response, rc);
+    } else {
+        out->driver = gw_driver(out->account->driver);
+        if (out->driver == NULL) {
+            response_error(&r->response, WERR_SYSTEM);
+            rc = WERR_SYSTEM;
+        }
+    }
+    return rc == WERR_OK;
+}
+
+bool route_webhook_url(request_t *r, const gateway_account_t *account,
+                       char out[WEBHOOK_URL_MAX])
+{
+    int n = -1;
+    if (r->options->public_url != NULL && account->webhook_path != NULL) {
+        n = snprintf(out, WEBHOOK_URL_MAX, "%s%s", r->options->public_url,
+                     account->webhook_path);
+    }
+    if (n < 0 || n >= WEBHOOK_URL_MAX) {
+        response_bad(&r->response,
+                     "public_url is not set in wacrmd.conf: the gateway cannot "
+                     "be told where to send messages.");
+        return false;
+    }
+    return true;
+}
+
+void route_check_name(invalid_t *invalid, const char *name)
+{
+    size_t n = 0;
+    for (; name != NULL && *name != '\0'; name++) {
+        n += ((unsigned char)*name & 0xc0) != 0x80;
+    }
+    if (n > SESSION_NAME_MAX) {
+        invalid_add(invalid, "name",
+                    "The name field must not be greater than %d characters.",
+                    SESSION_NAME_MAX);
+    }
+}
+
+void route_session_answer(request_t *r, bool success, const buf_t *data,
+                          const char *message)
+{
+    buf_t *b = &r->response.body;
+    if (data != NULL && data->failed) {
+        response_error(&r->response, WERR_NOMEM);
+        return;
+    }
+    jw_open_object(b, NULL);
+    jw_bool(b, "success", success);
+    if (data != NULL && data->len > 0) {
+        jw_raw(b, "data", data->data, data->len);
+    } else {
+        jw_null(b, "data");
+    }
+    jw_str(b, "message", message);
+    jw_close_object(b);
+}
+
+void route_session_show(request_t *r, int64_t id, const char *message)
+{
+    buf_t *b = &r->response.body;
+    jw_open_object(b, NULL);
+    jw_bool(b, "success", true);
+    int rc = session_write(r->db, id, "data", b);
+    jw_str(b, "message", message);
+    jw_close_object(b);
+    if (rc == WERR_NOTFOUND) {
+        response_not_found(&r->response, "Session not found.");
+    } else if (rc != WERR_OK) {
+        response_error(&r->response, rc);
+    }
+}
+
+/* A request that the driver has written, or 500. */
+static bool ready(request_t *r, int rc, gw_request_t *request)
+{
+    if (rc != WERR_OK) {
+        gw_request_free(request);
+        response_error(&r->response, rc);
+    }
+    return rc == WERR_OK;
+}
+
+/* What `then` needs to know of its session. */
+typedef struct {
+    session_row_t row;
+    session_line_t line;
+    bool anew; /* reconnecting: has been made anew */
+} ask_t;
+
+static ask_t *new_ask(request_t *r)
+{
+    ask_t *a = calloc(1, sizeof(*a));
+    if (a == NULL) {
+        response_error(&r->response, WERR_NOMEM);
+    } else if (!route_session_found(r, &a->row) ||
+               !route_session_line(r, a->row.id, &a->line)) {
+        free(a);
+        a = NULL;
+    }
+    return a;
+}
+
+typedef struct {
+    int64_t id;
+    const char *raw, *phone;
+    int wanted; /* 0, 1; -1: as it is */
+} told_t;
+
+static int write_told(tx_t *tx, void *arg)
+{
+    const told_t *t = arg;
+    int rc = t->raw != NULL ? session_set_status(tx, t->id, t->raw, t->phone)
+                            : WERR_OK;
+    if (rc == WERR_OK && t->wanted >= 0) {
+        rc = session_set_wanted(tx, t->id, t->wanted != 0);
+    }
+    return rc;
+}
+
+/* ---- QR ---- */
+
+static void on_qr(request_t *r, const await_result_t *result, void *state)
+{
+    const ask_t *a = state;
+    gw_answer_t answer;
+    buf_t data;
+    buf_init(&data, 0);
+    a->line.driver->qr_reply(result->http_status, result->body, result->len,
+                             &answer, &data);
+    /* whoever has it takes the number over */
+    response_header(&r->response, "Cache-Control", "no-store");
+    route_session_answer(r, answer.ok, answer.ok ? &data : NULL,
+                         answer.message);
+    buf_free(&data);
+}
+
+void route_session_qr(request_t *r)
+{
+    gw_request_t request;
+    ask_t *a = new_ask(r);
+    if (a == NULL) {
+        return;
+    }
+    gw_request_init(&request);
+    if (!ready(r,
+               a->line.driver->session_qr(a->line.account, a->line.remote,
+                                          &request),
+               &request)) {
+        free(a);
+        return;
+    }
+    request_await(r, a->line.account, &request, QR_WAIT_MS, on_qr, a);
+}
+
+/* ---- status ---- */
+
+static void write_status(const session_row_t *row, buf_t *b)
+{
+    jw_open_object(b, NULL);
+    jw_str(b, "session_id", row->wire);
+    jw_str(b, "status", row->status);
+    jw_str(b, "raw_status", row->raw[0] != '\0' ? row->raw : NULL);
+    jw_str(b, "phone_number", row->phone[0] != '\0' ? row->phone : NULL);
+    jw_close_object(b);
+}
+
+static void on_status(request_t *r, const await_result_t *result, void *state)
+{
+    const ask_t *a = state;
+    gw_answer_t answer;
+    gw_session_t told;
+    session_row_t row;
+    buf_t data;
+    a->line.driver->status_reply(result->http_status, result->body, result->len,
+                                 &answer, &told);
+    if (!answer.ok) {
+        route_session_answer(r, false, NULL, answer.message);
+        return;
+    }
+    told_t t = {a->row.id, told.status, told.phone[0] ? told.phone : NULL, -1};
+    int rc = domain_write(r->options->domain, write_told, &t);
+    if (rc >= 0) {
+        rc = session_get(r->db, a->row.id, &row);
+    }
+    if (rc == WERR_NOTFOUND) {
+        response_not_found(&r->response, "Session not found.");
+        return;
+    }
+    if (rc < 0) {
+        response_error(&r->response, rc);
+        return;
+    }
+    buf_init(&data, 0);
+    write_status(&row, &data);
+    route_session_answer(r, true, &data, answer.message);
+    buf_free(&data);
+}
+
+void route_session_status(request_t *r)
+{
+    gw_request_t request;
+    ask_t *a = new_ask(r);
+    if (a == NULL) {
+        return;
+    }
+    gw_request_init(&request);
+    if (!ready(r,
+               a->line.driver->session_status(a->line.account, a->line.remote,
+                                              &request),
+               &request)) {
+        free(a);
+        return;
+    }
+    request_await(r, a->line.account, &request, STATUS_WAIT_MS, on_status, a);
+}
+
+/* ---- disconnecting ---- */
+
+static void on_delete(request_t *r, const await_result_t *result, void *state)
+{
+    const ask_t *a = state;
+    gw_answer_t answer;
+    a->line.driver->session_reply(result->http_status, result->body,
+                                  result->len, &answer);
+    /* what the gateway does not know is gone already */
+    if (!answer.ok && result->http_status != 404) {
+        response_bad(&r->response, answer.message);
+        return;
+    }
+    told_t t = {a->row.id, "disconnected", NULL, 0};
+    int rc = domain_write(r->options->domain, write_told, &t);
+    if (rc < 0) {
+        response_error(&r->response, rc);
+        return;
+    }
+    log_info("http", "msg=\"session disconnected\" session=%s user=%lld",
+             log_str(a->row.wire), (long long)r->user.id);
+    buf_t *b = &r->response.body;
+    jw_open_object(b, NULL);
+    jw_bool(b, "success", true);
+    jw_str(b, "message", "Session disconnected");
+    jw_close_object(b);
+}
+
+void route_session_delete(request_t *r)
+{
+    gw_request_t request;
+    ask_t *a = new_ask(r);
+    if (a == NULL) {
+        return;
+    }
+    if (!route_session_managed(r, &a->row)) {
+        free(a);
+        return;
+    }
+    gw_request_init(&request);
+    if (!ready(r,
+               a->line.driver->session_delete(a->line.account, a->line.remote,
+                                              &request),
+               &request)) {
+        free(a);
+        return;
+    }
+    request_await(r, a->line.account, &request, 0, on_delete, a);
+}
+
+/* ---- reconnecting ---- */
+
+static void on_reconnect(request_t *r, const await_result_t *result,
+                         void *state);
+
+/* A gateway that cannot reconnect, or does not know it any more, makes it
+ * anew. */
+static void make_anew(request_t *r, const ask_t *a)
+{
+    char url[WEBHOOK_URL_MAX];
+    gw_request_t request;
+    ask_t *again = malloc(sizeof(*again));
+    if (again == NULL) {
+        response_error(&r->response, WERR_NOMEM);
+        return;
+    }
+    *again = *a;
+    again->anew = true;
+    gw_request_init(&request);
+    if (!route_webhook_url(r, a->line.account, url) ||
+        !ready(r,
+               a->line.driver->session_create(a->line.account, a->line.remote,
+                                              url, &request),
+               &request)) {
+        free(again);
+        return;
+    }
+    request_await(r, a->line.account, &request, 0, on_reconnect, again);
+}
+
+static void on_reconnect(request_t *r, const await_result_t *result,
+                         void *state)
+{
+    const ask_t *a = state;
+    gw_answer_t answer;
+    a->line.driver->session_reply(result->http_status, result->body,
+                                  result->len, &answer);
+    if ((result->http_status == 404 || result->http_status == 405) &&
+        !a->anew) {
+        make_anew(r, a);
+        return;
+    }
+    if (!answer.ok) {
+        response_bad(&r->response, answer.message);
+        return;
+    }
+    told_t t = {a->row.id, NULL, NULL, 1};
+    if (strcmp(a->row.status, "connected") != 0) {
+        t.raw = "connecting";
+    }
+    int rc = domain_write(r->options->domain, write_told, &t);
+    if (rc < 0) {
+        response_error(&r->response, rc);
+        return;
+    }
+    route_session_show(r, a->row.id, "Session reconnecting");
+}
+
+void route_session_reconnect(request_t *r)
+{
+    gw_request_t request;
+    ask_t *a = new_ask(r);
+    if (a == NULL) {
+        return;
+    }
+    if (!route_session_managed(r, &a->row)) {
+        free(a);
+        return;
+    }
+    gw_request_init(&request);
+    if (!ready(r,
+               a->line.driver->session_reconnect(a->line.account,
+                                                 a->line.remote, &request),
+               &request)) {
+        free(a);
+        return;
+    }
+    request_await(r, a->line.account, &request, 0, on_reconnect, a);
+}
