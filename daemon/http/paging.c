@@ -50,6 +50,16 @@ bool cursor_read(const char *text, int64_t *ts, int64_t *id)
            read_hex(text + len + 1, strlen(text + len + 1), id) && *id > 0;
 }
 
+void page_meta(buf_t *out, bool more, int64_t ts, int64_t id)
+{
+    char next[CURSOR_MAX];
+    cursor_write(ts, id, next);
+    jw_open_object(out, "meta");
+    jw_bool(out, "hasMore", more);
+    jw_str(out, "next", more ? next : NULL);
+    jw_close_object(out);
+}
+
 bool page_chat(request_t *r, int64_t *chat)
 {
     int64_t session = 0;

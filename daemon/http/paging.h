@@ -18,6 +18,9 @@ int page_limit(const request_t *r, invalid_t *invalid);
 void cursor_write(int64_t ts, int64_t id, char out[CURSOR_MAX]);
 bool cursor_read(const char *text, int64_t *ts, int64_t *id);
 
+/* "meta": {hasMore, next}, as lists with a cursor have it. */
+void page_meta(buf_t *out, bool more, int64_t ts, int64_t id);
+
 /* The chat of path parameter 0, if the caller may see it. false: answered
  * (404, or a fault). */
 bool page_chat(request_t *r, int64_t *chat);

@@ -4,15 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <fcntl.h>
 #include <microhttpd.h>
-
-#include "base/error.h"
+#include <sys/stat.h>
+#include <unistd.h>
 
 void response_init(response_t *r)
 {
     r->status = 200;
     r->type = RESPONSE_JSON;
     r->ready = NULL;
+    r->file = -1;
     r->nheaders = 0;
     buf_init(&r->body, 0);
 }
@@ -21,6 +23,10 @@ void response_free(response_t *r)
 {
     buf_free(&r->body);
     ready_unref(&r->ready);
+    if (r->file >= 0) {
+        (void)close(r->file);
+        r->file = -1;
+    }
 }
 
 void response_reset(response_t *r, int status)
@@ -28,6 +34,18 @@ void response_reset(response_t *r, int status)
     response_free(r);
     response_init(r);
     r->status = status;
+}
+
+int response_file(response_t *r, int fd, const char *type)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) {
+        return WERR_SYSTEM;
+    }
+    response_reset(r, 200);
+    r->file = copy;
+    r->type = type;
+    return WERR_OK;
 }
 
 void response_header(response_t *r, const char *name, const char *value)
@@ -157,6 +175,33 @@ void response_ready(response_t *r, ready_t *ready, const char *if_none_match)
     r->ready = ready;
 }
 
+/* The body as libmicrohttpd takes it over. */
+static struct MHD_Response *build_body(response_t *r)
+{
+    size_t len = 0;
+    char *data = r->body.len > 0 ? buf_take(&r->body, &len) : NULL;
+    struct MHD_Response *mhd = MHD_create_response_from_buffer(
+        len, data != NULL ? data : "",
+        data != NULL ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    if (mhd == NULL) {
+        free(data);
+    }
+    return mhd;
+}
+
+static struct MHD_Response *build_file(response_t *r)
+{
+    struct MHD_Response *mhd = NULL;
+    struct stat st;
+    if (fstat(r->file, &st) == 0) {
+        mhd = MHD_create_response_from_fd64((uint64_t)st.st_size, r->file);
+    }
+    if (mhd != NULL) {
+        r->file = -1;
+    }
+    return mhd;
+}
+
 struct MHD_Response *response_build(response_t *r, bool *shared)
 {
     *shared = r->ready != NULL;
@@ -166,13 +211,8 @@ struct MHD_Response *response_build(response_t *r, bool *shared)
     if (r->body.failed) {
         response_message(r, 500, "Server Error");
     }
-    size_t len = 0;
-    char *data = r->body.len > 0 ? buf_take(&r->body, &len) : NULL;
-    struct MHD_Response *mhd = MHD_create_response_from_buffer(
-        len, data != NULL ? data : "",
-        data != NULL ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *mhd = r->file >= 0 ? build_file(r) : build_body(r);
     if (mhd == NULL) {
-        free(data);
         return NULL;
     }
     bool ok = r->type == NULL ||

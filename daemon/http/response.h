@@ -8,21 +8,24 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "base/error.h"
 #include "http/ready.h"
 
 #define RESPONSE_JSON    "application/json"
 #define RESPONSE_PRIVATE "private, no-cache"
 
 #define RESPONSE_HEADERS_MAX 6
+#define RESPONSE_VALUE_MAX   640 /* a file name, percent-encoded */
 
 typedef struct {
     int status;
     const char *type; /* of body; static */
     buf_t body;
     ready_t *ready; /* instead of body; one reference */
+    int file;       /* instead of body; -1: none */
     struct {
         const char *name; /* static */
-        char value[64];
+        char value[RESPONSE_VALUE_MAX];
     } headers[RESPONSE_HEADERS_MAX];
     size_t nheaders;
 } response_t;
@@ -30,11 +33,14 @@ typedef struct {
 void response_init(response_t *r);
 void response_free(response_t *r);
 
-/* Values longer than 63 bytes are a fault: 500. */
+/* Values of RESPONSE_VALUE_MAX bytes or more are a fault: 500. */
 void response_header(response_t *r, const char *name, const char *value);
 
 /* Empties the body and starts anew with this status. */
 void response_reset(response_t *r, int status);
+
+/* Makes the file the answer, 200, whole: fd is dup()ed. */
+int response_file(response_t *r, int fd, const char *type) WACRM_CHECKED;
 
 /* The error shapes of the contract. */
 void response_message(response_t *r, int status, const char *message);

@@ -1,0 +1,146 @@
+/* merges.c - contacts that are one person, and are not after all. */
+#include <string.h>
+
+#include "domain/contact_json.h"
+#include "domain/contact_merge.h"
+#include "http/paging.h"
+#include "http/routes/contact.h"
+#include "http/routes/routes.h"
+
+typedef struct {
+    int64_t into, from, user, id;
+} merge_job_t;
+
+static int do_merge(tx_t *tx, void *arg)
+{
+    merge_job_t *j = arg;
+
+    return contact_merge_by(tx, j->into, j->from, j->user, &j->id);
+}
+
+static int do_undo(tx_t *tx, void *arg)
+{
+    merge_job_t *j = arg;
+
+    return contact_unmerge(tx, j->id, j->user, &j->into, &j->from);
+}
+
+/* Who a field names. 0: answered, or noted in invalid. */
+static int64_t read_side(request_t *r, const json_t *body, invalid_t *invalid,
+                         const char *field)
+{
+    contact_named_t c = {.id = 0};
+    const char *text = invalid_string(invalid, body, field, true);
+    int rc = text != NULL ? contact_of_text(r, text, &c) : WERR_OK;
+
+    if (rc == WERR_INVALID || (rc == WERR_OK && c.id == 0)) {
+        invalid_add(invalid, field, "The selected %s is invalid.", field);
+    } else if (rc != WERR_OK) {
+        response_error(&r->response, rc);
+    }
+    return c.id;
+}
+
+static void write_merge(request_t *r, const merge_job_t *j)
+{
+    const domain_t *d = r->options->domain;
+    buf_t *b = &r->response.body;
+    int rc;
+
+    jw_open_object(b, NULL);
+    jw_bool(b, "success", true);
+    jw_open_object(b, "data");
+    jw_i64(b, "id", j->id);
+    rc = contact_write_brief(r->db, d, j->into, b, "into");
+    if (rc == WERR_OK && j->from != 0) {
+        rc = contact_write_brief(r->db, d, j->from, b, "from");
+    }
+    jw_close_object(b);
+    jw_close_object(b);
+    if (rc != WERR_OK) {
+        response_error(&r->response, rc);
+    }
+}
+
+static void merge(request_t *r, const json_t *body)
+{
+    invalid_t invalid = {0};
+    merge_job_t j = {.user = r->user.id};
+    int rc;
+
+    j.from = read_side(r, body, &invalid, "from");
+    j.into = read_side(r, body, &invalid, "into");
+    if (j.from != 0 && j.from == j.into) {
+        invalid_add(&invalid, "into",
+                    "The into field and from must be different.");
+    }
+    if (invalid_answer(&invalid, &r->response) || j.from == 0 || j.into == 0) {
+        return;
+    }
+    rc = domain_write(r->options->domain, do_merge, &j);
+    if (rc < 0) {
+        response_error(&r->response, rc);
+        return;
+    }
+    j.from = 0;
+    write_merge(r, &j);
+}
+
+void route_contact_merge(request_t *r)
+{
+    json_t *body = contact_by_lead(r) ? request_json(r) : NULL;
+
+    if (body != NULL) {
+        merge(r, body);
+        json_decref(body);
+    }
+}
+
+void route_merge_undo(request_t *r)
+{
+    merge_job_t j = {.user = r->user.id};
+    int rc;
+
+    if (!contact_by_lead(r)) {
+        return;
+    }
+    rc = request_id(r, 0, &j.id) ? domain_write(r->options->domain, do_undo, &j)
+                                 : WERR_NOTFOUND;
+    if (rc == WERR_NOTFOUND) {
+        response_not_found(&r->response, "Merge not found.");
+    } else if (rc == WERR_CONFLICT) {
+        response_conflict(&r->response, "not_undoable",
+                          "It is undone already, or something newer stands "
+                          "in the way: undo later merges first.",
+                          NULL, 0);
+    } else if (rc < 0) {
+        response_error(&r->response, rc);
+    } else {
+        write_merge(r, &j);
+    }
+}
+
+void route_merges(request_t *r)
+{
+    invalid_t invalid = {0};
+    int64_t ts, before = INT64_MAX, last = 0;
+    int limit = page_limit(r, &invalid), rc;
+    const char *text = request_query(r, "before");
+    bool more = false;
+    buf_t *b = &r->response.body;
+
+    if (text != NULL && !cursor_read(text, &ts, &before)) {
+        invalid_add(&invalid, "before", "The before field is not a cursor.");
+    }
+    if (!contact_by_lead(r) || invalid_answer(&invalid, &r->response)) {
+        return;
+    }
+    jw_open_object(b, NULL);
+    jw_bool(b, "success", true);
+    rc = merge_page(r->db, limit, before, b, "data", &more, &last);
+    page_meta(b, more, 0, last);
+    jw_close_object(b);
+    if (rc != WERR_OK) {
+        response_error(&r->response, rc);
+    }
+}
