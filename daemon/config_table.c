@@ -125,6 +125,10 @@ const option_t config_options[] = {
     {"outbox", "first_per_minute", OPTION_INT, AT(outbox.first_per_minute), "5",
      0, 100000, false,
      "First messages to new contacts a minute and session; 0: no limit."},
+    {"outbox", "session_poll", OPTION_MS, AT(outbox.session_poll_ms), "60s", 0,
+     3600000, false,
+     "How often a gateway is asked whether a session is connected; what has "
+     "fallen is connected again. 0s: never."},
     {"outbox", "max_inflight", OPTION_INT, AT(outbox.max_inflight), "32", 1,
      1024, false, "Calls to gateways at once."},
     {"outbox", "unknown_hold", OPTION_SECONDS, AT(outbox.unknown_hold_s),

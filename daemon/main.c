@@ -119,8 +119,10 @@ static int open_spool(daemon_t *d, const config_t *c)
 
 static int start_outbox(daemon_t *d, const config_t *c)
 {
-    return outbox_start(&d->outbox, &d->domain, &c->outbox, c->gateways,
-                        c->ngateways);
+    outbox_options_t o = c->outbox;
+
+    o.public_url = c->public_url;
+    return outbox_start(&d->outbox, &d->domain, &o, c->gateways, c->ngateways);
 }
 
 static int start_intake(daemon_t *d, const config_t *c)

@@ -34,6 +34,8 @@ typedef struct attempt_s {
 
 typedef struct fetch_s fetch_t;
 
+typedef struct health_s health_t;
+
 struct outbox_s {
     domain_t *domain;
     outbox_options_t options;
@@ -48,6 +50,7 @@ struct outbox_s {
     attempt_t *lookups; /* waiting to be looked up */
     size_t inflight;
     fetch_t *fetches[FETCHES_MAX]; /* files under way, and ended ones */
+    health_t *health;
     uint64_t random;
     outbox_counters_t counters;
 };
@@ -75,6 +78,13 @@ void attempt_free(attempt_t *a);
 /* Writes how fetches have ended, starts what is due; *next is absolute, ms. */
 int fetch_step(outbox_t *o, int64_t *next) WACRM_CHECKED;
 void fetch_free(outbox_t *o);
+
+/* health.c: are the sessions connected? */
+
+int health_new(health_t **out) WACRM_CHECKED;
+void health_free(health_t **h);
+/* Asks, and connects again; *next: monotonic ms of the next one. */
+int health_tick(outbox_t *o, int64_t *next) WACRM_CHECKED;
 
 /* token.c */
 void outbox_token_load(void *outbox, const char *account, char *token,

@@ -55,6 +55,7 @@ static int step(outbox_t *o, int64_t *wait)
 {
     int64_t next_due = INT64_MAX, next_deadline = INT64_MAX, next_lookup;
     int64_t next_fetch = INT64_MAX;
+    int64_t next_health = INT64_MAX;
     int rc = lanes_settle(o);
 
     attempt_lookups(o, &next_lookup);
@@ -66,6 +67,10 @@ static int step(outbox_t *o, int64_t *wait)
         rc = fetch_step(o, &next_fetch);
     if (next_fetch < next_due)
         next_due = next_fetch;
+    if (rc == WERR_OK)
+        rc = health_tick(o, &next_health);
+    if (next_health < next_lookup)
+        next_lookup = next_health;
     if (o->ended)
         next_due = 0; /* ended without a call: settle at once */
     *wait = wait_until(next_due < next_deadline ? next_due : next_deadline,
@@ -117,6 +122,7 @@ static void destroy(outbox_t *o)
     if (o->db)
         store_reader_close(&o->db);
     pacing_free(&o->pacing);
+    health_free(&o->health);
     free(o);
 }
 
@@ -131,6 +137,9 @@ static int set_up(outbox_t *o)
     if (getrandom(&o->random, sizeof(o->random), 0) !=
         (ssize_t)sizeof(o->random))
         return WERR_SYSTEM;
+    rc = health_new(&o->health);
+    if (rc != WERR_OK)
+        return rc;
     rc = pacing_new(&o->pacing, opt->per_minute, opt->first_per_minute,
                     opt->gap_ms);
     if (rc == WERR_OK)

@@ -18,14 +18,16 @@ typedef struct {
     int tries;        /* 3 */
     int backoff_s[8]; /* 10, 30, 60; the last one repeats */
     size_t nbackoff;
-    bool jitter;          /* +-20 % */
-    int per_minute;       /* per session; 0: no limit */
-    int gap_ms;           /* per recipient */
-    int first_per_minute; /* per session, first messages to a contact */
-    int max_inflight;     /* 32 */
-    int unknown_hold_s;   /* 120 */
-    int fetch_tries;      /* of a file at a gateway: 5 */
-    int fetch_backoff_s;  /* 10; four times as long each time */
+    bool jitter;            /* +-20 % */
+    int per_minute;         /* per session; 0: no limit */
+    int gap_ms;             /* per recipient */
+    int first_per_minute;   /* per session, first messages to a contact */
+    int max_inflight;       /* 32 */
+    int unknown_hold_s;     /* 120 */
+    int fetch_tries;        /* of a file at a gateway: 5 */
+    int fetch_backoff_s;    /* 10; four times as long each time */
+    int session_poll_ms;    /* how often sessions are asked; 0: never */
+    const char *public_url; /* as of http.h; stays the caller's */
 } outbox_options_t;
 
 void outbox_options_default(outbox_options_t *o);

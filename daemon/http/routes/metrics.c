@@ -6,6 +6,10 @@
 DB_QUERY(metrics_sessions,
          "SELECT status, count(*) FROM sessions GROUP BY status");
 
+DB_QUERY_SCAN(metrics_down,
+              "SELECT session_id, down_since FROM sessions WHERE wanted = 1",
+              "a small table: one row per WhatsApp number");
+
 static void line(buf_t *b, const char *name, const char *type, int64_t value)
 {
     buf_addf(b, "# TYPE wacrm_%s %s\nwacrm_%s %lld\n", name, type, name,
@@ -110,6 +114,35 @@ static void write_search(const request_t *r, buf_t *b)
     }
 }
 
+/* A name as a label's value. */
+static void write_label(buf_t *b, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '\n') {
+            buf_adds(b, "\\n");
+            continue;
+        }
+        if (*text == '"' || *text == '\\') {
+            buf_addc(b, '\\');
+        }
+        buf_addc(b, *text);
+    }
+}
+
+static void write_down(const request_t *r, buf_t *b)
+{
+    db_stmt_t *s = db_stmt(r->db, &metrics_down);
+    int64_t now = clock_now_ms();
+    buf_adds(b, "# TYPE wacrm_session_down_seconds gauge\n");
+    while (db_step(s) == DB_ROW) {
+        int64_t since = db_is_null(s, 1) ? now : db_i64(s, 1);
+        buf_adds(b, "wacrm_session_down_seconds{session=\"");
+        write_label(b, db_text(s, 0));
+        buf_addf(b, "\"} %lld\n",
+                 (long long)(since < now ? (now - since) / 1000 : 0));
+    }
+}
+
 static void write_http(const request_t *r, buf_t *b)
 {
     cache_stat_t st;
@@ -134,5 +167,6 @@ void route_metrics(request_t *r)
     write_spool(r, b);
     write_search(r, b);
     write_sessions(r, b);
+    write_down(r, b);
     write_http(r, b);
 }
