@@ -8,13 +8,15 @@
 #include "domain/event.h"
 #include "domain/message.h"
 
-DB_QUERY(media_fetch_due,
-         "SELECT x.message_id, x.fetch_tries, x.remote_url, x.filename, "
-         "a.name, x.fetch_at FROM message_media x "
-         "JOIN messages m ON m.id = x.message_id "
-         "JOIN sessions s ON s.id = m.session_id "
-         "JOIN accounts a ON a.id = s.account_id "
-         "WHERE x.fetch_state = 1 ORDER BY x.fetch_at LIMIT $1");
+/* The partial index holds nothing but what is still to come. */
+DB_QUERY_SCAN(media_fetch_due,
+              "SELECT x.message_id, x.fetch_tries, x.remote_url, x.filename, "
+              "a.name, x.fetch_at FROM message_media x "
+              "JOIN messages m ON m.id = x.message_id "
+              "JOIN sessions s ON s.id = m.session_id "
+              "JOIN accounts a ON a.id = s.account_id "
+              "WHERE x.fetch_state = 1 ORDER BY x.fetch_at LIMIT $1",
+              "walks message_media_fetch up to its limit");
 DB_QUERY(media_fetch_done,
          "UPDATE message_media SET fetch_state = 0, fetch_error = NULL, "
          "media_id = $2, mime = $3, size = $4 WHERE message_id = $1 "

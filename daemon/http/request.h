@@ -66,6 +66,10 @@ const char *request_query(const request_t *r, const char *name);
 /* Path parameter i as a row id: decimal, > 0. */
 bool request_id(const request_t *r, size_t i, int64_t *id);
 
+/* Makes that user the caller; false: answered already. For signed addresses
+ * only. */
+bool request_as(request_t *r, int64_t user);
+
 /* ?session_id= or X-Session-Id, or NULL. */
 const char *request_session(const request_t *r);
 

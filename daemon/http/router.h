@@ -13,6 +13,7 @@ typedef void (*route_fn)(request_t *r);
 typedef enum {
     ACCESS_PUBLIC, /* no identity */
     ACCESS_USER,   /* any active user */
+    ACCESS_SIGNED, /* the same, or ?signature=, which the route checks */
     ACCESS_ADMIN
 } access_t;
 

@@ -28,9 +28,14 @@ static bool know_user(request_t *r)
     default:
         return unauthenticated(r);
     }
+    return request_as(r, r->identity.user);
+}
+
+bool request_as(request_t *r, int64_t user)
+{
     int rc = db_read_begin(r->db);
     if (rc == WERR_OK) {
-        rc = user_get(r->db, r->identity.user, &r->user);
+        rc = user_get(r->db, user, &r->user);
         if (rc == WERR_OK && r->user.active) {
             rc = session_visible(r->db, &r->user, &r->visible);
         }
@@ -58,7 +63,10 @@ static void serve(request_t *r)
         response_bad(&r->response, "Malformed query string.");
         return;
     }
-    if (r->match.route->access == ACCESS_PUBLIC || know_user(r)) {
+    access_t access = r->match.route->access;
+    bool is_signed =
+        access == ACCESS_SIGNED && request_query(r, "signature") != NULL;
+    if (access == ACCESS_PUBLIC || is_signed || know_user(r)) {
         r->match.route->handler(r);
     }
 }

@@ -553,10 +553,14 @@ static void test_send_invalid(void **state)
         {"{\"phone\":\"08123456789\",\"type\":\"document\"}", "file", 1},
         {"{\"phone\":\"08123456789\",\"type\":\"image\",\"file\":"
          "{\"name\":\"a\",\"mime\":\"image/png\",\"base64\":\"\"}}",
-         "type", 1},
+         "file", 1},
         {"{\"phone\":\"08123456789\",\"file\":{\"mime\":\"image/png\"}}",
-         "type", 1},
-        {"{\"phone\":\"08123456789\",\"media_id\":\"m1\"}", "type", 1},
+         "file", 1},
+        {"{\"phone\":\"08123456789\",\"type\":\"image\",\"file\":"
+         "{\"base64\":\"SGFsbw==\"}}",
+         "file", 1},
+        {"{\"phone\":\"08123456789\",\"url\":\"http://10.0.0.1/a\"}", "url", 1},
+        {"{\"phone\":\"08123456789\",\"media_id\":\"m1\"}", "media_id", 1},
         {"{\"phone\":\"08123456789\",\"message\":\"x\",\"reply_to\":\"a\"}",
          "reply_to", 1},
         {"{\"phone\":\"08123456789\",\"message\":\"x\",\"reply_to\":999999}",

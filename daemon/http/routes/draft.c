@@ -49,38 +49,46 @@ static bool has(const json_t *body, const char *field)
     return v != NULL && !json_is_null(v);
 }
 
-static void read_media(const json_t *body, invalid_t *invalid)
+/* One of them; a file before what only names one. */
+static draft_source_t read_media(const json_t *body, invalid_t *invalid)
 {
-    if (!has(body, "file") && !has(body, "media_id") && !has(body, "url")) {
-        invalid_add(invalid, "file", "The file field is required.");
-        return;
+    if (has(body, "file")) {
+        return DRAFT_FILE;
     }
-    invalid_add(invalid, "type", "Sending media is not available yet.");
+    if (has(body, "media_id")) {
+        return DRAFT_MEDIA_ID;
+    }
+    if (has(body, "url")) {
+        invalid_add(invalid, "url", "Sending from a URL is switched off.");
+    }
+    return DRAFT_NO_MEDIA;
 }
 
-/* text, image or document; by the file's MIME type where it is not told. */
+/* text, image or document; by the file where it is not told. */
 static void read_type(const json_t *body, invalid_t *invalid, draft_t *out)
 {
-    const char *mime = jsonr_str(body, "file.mime");
-    const char *type = invalid_string(invalid, body, "type", false);
-    if (type == NULL) {
-        type = "text";
-        if (has(body, "file") || has(body, "media_id") || has(body, "url")) {
-            type = mime != NULL && strncmp(mime, "image/", 6) == 0 ? "image"
-                                                                   : "document";
-        }
+    out->type = invalid_string(invalid, body, "type", false);
+    if (out->type != NULL && strcmp(out->type, "text") == 0) {
+        return;
     }
-    out->type = type;
-    if (strcmp(type, "image") == 0 || strcmp(type, "document") == 0) {
-        read_media(body, invalid);
-    } else if (strcmp(type, "text") != 0) {
+    if (out->type != NULL && strcmp(out->type, "image") != 0 &&
+        strcmp(out->type, "document") != 0) {
         invalid_add(invalid, "type", "The selected type is invalid.");
+        return;
+    }
+    out->media = read_media(body, invalid);
+    if (out->media == DRAFT_NO_MEDIA && !has(body, "url")) {
+        if (out->type != NULL) {
+            invalid_add(invalid, "file", "The file field is required.");
+        } else if (!invalid_has(invalid, "type")) {
+            out->type = "text";
+        }
     }
 }
 
 static void read_text(const json_t *body, invalid_t *invalid, draft_t *out)
 {
-    bool required = strcmp(out->type, "text") == 0;
+    bool required = out->type != NULL && strcmp(out->type, "text") == 0;
     out->text = invalid_string(invalid, body, "message", required);
     if (out->text != NULL && draft_characters(out->text) > DRAFT_TEXT_MAX) {
         invalid_add(invalid, "message",

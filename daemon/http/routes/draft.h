@@ -10,13 +10,18 @@
 #include "http/invalid.h"
 #include "http/request.h"
 
+/* Where the file is: with the request, here already, nowhere. */
+typedef enum { DRAFT_NO_MEDIA, DRAFT_FILE, DRAFT_MEDIA_ID } draft_source_t;
+
 typedef struct {
     char phone[ALIAS_MAX]; /* canonical, or a known alias */
     const char *typed;     /* as it was typed; of the body */
-    const char *type;
-    const char *text;
-    int64_t reply_to; /* 0: none */
-    int64_t seen_seq; /* -1: none */
+    const char *type;      /* NULL: by the file */
+    const char *text;      /* NULL: a file without a caption */
+    draft_source_t media;
+    const struct draft_media_s *file; /* draft_media.h; NULL: none */
+    int64_t reply_to;                 /* 0: none */
+    int64_t seen_seq;                 /* -1: none */
     const char *source;
     bool unasked; /* refused to who has opted out, also as an answer */
     const message_template_t *template; /* or NULL */

@@ -3,9 +3,11 @@
 #include "domain/audit.h"
 #include "domain/consent.h"
 #include "domain/contact.h"
+#include "domain/media_url.h"
 #include "domain/message.h"
 #include "http/idempotency.h"
 #include "http/routes/draft.h"
+#include "http/routes/draft_media.h"
 #include "http/routes/routes.h"
 
 #define STALE_MAX 20
@@ -91,6 +93,7 @@ static int find_newer(db_t *db, const job_send_t *job, int64_t chat,
 
 static int check_stale(tx_t *tx, job_send_t *job, int64_t chat)
 {
+    const media_viewer_t viewer = {tx->domain, job->cs_id};
     int64_t ids[STALE_MAX];
     if (job->draft->seen_seq < 0) {
         return WERR_OK;
@@ -102,7 +105,8 @@ static int check_stale(tx_t *tx, job_send_t *job, int64_t chat)
     jw_open_object(&job->newer, NULL);
     jw_open_array(&job->newer, "messages");
     for (int i = 0; i < n; i++) {
-        int rc = message_write_json(tx->db, ids[i], &job->newer, NULL);
+        int rc =
+            message_write_json_for(tx->db, ids[i], &viewer, &job->newer, NULL);
         if (rc != WERR_OK) {
             return rc;
         }
@@ -167,10 +171,11 @@ static int check_chat(tx_t *tx, job_send_t *job)
 /* The answer of a message that is queued now, kept under the key. */
 static int answer_queued(tx_t *tx, job_send_t *job, int64_t id)
 {
+    const media_viewer_t viewer = {tx->domain, job->cs_id};
     buf_t *b = &job->answer;
     jw_open_object(b, NULL);
     jw_bool(b, "success", true);
-    int rc = message_write_json(tx->db, id, b, "data");
+    int rc = message_write_json_for(tx->db, id, &viewer, b, "data");
     jw_str(b, "message", "Success");
     jw_close_object(b);
     if (rc == WERR_OK && b->failed) {
@@ -200,14 +205,19 @@ static int send_message(tx_t *tx, void *arg)
     if (rc != WERR_NOTFOUND) {
         return rc;
     }
+    int64_t media = 0;
     rc = check_chat(tx, job);
+    if (rc == WERR_OK && d->file != NULL) {
+        rc = draft_media_row(tx, d->file, job->cs_id, &media);
+    }
     if (rc == WERR_OK) {
         message_out_t out = {
             .session = job->session,
             .phone = d->phone,
             .typed = d->typed,
             .type = d->type,
-            .text = d->text,
+            .text = d->text != NULL ? d->text : "",
+            .media = media,
             .source = d->source,
             .cs_id = job->cs_id,
             .reply_to = d->reply_to,
@@ -332,21 +342,32 @@ void draft_send(request_t *r, const draft_t *draft, invalid_t *invalid)
     }
 }
 
-void route_send(request_t *r)
+static void send_upload(request_t *r, const upload_t *u)
 {
     invalid_t invalid = {0};
+    draft_media_t file;
     draft_t draft;
-    json_t *body = request_json(r);
-    if (body == NULL) {
+    int rc = draft_read(r->db, u->fields, &invalid, &draft);
+    if (rc != WERR_OK) {
+        response_error(&r->response, rc);
         return;
     }
-    int rc = draft_read(r->db, body, &invalid, &draft);
-    if (rc == WERR_OK) {
-        draft_send(r, &draft, &invalid);
-    } else {
-        response_error(&r->response, rc);
+    if (!draft_media_check(r, u, &draft, &invalid, &file) ||
+        (invalid.n == 0 && !draft_media_store(r, u, &draft, &file))) {
+        return;
     }
-    json_decref(body);
+    draft.file = &file;
+    draft_send(r, &draft, &invalid);
+    draft_media_end(&file);
+}
+
+void route_send(request_t *r)
+{
+    upload_t u;
+    if (upload_read(r, &u)) {
+        send_upload(r, &u);
+    }
+    upload_free(&u);
 }
 
 void route_retry(request_t *r)
