@@ -42,7 +42,8 @@ DB_QUERY(unmerge_now,
 DB_QUERY(unmerge_set,
          "UPDATE contacts SET phone = $2, name = $3, opted_out = $4, "
          "vip = $5, pledge = $6, donor = $7, talk_points = $8, "
-         "talk_day = $9, talk_read_day = $10, updated_at = $11 WHERE id = $1");
+         "talk_at = $9, talk_day = $10, talk_read_day = $11, "
+         "updated_at = $12 WHERE id = $1");
 DB_QUERY(unmerge_contact,
          "INSERT INTO contacts (id, phone, phone_typed, name, opted_out, "
          "vip, pledge, donor, talk_points, talk_at, talk_day, talk_read_day, "
@@ -240,6 +241,7 @@ static int restore_kept(tx_t *tx, const undo_t *u, const side_t *kept,
                         const side_t *gone, const side_t *now)
 {
     db_stmt_t *s = db_stmt(tx->db, &unmerge_set);
+    bool talked = now->at != (kept->at > gone->at ? kept->at : gone->at);
     double points = now->points - donor_decay(gone->points, gone->at, now->at);
     bool wrote = now->day > kept->day && now->day > gone->day;
     bool named = strcmp(now->name, gone->name) == 0;
@@ -256,10 +258,11 @@ static int restore_kept(tx_t *tx, const undo_t *u, const side_t *kept,
         }
         db_bind_i64(s, 4 + i, merged ? kept->flags[i] : now->flags[i]);
     }
-    db_bind_double(s, 8, points > 0 ? points : 0);
-    bind_day(s, 9, day_of(now->day, kept->day, gone->day));
-    bind_day(s, 10, day_of(now->read_day, kept->read_day, gone->read_day));
-    db_bind_i64(s, 11, tx->now);
+    db_bind_double(s, 8, !talked ? kept->points : points > 0 ? points : 0);
+    db_bind_i64(s, 9, talked ? now->at : kept->at);
+    bind_day(s, 10, day_of(now->day, kept->day, gone->day));
+    bind_day(s, 11, day_of(now->read_day, kept->read_day, gone->read_day));
+    db_bind_i64(s, 12, tx->now);
     return db_exec(s);
 }
 

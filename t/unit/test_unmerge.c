@@ -1,0 +1,261 @@
+/* Merges at the wish of a user, and their way back. */
+#include "domain_fixture.h"
+
+#include "domain/contact_merge.h"
+#include "domain/donor.h"
+#include "domain/note.h"
+#include "domain/reminder.h"
+
+#define A   "6281000000001"
+#define B   "6281000000002"
+#define LID "103899771998284@lid"
+
+typedef struct {
+    int64_t into, from, merge;
+} merged_t;
+
+static int merge_tx(tx_t *tx, void *arg)
+{
+    merged_t *m = arg;
+
+    return contact_merge_by(tx, m->into, m->from, 7, &m->merge);
+}
+
+static int undo_tx(tx_t *tx, void *arg)
+{
+    merged_t *m = arg;
+
+    return contact_unmerge(tx, m->merge, 7, &m->into, &m->from);
+}
+
+static merged_t merge(fixture_t *f, int64_t into, int64_t from)
+{
+    merged_t m = {.into = into, .from = from};
+
+    assert_int_equal(domain_write(&f->d, merge_tx, &m), WERR_OK);
+    return m;
+}
+
+static int undo(fixture_t *f, merged_t *m)
+{
+    return domain_write(&f->d, undo_tx, m);
+}
+
+typedef struct {
+    int64_t contact, amount;
+} given_t;
+
+static int give_tx(tx_t *tx, void *arg)
+{
+    const given_t *g = arg;
+    gift_t gift = {.amount = g->amount, .day = tx->today};
+    reminder_t r = {
+        .contact = g->contact, .at = tx->now + 1000000, .note = "telepon"};
+    int64_t id;
+    int rc = donor_add_gift(tx, g->contact, &gift, &id);
+
+    if (rc == WERR_OK) {
+        rc = note_add(tx, g->contact, "catatan", 0, &id);
+    }
+    return rc == WERR_OK ? reminder_add(tx, &r, &id) : rc;
+}
+
+static void give(fixture_t *f, int64_t contact, int64_t amount)
+{
+    given_t g = {contact, amount};
+
+    assert_int_equal(domain_write(&f->d, give_tx, &g), WERR_OK);
+}
+
+/* All that a merge and its undoing may touch, as one text. */
+static char *picture(fixture_t *f)
+{
+    static const db_query_t q = {
+        "SELECT group_concat(x, char(10)) FROM ("
+        "SELECT 'k ' || id || phone || name || donor || gift_sum || "
+        "gift_count || coalesce(gift_last, 0) || segment || vip || opted_out "
+        "|| round(talk_points, 6) || coalesce(talk_day, -1) AS x FROM contacts "
+        "UNION ALL SELECT 'c ' || id || ' ' || session_id || ' ' || contact_id "
+        "|| ' ' || coalesce(last_message_id, 0) || ' ' || last_ts || ' ' || "
+        "last_direction || ' ' || unread || ' ' || starred || ' ' || failed "
+        "FROM chats UNION ALL SELECT 'm ' || id || ' ' || chat_id FROM "
+        "messages "
+        "UNION ALL SELECT 'a ' || alias || ' ' || contact_id "
+        "FROM contact_aliases UNION ALL SELECT 'd ' || id || ' ' || contact_id "
+        "FROM donations UNION ALL SELECT 'n ' || id || ' ' || contact_id "
+        "FROM notes UNION ALL SELECT 'r ' || id || ' ' || contact_id "
+        "FROM reminders UNION ALL SELECT 's ' || id || ' ' || contact_id "
+        "FROM segment_changes UNION ALL SELECT 'o ' || id || ' ' || chat_id "
+        "FROM outbox ORDER BY x)",
+        "picture", "", "test"};
+    db_stmt_t *s = db_stmt(f->db, &q);
+    char *text;
+
+    assert_int_equal(db_first(s), DB_ROW);
+    text = strdup(db_text(s, 0));
+    db_done(s);
+    assert_non_null(text);
+    return text;
+}
+
+static void back_to_what_it_was(fixture_t *f, merged_t *m, const char *before)
+{
+    char *after;
+
+    assert_int_equal(undo(f, m), WERR_OK);
+    after = picture(f);
+    assert_string_equal(after, before);
+    free(after);
+    assert_int_equal(undo(f, m), WERR_CONFLICT); /* only once */
+}
+
+static void exact_undo(void **state)
+{
+    fixture_t *f = *state;
+    int64_t now = clock_now_ms();
+    said_t a = say(f, A, "a1", "salam", now - 9000, false);
+    said_t b = say(f, B, "b1", "halo", now - 5000, false);
+    char *before;
+    merged_t m;
+
+    say(f, A, "a2", "lagi", now - 1000, false);
+    say(f, B, "b2", "dari ponsel", now - 2000, true);
+    queue(f, B, "terima kasih");
+    give(f, a.contact.id, 50000);
+    give(f, b.contact.id, 70000);
+    RUN(f,
+        "UPDATE chats SET starred = 1 WHERE id = (SELECT max(id) FROM chats)");
+    before = picture(f);
+    m = merge(f, a.contact.id, b.contact.id);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM contacts"), 1);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM chats"), 1);
+    assert_int_equal(ASK(f, "SELECT gift_sum FROM contacts"), 120000);
+    assert_int_equal(ASK(f, "SELECT unread FROM chats"), 3);
+    assert_int_equal(ASK(f, "SELECT starred FROM chats"), 1);
+    back_to_what_it_was(f, &m, before);
+    free(before);
+}
+
+static void chat_that_moved_whole(void **state)
+{
+    fixture_t *f = *state;
+    said_t b = say(f, B, "b1", "halo", clock_now_ms() - 5000, false);
+    char *before;
+    merged_t m;
+
+    queue(f, A, "salam");
+    RUN(f, "DELETE FROM outbox");
+    RUN(f, "DELETE FROM messages WHERE direction = 1");
+    RUN(f,
+        "DELETE FROM chats WHERE contact_id <> (SELECT min(id) FROM contacts)");
+    before = picture(f);
+    m = merge(f, ASK(f, "SELECT max(id) FROM contacts"), b.contact.id);
+    assert_int_equal(ASK(f, "SELECT contact_id FROM chats"), m.into);
+    back_to_what_it_was(f, &m, before);
+    free(before);
+}
+
+/* The number goes to the one that had only an alias, and comes back. */
+static void number_is_adopted(void **state)
+{
+    fixture_t *f = *state;
+    said_t a = {.hint = {.alias = LID, .wrote = true},
+                .in = {.session = f->session,
+                       .wa_id = "l1",
+                       .ts = clock_now_ms() - 1000,
+                       .type = "text",
+                       .text = "l1",
+                       .live = true}};
+    said_t b = say(f, B, "b1", "halo", clock_now_ms() - 5000, false);
+    char *before;
+    int64_t id;
+    merged_t m;
+
+    assert_int_equal(domain_write(&f->d, say_tx, &a), WERR_OK);
+    before = picture(f);
+    m = merge(f, a.contact.id, b.contact.id);
+    assert_int_equal(contact_find(f->db, B, &id), WERR_OK);
+    assert_int_equal(id, a.contact.id);
+    assert_int_equal(ASK(f, "SELECT phone = '" B "' FROM contacts"), 1);
+    back_to_what_it_was(f, &m, before);
+    free(before);
+}
+
+static void what_came_after_stays(void **state)
+{
+    fixture_t *f = *state;
+    int64_t now = clock_now_ms();
+    said_t a = say(f, A, "a1", "salam", now - 9000, false);
+    said_t b = say(f, B, "b1", "halo", now - 5000, false);
+    merged_t m = merge(f, a.contact.id, b.contact.id);
+    said_t c = say(f, B, "b2", "baru", now, false);
+
+    /* the number of the one that went finds the one that stays */
+    assert_int_equal(c.contact.id, a.contact.id);
+    assert_false(c.contact.created);
+    assert_int_equal(c.ref.chat, a.ref.chat);
+    give(f, a.contact.id, 10000);
+    assert_int_equal(undo(f, &m), WERR_OK);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM messages m JOIN chats c "
+                            "ON c.id = m.chat_id JOIN contacts k ON k.id = "
+                            "c.contact_id WHERE k.phone = '" B "'"),
+                     1);
+    assert_int_equal(ASK(f, "SELECT gift_sum FROM contacts "
+                            "WHERE phone = '" A "'"),
+                     10000);
+    c = say(f, B, "b3", "lagi", now + 1, false);
+    assert_int_equal(c.contact.id, m.from);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM (SELECT c.id FROM chats c "
+                            "WHERE c.last_message_id IS NOT (SELECT id FROM "
+                            "messages m WHERE m.chat_id = c.id ORDER BY ts "
+                            "DESC, id DESC LIMIT 1))"),
+                     0);
+}
+
+static void ids_taken_meanwhile(void **state)
+{
+    fixture_t *f = *state;
+    int64_t now = clock_now_ms();
+    said_t a = say(f, A, "a1", "salam", now - 9000, false);
+    said_t b = say(f, B, "b1", "halo", now - 5000, false);
+    merged_t m = merge(f, a.contact.id, b.contact.id);
+    said_t c = say(f, "6281000000003", "c1", "orang lain", now, false);
+
+    assert_int_equal(c.contact.id, b.contact.id); /* SQLite gives it again */
+    assert_int_equal(undo(f, &m), WERR_OK);
+    assert_int_not_equal(m.from, b.contact.id);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM chats"), 3);
+    assert_int_equal(ASK(f, "SELECT count(DISTINCT chat_id) FROM messages"), 3);
+}
+
+static void in_order_only(void **state)
+{
+    fixture_t *f = *state;
+    int64_t now = clock_now_ms();
+    said_t a = say(f, A, "a1", "salam", now - 9000, false);
+    said_t b = say(f, B, "b1", "halo", now - 5000, false);
+    said_t c = say(f, "6281000000003", "c1", "hai", now, false);
+    char *before = picture(f);
+    merged_t one = merge(f, b.contact.id, c.contact.id);
+    merged_t two = merge(f, a.contact.id, b.contact.id);
+    merged_t none = {.merge = 999};
+
+    assert_int_equal(undo(f, &one), WERR_CONFLICT);
+    assert_int_equal(undo(f, &none), WERR_NOTFOUND);
+    assert_int_equal(undo(f, &two), WERR_OK);
+    back_to_what_it_was(f, &one, before);
+    free(before);
+}
+
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(exact_undo),          TEST(chat_that_moved_whole),
+        TEST(number_is_adopted),   TEST(what_came_after_stays),
+        TEST(ids_taken_meanwhile), TEST(in_order_only),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
