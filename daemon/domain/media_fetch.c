@@ -17,10 +17,11 @@ DB_QUERY_SCAN(media_fetch_due,
               "JOIN accounts a ON a.id = s.account_id "
               "WHERE x.fetch_state = 1 ORDER BY x.fetch_at LIMIT $1",
               "walks message_media_fetch up to its limit");
-DB_QUERY(media_fetch_done,
-         "UPDATE message_media SET fetch_state = 0, fetch_error = NULL, "
-         "media_id = $2, mime = $3, size = $4 WHERE message_id = $1 "
-         "AND fetch_state = 1");
+DB_QUERY(
+    media_fetch_done,
+    "UPDATE message_media SET fetch_state = 0, fetch_error = NULL, "
+    "media_id = $2, mime = $3, size = $4, filename = $5 WHERE message_id = $1 "
+    "AND fetch_state = 1");
 DB_QUERY(media_fetch_used, "UPDATE media SET used = 1 WHERE id = $1");
 DB_QUERY(media_fetch_not,
          "UPDATE message_media SET fetch_state = $2, fetch_at = $3, "
@@ -99,6 +100,7 @@ int media_fetched(tx_t *tx, const media_fetch_t *f, const media_blob_t *b)
     db_bind_i64(s, 2, row.id);
     db_bind_text(s, 3, row.mime);
     db_bind_i64(s, 4, row.size);
+    db_bind_text(s, 5, row.filename[0] != '\0' ? row.filename : NULL);
     rc = db_exec(s);
     if (rc != WERR_OK || db_changes(tx->db) == 0) {
         return rc; /* the message is gone: the row is garbage in a day */
