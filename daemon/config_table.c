@@ -157,6 +157,11 @@ const option_t config_options[] = {
      "Location of its webhook, below `public_url`."},
     {"gateway", "read_receipts", OPTION_SWITCH, GATEWAY(read_receipts), "on", 0,
      0, false, "Tells the gateway when an agent has read a chat."},
+    {"gateway", "backfill", OPTION_SWITCH, GATEWAY(backfill), "on", 0, 0, false,
+     "Fetches its history of chats and messages."},
+    {"gateway", "backfill_gap", OPTION_MS, GATEWAY(backfill_gap_ms), "2s", 0,
+     600000, false,
+     "Least time between two calls for it: gateways count them, too."},
     {"gateway", "media", OPTION_TEXT, GATEWAY(media), "url", 0, 0, false,
      "How files go out: `url` (below `public_url`, without which it is "
      "`base64`) or `base64`."},

@@ -4,24 +4,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COLUMNS                                                            \
+    "SELECT o.id, coalesce(o.message_id, 0), o.session_id, o.chat_id, "    \
+    "s.account_id, o.kind, s.remote_id, a.name, k.phone, m.type, m.body, " \
+    "o.attempts, o.not_before, o.first, t.gateway_name, t.language, "      \
+    "t.variables "
+#define HELD_COLUMNS ", o.attempt_id, o.deadline, m.ts "
+#define JOINS                                      \
+    "JOIN sessions s ON s.id = o.session_id "      \
+    "JOIN accounts a ON a.id = s.account_id "      \
+    "JOIN chats c ON c.id = o.chat_id "            \
+    "JOIN contacts k ON k.id = c.contact_id "      \
+    "LEFT JOIN messages m ON m.id = o.message_id " \
+    "LEFT JOIN message_template_sends t ON t.message_id = o.message_id "
+
 /* The partial index outbox_open holds nothing but what is still to do. */
 DB_QUERY_SCAN(delivery_heads,
-              "SELECT o.id, coalesce(o.message_id, 0), o.session_id, "
-              "o.chat_id, s.account_id, o.kind, s.remote_id, a.name, k.phone, "
-              "m.type, m.body, o.attempts, o.not_before, o.first, "
-              "t.gateway_name, t.language, t.variables "
-              "FROM (SELECT min(id) AS id FROM outbox WHERE state < 4 "
-              "GROUP BY session_id, chat_id) AS h "
-              "CROSS JOIN outbox o ON o.id = h.id "
-              "JOIN sessions s ON s.id = o.session_id "
-              "JOIN accounts a ON a.id = s.account_id "
-              "JOIN chats c ON c.id = o.chat_id "
-              "JOIN contacts k ON k.id = c.contact_id "
-              "LEFT JOIN messages m ON m.id = o.message_id "
-              "LEFT JOIN message_template_sends t "
-              "ON t.message_id = o.message_id "
-              "WHERE o.state = 0 ORDER BY o.not_before, o.id LIMIT $1",
+              COLUMNS "FROM (SELECT min(id) AS id FROM outbox WHERE state < 4 "
+                      "GROUP BY session_id, chat_id) AS h "
+                      "CROSS JOIN outbox o ON o.id = h.id " JOINS
+                      "WHERE o.state = 0 ORDER BY o.not_before, o.id LIMIT $1",
               "walks outbox_open: the rows that are still to do");
+DB_QUERY(delivery_unknowns, COLUMNS HELD_COLUMNS
+         "FROM outbox o " JOINS "WHERE o.state = 2 AND o.kind = 'message' "
+         "ORDER BY o.updated_at LIMIT $1");
 DB_QUERY(delivery_deadline, "SELECT min(deadline) FROM outbox WHERE state = 2");
 DB_QUERY(delivery_count,
          "SELECT count(*), min(created_at) FROM outbox WHERE state = $1");
@@ -68,6 +74,34 @@ static int read_delivery(db_stmt_t *s, delivery_t *d)
     copy(d->template_name, sizeof(d->template_name), db_text(s, 14));
     copy(d->template_language, sizeof(d->template_language), db_text(s, 15));
     return WERR_OK;
+}
+
+int delivery_held(db_t *db, held_t *out, size_t max, size_t *n)
+{
+    db_stmt_t *s = db_stmt(db, &delivery_unknowns);
+    int rc;
+
+    *n = 0;
+    db_bind_i64(s, 1, (int64_t)max);
+    while ((rc = db_step(s)) == DB_ROW) {
+        held_t *h = &out[*n];
+
+        rc = read_delivery(s, &h->d);
+        if (rc != WERR_OK) {
+            break;
+        }
+        copy(h->attempt, sizeof(h->attempt), db_text(s, 17));
+        h->deadline = db_i64(s, 18);
+        h->said = db_i64(s, 19);
+        (*n)++;
+    }
+    db_done(s);
+    if (rc != DB_DONE) {
+        while (*n > 0) {
+            delivery_free(&out[--*n].d, 1);
+        }
+    }
+    return rc;
 }
 
 /* An unknown that holds its lane lets it go at its deadline. */

@@ -43,6 +43,17 @@ typedef struct {
 
 void delivery_free(delivery_t *d, size_t n);
 
+/* One that is UNKNOWN and holds its lane. */
+typedef struct {
+    delivery_t d;
+    char attempt[40];
+    int64_t deadline;
+    int64_t said; /* ms of its message */
+} held_t;
+
+/* The oldest ones, up to max; each d is to be freed. */
+int delivery_held(db_t *db, held_t *out, size_t max, size_t *n) WACRM_CHECKED;
+
 /*
  * The heads of all lanes that are due at now: the oldest open row of each
  * (session, chat), if it is QUEUED and not_before <= now. Up to max; out is

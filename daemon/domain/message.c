@@ -192,7 +192,8 @@ static int follow_up(tx_t *tx, int64_t contact, const message_in_t *in,
                                       : EVENT_MESSAGE_RECEIVED;
     int rc = insert_media(tx, out->id, in->media);
 
-    if (rc == WERR_OK) {
+    /* of history one event for many is enough: whoever applies it raises it */
+    if (rc == WERR_OK && !in->history) {
         rc = event_raise(tx, kind, in->session, out->chat, out->id);
     }
     if (rc == WERR_OK && !in->from_me) {

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/phone.h"
+#include "domain/backfill.h"
 #include "domain/event.h"
 #include "domain/user.h"
 
@@ -22,8 +23,8 @@ DB_QUERY(session_any, "SELECT id FROM sessions WHERE id > 0 LIMIT 1");
 DB_QUERY(session_insert,
          "INSERT INTO sessions (account_id, remote_id, session_id, everyone, "
          "name, created_at, updated_at) VALUES ($1, $2, $3, $4, $2, $5, $5)");
-DB_QUERY(session_state, "SELECT status, raw_status, phone_number FROM sessions "
-                        "WHERE id = $1");
+DB_QUERY(session_state, "SELECT status, raw_status, phone_number, down_since "
+                        "FROM sessions WHERE id = $1");
 DB_QUERY(session_update,
          "UPDATE sessions SET status = $2, raw_status = $3, "
          "phone_number = coalesce($4, phone_number), updated_at = $5, "
@@ -246,7 +247,8 @@ int session_set_status(tx_t *tx, int64_t session, const char *raw,
 {
     char number[ALIAS_MAX];
     const char *status = session_status_of(raw);
-    bool known;
+    int64_t down_since;
+    bool known, back;
     db_stmt_t *s;
     int rc;
 
@@ -262,6 +264,8 @@ int session_set_status(tx_t *tx, int64_t session, const char *raw,
     }
     known = same(db_text(s, 0), status) && same(db_text(s, 1), raw) &&
             (phone == NULL || same(db_text(s, 2), number));
+    back = same(status, "connected") && !same(db_text(s, 0), status);
+    down_since = db_is_null(s, 3) ? 0 : db_i64(s, 3);
     db_done(s);
     if (known) {
         return WERR_OK;
@@ -275,6 +279,9 @@ int session_set_status(tx_t *tx, int64_t session, const char *raw,
     rc = db_exec(s);
     if (rc == WERR_OK) {
         rc = event_raise(tx, EVENT_SESSION_STATUS, session, 0, session);
+    }
+    if (rc == WERR_OK && back) {
+        rc = backfill_connected(tx, session, down_since);
     }
     return rc;
 }

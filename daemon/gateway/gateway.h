@@ -25,6 +25,8 @@ typedef struct {
     int timeout_s;            /* 30 */
     const char *webhook_path; /* below the public URL */
     bool read_receipts;
+    bool backfill;           /* its history is fetched */
+    int backfill_gap_ms;     /* between two of these calls */
     const char *media;       /* how files go out: url, base64 */
     const char *media_hosts; /* where files come from; NULL: base_url's */
 } gateway_account_t;

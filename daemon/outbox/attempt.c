@@ -17,6 +17,8 @@
 #define LOOKUP_DELAY_MS 2000
 /* Clocks differ, and the gateway's times are whole seconds. */
 #define LOOKUP_BACK_MS 60000
+#define WATCH_LOOKUPS  3
+#define WATCH_LEAST_MS 1000
 #define MEDIA_TEXT_MAX ((size_t)90 * 1024 * 1024)
 
 void attempt_free(attempt_t *a)
@@ -87,6 +89,8 @@ static void on_lookup(void *arg, const gw_result_t *r)
                                         a->reply.wa_id, sizeof(a->reply.wa_id));
     if (found == GW_FOUND)
         end(a, END_SENT);
+    else if (a->watched)
+        attempt_watch(a);
     else if (found == GW_ABSENT && a->absence_proves)
         end(a, END_RETRY);
     else
@@ -98,14 +102,35 @@ static void look_up(attempt_t *a)
     gw_send_t s = send_of(a);
     gw_request_t request;
 
-    gw_request_init(&request);
-    if (a->driver->lookup(a->account, &s, &request) != WERR_OK) {
-        gw_request_free(&request);
-        end(a, END_UNKNOWN);
-    } else if (gw_call(a->o->loop, a->account, &request, on_lookup, a) !=
-               WERR_OK) {
-        end(a, END_UNKNOWN);
+    if (a->watched && !lanes_held(a)) {
+        attempt_free(a);
+        return;
     }
+    gw_request_init(&request);
+    if (a->driver->lookup(a->account, &s, &request) != WERR_OK)
+        gw_request_free(&request);
+    else if (gw_call(a->o->loop, a->account, &request, on_lookup, a) == WERR_OK)
+        return;
+    if (a->watched)
+        attempt_watch(a);
+    else
+        end(a, END_UNKNOWN);
+}
+
+void attempt_watch(attempt_t *a)
+{
+    int64_t left = a->until - clock_now_ms();
+
+    if (left < WATCH_LEAST_MS || a->looked_up >= WATCH_LOOKUPS ||
+        !a->driver->lookup) {
+        attempt_free(a);
+        return;
+    }
+    a->watched = true;
+    a->looked_up++;
+    a->lookup_at = clock_mono_ms() + left / 2;
+    a->next = a->o->lookups;
+    a->o->lookups = a;
 }
 
 void attempt_lookups(outbox_t *o, int64_t *next)

@@ -26,6 +26,9 @@ typedef struct attempt_s {
     int64_t started;     /* ms */
     int64_t lookup_at;   /* monotonic */
     bool absence_proves; /* not found by the look-up: not sent */
+    bool watched;        /* unknown: looked up again while it is held */
+    int looked_up;       /* how often, since then */
+    int64_t until;       /* ms: it is held */
     end_t end;
     gw_reply_t reply;
     bool theirs;     /* reply has words of the gateway: not for a log */
@@ -48,6 +51,7 @@ struct outbox_s {
     attempt_t *ended; /* outcomes to be written */
     attempt_t **ended_tail;
     attempt_t *lookups; /* waiting to be looked up */
+    struct backfill_s *backfill;
     size_t inflight;
     fetch_t *fetches[FETCHES_MAX]; /* files under way, and ended ones */
     health_t *health;
@@ -63,6 +67,10 @@ int lanes_take(outbox_t *o, int64_t *next_due) WACRM_CHECKED;
 int lanes_settle(outbox_t *o) WACRM_CHECKED;
 /* UNKNOWN past its deadline is left; *next: the earliest deadline ahead. */
 int lanes_expire(outbox_t *o, int64_t *next) WACRM_CHECKED;
+/* Is an unknown one still that? */
+bool lanes_held(const attempt_t *a);
+/* NULL: not configured any more. */
+const gateway_account_t *lanes_account(const outbox_t *o, const char *name);
 /* Does that id belong to another message of ours? */
 bool lanes_known(void *attempt, const char *wa_id);
 
@@ -72,6 +80,12 @@ void attempt_begin(attempt_t *a);
 /* Starts the look-ups that are due; *next: monotonic ms of the first ahead. */
 void attempt_lookups(outbox_t *o, int64_t *next);
 void attempt_free(attempt_t *a);
+/* Takes over an unknown one: what the gateway does late, or told nobody of,
+ * shows in its history. */
+void attempt_watch(attempt_t *a);
+
+/* held.c: those that are unknown at the start are watched, too */
+int held_watch(outbox_t *o) WACRM_CHECKED;
 
 /* fetch.c: files that donors have sent, from the gateway to here */
 

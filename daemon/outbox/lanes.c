@@ -16,6 +16,8 @@
 #define RETRY_AFTER_MAX_MS INT64_C(600000)
 
 DB_QUERY(next_deadline, "SELECT min(deadline) FROM outbox WHERE state = 2");
+DB_QUERY(still_held, "SELECT 1 FROM outbox WHERE id = $1 AND state = 2 "
+                     "AND attempt_id = $2");
 DB_QUERY(other_message,
          "SELECT 1 FROM messages WHERE session_id = $1 AND direction = 1 "
          "AND wa_id = $2 AND id <> $3");
@@ -31,7 +33,7 @@ typedef struct {
     int64_t deferred;
 } batch_t;
 
-static const gateway_account_t *account_of(const outbox_t *o, const char *name)
+const gateway_account_t *lanes_account(const outbox_t *o, const char *name)
 {
     for (size_t i = 0; i < o->naccounts; i++) {
         if (strcmp(o->accounts[i].name, name) == 0)
@@ -66,7 +68,7 @@ static int sort_out(batch_t *b)
     pacing_round(b->o->pacing);
     for (size_t i = 0; i < b->n; i++) {
         const delivery_t *d = &b->due[i];
-        const gateway_account_t *account = account_of(b->o, d->account_name);
+        const gateway_account_t *account = lanes_account(b->o, d->account_name);
         int64_t wait = 0;
         int rc;
 
@@ -209,10 +211,8 @@ static int write_outcome(tx_t *tx, attempt_t *a)
                                   a->reply.reason);
         break;
     case END_UNKNOWN:
-        return delivery_unknown(tx, a->d.id, a->id,
-                                tx->now +
-                                    (int64_t)o->options.unknown_hold_s * 1000,
-                                a->reply.reason);
+        a->until = tx->now + (int64_t)o->options.unknown_hold_s * 1000;
+        return delivery_unknown(tx, a->d.id, a->id, a->until, a->reply.reason);
     case END_FAILED:
         break;
     }
@@ -277,8 +277,12 @@ int lanes_settle(outbox_t *o)
 
         o->ended = a->next;
         count(o, a);
-        attempt_free(a);
-        o->inflight--;
+        if (!a->watched)
+            o->inflight--;
+        if (a->end == END_UNKNOWN && strcmp(a->d.kind, "message") == 0)
+            attempt_watch(a);
+        else
+            attempt_free(a);
     }
     o->ended_tail = &o->ended;
     return WERR_OK;
@@ -312,6 +316,18 @@ int lanes_expire(outbox_t *o, int64_t *next)
         return rc;
     rc = domain_write(o->domain, expire, NULL);
     return rc == WERR_OK ? read_deadline(o, next) : rc;
+}
+
+bool lanes_held(const attempt_t *a)
+{
+    db_stmt_t *s = db_stmt(a->o->db, &still_held);
+    int rc;
+
+    db_bind_i64(s, 1, a->d.id);
+    db_bind_text(s, 2, a->id);
+    rc = db_first(s);
+    db_done(s);
+    return rc == DB_ROW;
 }
 
 bool lanes_known(void *attempt, const char *wa_id)

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "domain/session.h"
+#include "outbox/backfill.h"
 
 #define FAULT_WAIT_MS 1000
 
@@ -51,6 +52,19 @@ static int64_t wait_until(int64_t due, int64_t lookup)
     return wait < 0 ? 0 : wait;
 }
 
+static int step_backfill(outbox_t *o, int64_t *next_due)
+{
+    int64_t wait, at;
+    int rc = backfill_step(o->backfill, o->loop, &wait);
+
+    if (rc == WERR_OK && wait != INT64_MAX) {
+        at = clock_now_ms() + wait;
+        if (at < *next_due)
+            *next_due = at;
+    }
+    return rc;
+}
+
 static int step(outbox_t *o, int64_t *wait)
 {
     int64_t next_due = INT64_MAX, next_deadline = INT64_MAX, next_lookup;
@@ -71,6 +85,8 @@ static int step(outbox_t *o, int64_t *wait)
         rc = health_tick(o, &next_health);
     if (next_health < next_lookup)
         next_lookup = next_health;
+    if (rc == WERR_OK)
+        rc = step_backfill(o, &next_due);
     if (o->ended)
         next_due = 0; /* ended without a call: settle at once */
     *wait = wait_until(next_due < next_deadline ? next_due : next_deadline,
@@ -119,6 +135,7 @@ static void destroy(outbox_t *o)
         attempt_free(a);
     }
     fetch_free(o);
+    backfill_free(&o->backfill);
     if (o->db)
         store_reader_close(&o->db);
     pacing_free(&o->pacing);
@@ -144,7 +161,12 @@ static int set_up(outbox_t *o)
                     opt->gap_ms);
     if (rc == WERR_OK)
         rc = store_reader(o->domain->store, &o->db);
-    return rc == WERR_OK ? domain_write(o->domain, recover, o) : rc;
+    if (rc == WERR_OK)
+        rc = backfill_new(&o->backfill, o->domain, o->db, o->accounts,
+                          o->naccounts, &o->counters);
+    if (rc == WERR_OK)
+        rc = domain_write(o->domain, recover, o);
+    return rc == WERR_OK ? held_watch(o) : rc;
 }
 
 /* Of domain: any thread. */

@@ -49,6 +49,7 @@ int outbox_use_token(const outbox_t *o, const char *account,
 
 typedef struct {
     _Atomic int64_t sent, retried, failed, unknown, deferred;
+    _Atomic int64_t history_calls, history_failed; /* of backfills */
 } outbox_counters_t;
 const outbox_counters_t *outbox_counters(const outbox_t *o);
 

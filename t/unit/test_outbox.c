@@ -513,7 +513,7 @@ static void killed_in_flight(void **state)
 
     (void)state;
     desk.options.unknown_hold_s = 3;
-    behave("{\"do\":\"hang\",\"accept\":true,\"phone\":\"6281333000180\"}");
+    behave("{\"do\":\"hang\",\"phone\":\"6281333000180\"}");
     a = queue("6281333000180", "satu");
     b = queue("6281333000180", "dua");
     kill_in_flight();
@@ -527,6 +527,46 @@ static void killed_in_flight(void **state)
     assert_int_equal(row(a).state, DELIVERY_UNKNOWN_LEFT);
     assert_int_equal(sim_count(&sim, "text=satu"), 1);
     assert_int_equal(sim_count(&sim, "text=dua"), 1);
+}
+
+/* What the gateway took and could tell nobody is in its history. */
+static void killed_and_found(void **state)
+{
+    int64_t a, b;
+
+    (void)state;
+    desk.options.unknown_hold_s = 60;
+    behave("{\"do\":\"hang\",\"accept\":true,\"phone\":\"6281333000180\"}");
+    a = queue("6281333000180", "satu");
+    b = queue("6281333000180", "dua");
+    kill_in_flight();
+    start_outbox();
+    assert_int_equal(row(a).state, DELIVERY_UNKNOWN);
+    assert_memory_equal(wait_for(a, DELIVERY_SENT).wa_id, "3EB0", 4);
+    assert_int_equal(row(a).attempts, 1);
+    (void)wait_for(b, DELIVERY_SENT);
+    assert_int_equal(sim_count(&sim, "text=satu"), 1);
+    assert_int_equal(sim_count(&sim, "text=dua"), 1);
+}
+
+/* What it did late is, too. */
+static void found_later(void **state)
+{
+    int64_t a;
+
+    (void)state;
+    desk.options.unknown_hold_s = 4;
+    behave("{\"do\":\"hang\"}");
+    a = queue("6281333000185", "nanti");
+    start_outbox();
+    (void)wait_for(a, DELIVERY_UNKNOWN);
+    sim_do(&sim, "webhook",
+           "{\"from\":\"6281333000185\",\"text\":\"nanti\","
+           "\"from_me\":true,\"id\":\"3EB0NANTI001\"}");
+    assert_string_equal(wait_for(a, DELIVERY_SENT).wa_id, "3EB0NANTI001");
+    assert_int_equal(sim_count(&sim, "route=send.text"), 1);
+    assert_int_equal(outbox_counters(desk.outbox)->unknown, 1);
+    assert_int_equal(outbox_counters(desk.outbox)->sent, 1);
 }
 
 static void stop_keeps_what_hangs(void **state)
@@ -730,6 +770,8 @@ int main(void)
         TEST(unknown_holds_its_lane),
         TEST(echo_settles),
         TEST(killed_in_flight),
+        TEST(killed_and_found),
+        TEST(found_later),
         TEST(stop_keeps_what_hangs),
         TEST(token_outlives_the_process),
         TEST(read_receipts),
