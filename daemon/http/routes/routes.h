@@ -73,6 +73,22 @@ void route_chat_star(request_t *r);
 void route_send(request_t *r);
 void route_retry(request_t *r);
 
+/* templates.c, template_send.c */
+void route_templates(request_t *r);
+void route_template_add(request_t *r);
+void route_template(request_t *r);
+void route_template_change(request_t *r);
+void route_template_delete(request_t *r);
+void route_send_template(request_t *r);
+void route_quick_reply(request_t *r);
+
+/* consent.c, contact_file.c, audit.c */
+void route_consent(request_t *r);
+void route_consent_set(request_t *r);
+void route_contact_export(request_t *r);
+void route_contact_erase(request_t *r);
+void route_audit(request_t *r);
+
 /* search.c */
 void route_search(request_t *r);
 

@@ -1,0 +1,85 @@
+/* consent.c - who does not want to be written to, as colleagues note it. */
+#include <string.h>
+
+#include "domain/consent.h"
+#include "http/invalid.h"
+#include "http/routes/contact.h"
+#include "http/routes/draft.h"
+#include "http/routes/routes.h"
+
+static void answer(request_t *r, int status, int64_t contact)
+{
+    buf_t *b = &r->response.body;
+    int rc;
+
+    response_reset(&r->response, status);
+    jw_open_object(b, NULL);
+    jw_bool(b, "success", true);
+    rc = consent_write(r->db, contact, b, "data");
+    jw_close_object(b);
+    if (rc != WERR_OK) {
+        response_error(&r->response, rc);
+    }
+}
+
+void route_consent(request_t *r)
+{
+    contact_named_t c;
+
+    if (contact_there(r, &c)) {
+        answer(r, 200, c.id);
+    }
+}
+
+static int record(tx_t *tx, void *arg)
+{
+    return consent_record(tx, arg);
+}
+
+static void read_consent(const json_t *body, invalid_t *invalid, consent_t *c)
+{
+    const char *state = invalid_string(invalid, body, "state", true);
+
+    c->opted_out = state != NULL && strcmp(state, "opt_out") == 0;
+    if (state != NULL && !c->opted_out && strcmp(state, "opt_in") != 0) {
+        invalid_add(invalid, "state", "The selected state is invalid.");
+    }
+    /* that somebody may be written to again needs its reason */
+    c->note =
+        invalid_string(invalid, body, "note", state != NULL && !c->opted_out);
+    if (c->note != NULL && draft_characters(c->note) > CONSENT_NOTE_MAX) {
+        invalid_add(invalid, "note",
+                    "The note field must not be greater than %d characters.",
+                    CONSENT_NOTE_MAX);
+    }
+}
+
+static void post(request_t *r, int64_t contact, const json_t *body)
+{
+    invalid_t invalid = {0};
+    consent_t c = {.contact = contact, .how = "agent", .user = r->user.id};
+    int rc;
+
+    read_consent(body, &invalid, &c);
+    if (invalid_answer(&invalid, &r->response) ||
+        (!c.opted_out && !contact_by_lead(r))) {
+        return;
+    }
+    rc = domain_write(r->options->domain, record, &c);
+    if (rc < 0) {
+        response_error(&r->response, rc);
+    } else {
+        answer(r, 201, contact);
+    }
+}
+
+void route_consent_set(request_t *r)
+{
+    contact_named_t c;
+    json_t *body = contact_there(r, &c) ? request_json(r) : NULL;
+
+    if (body != NULL) {
+        post(r, c.id, body);
+        json_decref(body);
+    }
+}
