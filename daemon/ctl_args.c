@@ -78,6 +78,11 @@ static const ctl_command_t commands[] = {
      .usage = "ID",
      .operand = "id",
      .help = "gives it up"},
+    {.name = "backfill",
+     .usage = "SESSION",
+     .operand = "session",
+     .help = "fetches the gateway's history of a session; prints how far that "
+             "is"},
     {.name = "backup",
      .usage = "FILE",
      .operand = "file",
@@ -109,8 +114,8 @@ static void usage(FILE *out)
         "(/etc/wacrm/wacrmd.conf)\n"
         "  --json   prints the answer as JSON lines\n"
         "\n"
-        "While wacrmd is down only user, import, backup, restore, check "
-        "and search work.\n",
+        "While wacrmd is down only user, import, export, backup, restore, "
+        "check and search work.\n",
         out);
 }
 

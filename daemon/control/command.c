@@ -257,6 +257,7 @@ static const struct {
     {"dead show", command_dead_show, false},
     {"dead replay", command_dead_replay, false},
     {"dead drop", command_dead_drop, false},
+    {"backfill", command_backfill, false},
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -64,5 +64,6 @@ bool command_dead_list(command_t *c, const json_t *request);
 bool command_dead_show(command_t *c, const json_t *request);
 bool command_dead_replay(command_t *c, const json_t *request);
 bool command_dead_drop(command_t *c, const json_t *request);
+bool command_backfill(command_t *c, const json_t *request);
 
 #endif

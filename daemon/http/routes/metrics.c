@@ -3,6 +3,8 @@
 #include "http/routes/routes.h"
 #include "http/server.h"
 
+DB_QUERY(metrics_backfills,
+         "SELECT state, count(*) FROM backfills GROUP BY state");
 DB_QUERY(metrics_sessions,
          "SELECT status, count(*) FROM sessions GROUP BY status");
 
@@ -45,6 +47,8 @@ static void write_outbox(const request_t *r, buf_t *b)
         line(b, "outbox_failed_total", "counter", c->failed);
         line(b, "outbox_unknown_total", "counter", c->unknown);
         line(b, "outbox_deferred_total", "counter", c->deferred);
+        line(b, "backfill_calls_total", "counter", c->history_calls);
+        line(b, "backfill_failed_total", "counter", c->history_failed);
     }
     if (delivery_stat(r->db, &st) != WERR_OK) {
         return;
@@ -86,6 +90,16 @@ static void write_spool(const request_t *r, buf_t *b)
     line(b, "spool_bytes", "gauge", (int64_t)st.bytes);
     line(b, "spool_limit_bytes", "gauge", (int64_t)st.limit);
     line(b, "spool_quarantine_records", "gauge", (int64_t)st.quarantine);
+}
+
+static void write_backfills(const request_t *r, buf_t *b)
+{
+    db_stmt_t *s = db_stmt(r->db, &metrics_backfills);
+    buf_adds(b, "# TYPE wacrm_backfills gauge\n");
+    while (db_step(s) == DB_ROW) {
+        buf_addf(b, "wacrm_backfills{state=\"%s\"} %lld\n", db_text(s, 0),
+                 (long long)db_i64(s, 1));
+    }
 }
 
 static void write_sessions(const request_t *r, buf_t *b)
@@ -167,6 +181,7 @@ void route_metrics(request_t *r)
     write_spool(r, b);
     write_search(r, b);
     write_sessions(r, b);
+    write_backfills(r, b);
     write_down(r, b);
     write_http(r, b);
 }

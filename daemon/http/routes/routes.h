@@ -47,6 +47,10 @@ void route_session_status(request_t *r);
 void route_session_delete(request_t *r);
 void route_session_reconnect(request_t *r);
 
+/* backfill.c */
+void route_backfill(request_t *r);
+void route_backfill_start(request_t *r);
+
 /* session_members.c */
 void route_session_members(request_t *r);
 void route_session_set_members(request_t *r);
