@@ -5,7 +5,7 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
+use Digest::SHA qw(hmac_sha256 hmac_sha256_hex sha256_hex);
 use MIME::Base64 qw(encode_base64);
 use Test::More;
 
@@ -160,6 +160,16 @@ for (['another file', $other_file], ['another user', $other_user],
     my $status = fetch($_->[1])->{status};
     ok($status == 404 || $status == 400, "$_->[0]: not with that signature")
         or diag $status;
+}
+# one that was good yesterday
+my $key = hmac_sha256('wacrm media url 1',
+    'jwt-secret-of-the-test-0000000001');
+for ([86400 * int(time / 86400), 404], [86400 * int(time / 86400 + 1), 200]) {
+    my ($end, $status) = @$_;
+    my ($user) = $first->{url} =~ /user=(\d+)/;
+    my $mac = hmac_sha256_hex("$first->{media_id}\n$user\n$end", $key);
+    is(fetch("$plain?user=$user&expires=$end&signature=$mac")->{status},
+        $status, $status == 200 ? 'until its end' : 'and no longer');
 }
 for ('x' x 32, '../../wacrm.db', '..%2f..%2fwacrm.db', substr($hash, 0, 32)) {
     my $status = api(GET => "media/$_")->{status};
@@ -336,6 +346,32 @@ $d->applied;
 $d->wacrmd_kill;
 $d->wacrmd_start;
 ok($d->wait_for(sub { stored() == 3 }, 15), 'goes on after a crash');
+
+# to a gateway that cannot come to us
+$d->wacrmd_stop;
+{
+    local $ENV{WACRM_GATEWAY_MAIN_MEDIA} = 'base64';
+    $d->wacrmd_start;
+}
+$d->sim('/_sim/reset', {});
+$r = api(POST => 'messages/send', json => { phone => '081400000001',
+    media_id => $first->{media_id} });
+$call = sent($r->{json}{data}{id});
+is($call->{file}{from}, 'data', 'the file itself goes out');
+is($call->{file}{sha256}, $hash);
+is($call->{file}{type}, 'image/png');
+
+# a gateway that loses its answer: nothing is sent twice
+$d->sim('/_sim/reset', {});
+$d->sim('/_sim/behaviour', { route => 'send.image', do => 'status',
+    status => 500, accept => 1 });
+$r = api(POST => 'messages/send', json => { phone => '081400000001',
+    media_id => $first->{media_id} });
+my $lost = $r->{json}{data}{id};
+ok($d->wait_for(sub { $d->sql("SELECT status FROM messages WHERE id = $lost")
+    == 1 }, 15), 'unknown, where nothing is proved');
+is(() = $d->calls(route => 'send.image'), 1);
+$d->allow(qr/attempt ended/);
 
 $d->sound;
 $d->done;

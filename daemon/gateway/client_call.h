@@ -42,7 +42,7 @@ typedef struct gw_call_s {
     struct curl_slist *headers;
     buf_t body; /* of the answer */
     size_t uploaded;
-    int64_t sunk; /* bytes of it in the sink */
+    int64_t sunk;        /* bytes of it in the sink */
     unsigned generation; /* of the token it carries */
     bool too_big;
     bool running;   /* in the multi */

@@ -388,7 +388,32 @@ static void requests(void **state)
     gw_request_init(&r);
     s.type = "image";
     assert_int_equal(gw_waapi.send(&account, &s, &r), WERR_INVALID);
+    s.media = "https://crm.example/a";
+    s.text = "";
+    assert_int_equal(gw_waapi.send(&account, &s, &r), WERR_OK);
+    assert_string_equal(
+        r.url.data,
+        "http://gw.example/api/v1/sessions/a%2Fb%20%3F/messages/image");
+    assert_string_equal(r.body.data,
+                        "{\"phone\":\"6281333000111\",\"image\":"
+                        "\"https://crm.example/a\",\"caption\":\"\"}");
+    gw_request_free(&r);
+
+    gw_request_init(&r);
+    s.type = "document";
+    s.filename = "a.pdf";
+    assert_int_equal(gw_waapi.send(&account, &s, &r), WERR_OK);
+    assert_string_equal(r.body.data,
+                        "{\"phone\":\"6281333000111\",\"document\":"
+                        "\"https://crm.example/a\",\"filename\":\"a.pdf\"}");
+    gw_request_free(&r);
+
+    gw_request_init(&r);
+    s.type = "video";
+    assert_int_equal(gw_waapi.send(&account, &s, &r), WERR_INVALID);
     s.type = "text";
+    assert_int_equal(gw_waapi.send(&account, &s, &r), WERR_INVALID);
+    s.text = "Halo";
     s.session = "..";
     assert_int_equal(gw_waapi.send(&account, &s, &r), WERR_OK);
     assert_string_equal(
@@ -568,6 +593,39 @@ static void lookups(void **state)
     }
 }
 
+/* A file's line may show its name or nothing: found is an echo's work. */
+static void lookups_of_files(void **state)
+{
+    static char known[] = "3EB0KNOWN";
+    static const struct {
+        const char *body;
+        gw_found_t found;
+    } cases[] = {
+        {"[" LINE("3EB0OTHER", "true", "a.pdf", "1772503200") "]", GW_NOT_TOLD},
+        {"[" LINE("3EB0OTHER", "true", "", "1772503200") "]", GW_NOT_TOLD},
+        {"[" LINE("3EB0KNOWN", "true", "", "1772503200") "]", GW_ABSENT},
+        {"[" LINE("3EB0OTHER", "false", "", "1772503200") "]", GW_ABSENT},
+        {"[{\"type\":\"text\",\"content\":\"a\",\"from_me\":true,"
+         "\"timestamp\":1772503200}]",
+         GW_ABSENT},
+    };
+    gw_lookup_t l = {.type = "document",
+                     .text = "",
+                     .since = INT64_C(1772503150000),
+                     .known = known_id,
+                     .arg = known};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char wa_id[64];
+
+        assert_int_equal(gw_waapi.lookup_reply(200, cases[i].body,
+                                               strlen(cases[i].body), &l, wa_id,
+                                               sizeof(wa_id)),
+                         cases[i].found);
+    }
+}
+
 static void drivers(void **state)
 {
     (void)state;
@@ -578,11 +636,12 @@ static void drivers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(drivers),        cmocka_unit_test(own_payloads),
-        cmocka_unit_test(samples),        cmocka_unit_test(not_json),
-        cmocka_unit_test(query_sessions), cmocka_unit_test(redacts),
-        cmocka_unit_test(requests),       cmocka_unit_test(send_replies),
-        cmocka_unit_test(login_replies),  cmocka_unit_test(lookups),
+        cmocka_unit_test(drivers),          cmocka_unit_test(own_payloads),
+        cmocka_unit_test(samples),          cmocka_unit_test(not_json),
+        cmocka_unit_test(query_sessions),   cmocka_unit_test(redacts),
+        cmocka_unit_test(requests),         cmocka_unit_test(send_replies),
+        cmocka_unit_test(login_replies),    cmocka_unit_test(lookups),
+        cmocka_unit_test(lookups_of_files),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
