@@ -1,0 +1,111 @@
+#!/usr/bin/env perl
+# Donors and gifts in and out as CSV, by route and by wacrmctl.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use lib 't/lib';
+use Wacrm::Desk;
+
+my $d = Wacrm::Desk->new(
+    wacrmd => sub { s/^welcome = on/welcome = off/m or die 'no welcome' })
+    ->start;
+my %token = map { $_ => $d->login("$_\@test.example") }
+    qw(admin supervisor cs1);
+my $csv = <<'END';
+phone;name;date;amount;fund;ref;note
+0812-1000-0001;=SUM(A1);2026-01-05;50.000;Zakat;R-1;
+081210000002;"Siti ""Hamba""";01/02/2026;Rp 75.000;Infak;;@catatan
+081210000002;Siti;2026-02-02;-5;Infak;R-3;
+nomor;Salah;2026-01-05;1;;;
+081210000002;Lagi;2026-02-02;9;;R-1;
+END
+
+sub import_csv {
+    my ($who, $query, $body, $type) = @_;
+    return $d->api(POST => "/api/crm/import$query", token => $token{$who},
+        body => $body, headers => { 'Content-Type' => $type || 'text/csv' });
+}
+
+sub rows { $d->sql("SELECT count(*) FROM $_[0]") }
+
+# ---- who may ----
+
+is(import_csv($_, '', $csv)->{status}, 403, "not $_") for qw(supervisor cs1);
+
+# ---- dry run, then in earnest, then again ----
+
+my $want = { rows => 5, contacts => 2, donations => 2, known => 1,
+    refused => 2, refusals => [
+        { row => 4, reason => 'amount is not a sum in rupiah' },
+        { row => 5, reason => 'phone is not a number' }] };
+my $r = import_csv('admin', '?dry_run=1', $csv);
+is($r->{status}, 200, 'a dry run') or diag $r->{body};
+is_deeply($r->{json}{data}, { %$want, dry_run => JSON::PP::true },
+    'tells what would be');
+is(rows('contacts'), 0, 'and stores nothing');
+$r = import_csv('admin', '?dry_run=0', $csv);
+is_deeply($r->{json}{data}, { %$want, dry_run => JSON::PP::false },
+    'and so it is');
+is(rows('donations'), 2, 'two gifts');
+my $before = join '|', map { @$_ } $d->sql('SELECT * FROM contacts');
+$r = import_csv('admin', '', "--x\r\nContent-Disposition: form-data; "
+    . "name=\"file\"; filename=\"d.csv\"\r\nContent-Type: text/csv\r\n\r\n"
+    . "$csv\r\n--x--\r\n", 'multipart/form-data; boundary=x');
+is_deeply($r->{json}{data}, { %$want, dry_run => JSON::PP::false,
+    contacts => 0, donations => 0, known => 3 }, 'again, as a form');
+is(rows('donations'), 2, 'nothing is doubled');
+is(join('|', map { @$_ } $d->sql('SELECT phone, gift_sum FROM contacts '
+    . 'ORDER BY id')), '6281210000001|50000|6281210000002|75000', 'figures');
+
+# ---- what is no import ----
+
+is(import_csv('admin', '', "nama,jumlah\nx,1\n")->{status}, 422, 'no phone');
+is(import_csv('admin', '', '')->{status}, 422, 'nothing');
+is(import_csv('admin', '', '{}', 'application/json')->{status}, 415, 'JSON');
+is(import_csv('admin', '', 'x', 'multipart/form-data; boundary=x')->{status},
+    400, 'a broken form');
+
+# ---- export ----
+
+is($d->api(GET => "/api/crm/export/$_.csv", token => $token{cs1})->{status},
+    403, "a CS takes no $_ along") for qw(donors donations);
+$r = $d->api(GET => '/api/crm/export/donors.csv',
+    token => $token{supervisor});
+is($r->{status}, 200, 'donors');
+like($r->{headers}{'content-type'}, qr{^text/csv}, 'as CSV');
+like($r->{headers}{'content-disposition'},
+    qr/^attachment; filename="donors-\d{4}-\d\d-\d\d\.csv"$/, 'to be kept');
+like($r->{body}, qr/^"6281210000001","'=SUM\(A1\)",New,50000,1,50000,/m,
+    'a formula is disarmed');
+$r = $d->api(GET => '/api/crm/export/donations.csv',
+    token => $token{supervisor});
+like($r->{body}, qr/^"6281210000002",.*,2026-02-01,75000,"Infak",/m, 'gifts');
+like($r->{body}, qr/,"'\@catatan",/, 'formulas there, too');
+$r = import_csv('admin', '', $r->{body});
+is_deeply([@{$r->{json}{data}}{qw(rows known donations refused)}],
+    [2, 2, 0, 0], 'an export is an import that changes nothing');
+
+# ---- wacrmctl ----
+
+my ($rc, $out) = $d->ctl(['import', '--dry-run', '-'],
+    "phone,name,date,amount\n081210000003,Baru,2026-03-01,1000\n");
+is($rc, 0, 'import --dry-run') or diag $out;
+like($out, qr/not stored: 1 rows: 1 new contacts, 1 gifts/, 'tells');
+is(rows('contacts'), 2, 'and stores nothing');
+my $file = "$d->{dir}/gifts.csv";
+($rc, $out) = $d->ctl(['export', 'donations', $file]);
+is($rc, 0, 'export donations') or diag $out;
+like($out, qr/^2 rows written/, 'says how many');
+is((stat $file)[2] & 0777, 0600, 'for nobody else');
+($rc, $out) = $d->ctl(['export', 'donations', $file]);
+isnt($rc, 0, 'a file that is there stays');
+$d->wacrmd_stop;
+($rc, $out) = $d->ctl(['export', 'donors', "$d->{dir}/donors.csv"]);
+is($rc, 0, 'also while wacrmd is down') or diag $out;
+$d->wacrmd_start;
+
+$d->sound;
+$d->done;
