@@ -312,10 +312,10 @@ static int run_round(follower_t *f, bool *more)
         return rc;
     }
     publish(f, f->generations);
-    f->commits = commits;
+    *more = n == BATCH;
+    f->commits = *more ? -1 : commits;
     f->s->indexed += n;
     f->since_merge += n;
-    *more = n == BATCH;
     return f->state.changes != before.changes
                ? store_write(f->s->store, drop_tx, &f->state.changes)
                : WERR_OK;

@@ -333,6 +333,24 @@ static void complete_while_it_catches_up(void **state)
     assert_true(st.indexed <= 30);
 }
 
+/* More than the thread takes at a time. */
+static void a_long_backlog(void **state)
+{
+    desk_t *d = *state;
+
+    tell(d, "pesan pertama");
+    wait_caught_up(d);
+    RUN(d->f, "INSERT INTO messages (session_id, chat_id, direction, ts, type, "
+              "body, status, created_at) WITH RECURSIVE n (i) AS (SELECT 1 "
+              "UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
+              "SELECT 1, 1, 0, i, 'text', 'pesan nomor ' || i, 3, i FROM n");
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(both(d, "nomor 49"), 111);
+        assert_int_equal(both(d, "pertama"), 1);
+        wait_caught_up(d);
+    }
+}
+
 static void edits_and_deletions(void **state)
 {
     desk_t *d = *state;
@@ -682,19 +700,13 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(words_are_found),
-        T(nothing_breaks_it),
-        T(many_words_begin_alike),
-        T(complete_while_it_catches_up),
-        T(edits_and_deletions),
-        T(an_id_is_used_again),
-        T(any_order_of_things),
-        T(only_what_may_be_seen),
-        T(pages_without_gaps),
-        T(a_damaged_file),
-        T(a_lost_file),
-        T(another_database),
-        T(snippets),
+        T(words_are_found),        T(nothing_breaks_it),
+        T(many_words_begin_alike), T(complete_while_it_catches_up),
+        T(a_long_backlog),         T(edits_and_deletions),
+        T(an_id_is_used_again),    T(any_order_of_things),
+        T(only_what_may_be_seen),  T(pages_without_gaps),
+        T(a_damaged_file),         T(a_lost_file),
+        T(another_database),       T(snippets),
     };
 
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);

@@ -1,0 +1,442 @@
+/*
+ * search.c - two words in a long history: messages of Indonesian-looking
+ * words by Zipf's law, looked up by what the route calls, to the JSON of a
+ * page of 50 with its snippets.
+ *
+ *   search [MESSAGES [QUERIES]]      (1000000, 400 of each kind)
+ *
+ * Prints: search p99_ms=N p50_ms=N top_p99_ms=N all_p99_ms=N ...
+ *   top  the two most frequent words      prefix  the second one half typed
+ *   all  with the 100,000 contacts        bare    without an index
+ */
+#include <fcntl.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "domain/contact_search.h"
+#include "domain/message.h"
+#include "search/search.h"
+
+#define WORDS      40000
+#define PER_CHAT   10
+#define SESSIONS   4
+#define PAGE       50
+#define PER_COMMIT 20000
+#define TEXT_MAX   400
+
+typedef struct {
+    int messages, queries;
+    char dir[128], db[160], index[160];
+    char words[WORDS][20];
+    double upto[WORDS]; /* of Zipf's law, added up */
+    uint64_t random;
+} bench_t;
+
+static _Noreturn void die(const char *what, const char *why)
+{
+    fprintf(stderr, "search: %s: %s\n", what, why);
+    exit(1);
+}
+
+static double seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static uint64_t next(bench_t *b)
+{
+    b->random = b->random * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return b->random >> 33;
+}
+
+static int below(bench_t *b, int n)
+{
+    return (int)(next(b) % (uint64_t)n);
+}
+
+/* ---- words ---- */
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static void make_words(bench_t *b)
+{
+    static const char *const parts[] = {
+        "ka",  "sih", "te",  "ri", "ma",  "do", "na",  "si",  "za",
+        "kat", "in",  "fak", "ba", "yar", "me", "nga", "ber", "ter",
+        "an",  "kan", "pe",  "la", "tu",  "di", "se",  "ku",  "bu",
+        "pak", "ha",  "mi",  "ra", "go",  "lu"};
+    size_t n = 0;
+
+    do {
+        for (; n < WORDS; n++) {
+            size_t at = 0;
+
+            for (int k = 1 + below(b, 4); k >= 0 && at < 15; k--) {
+                at += (size_t)snprintf(b->words[n] + at, 20 - at, "%s",
+                                       parts[below(b, 33)]);
+            }
+        }
+        qsort(b->words, WORDS, sizeof(b->words[0]), by_text);
+        for (size_t i = n = 1; i < WORDS; i++) {
+            if (strcmp(b->words[i], b->words[n - 1]) != 0) {
+                memmove(b->words[n++], b->words[i], sizeof(b->words[0]));
+            }
+        }
+    } while (n < WORDS);
+    for (int i = WORDS - 1; i > 0; i--) {
+        int k = below(b, i + 1);
+        char swap[20];
+
+        memcpy(swap, b->words[i], 20);
+        memmove(b->words[i], b->words[k], 20);
+        memcpy(b->words[k], swap, 20);
+    }
+    for (int i = 0; i < WORDS; i++) {
+        b->upto[i] = (i > 0 ? b->upto[i - 1] : 0) + 1.0 / (i + 1);
+    }
+}
+
+static int zipf(bench_t *b)
+{
+    double x =
+        (double)next(b) / (double)(UINT64_C(1) << 31) * b->upto[WORDS - 1];
+    int low = 0, high = WORDS - 1;
+
+    while (low < high) {
+        int mid = (low + high) / 2;
+
+        if (b->upto[mid] < x) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+static int make_text(bench_t *b, char out[TEXT_MAX])
+{
+    int n = 3 + below(b, 17), at = 0;
+
+    for (int i = 0; i < n && at < TEXT_MAX - 24; i++) {
+        at += snprintf(out + at, TEXT_MAX - (size_t)at, "%s%s",
+                       i > 0 ? " " : "", b->words[zipf(b)]);
+    }
+    return at;
+}
+
+/* ---- the history ---- */
+
+static void sql(sqlite3 *db, const char *text)
+{
+    if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK) {
+        die(text, sqlite3_errmsg(db));
+    }
+}
+
+static void make_people(sqlite3 *db, int n)
+{
+    char text[1200];
+
+    snprintf(text, sizeof(text),
+             "BEGIN; INSERT INTO accounts (name) VALUES ('seed');"
+             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+             "WHERE i < %d) INSERT INTO sessions (account_id, remote_id, "
+             "session_id, name, created_at, updated_at) SELECT 1, 'cs-' || i, "
+             "'cs-' || i, 'x', 0, 0 FROM n;"
+             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+             "WHERE i < %d) INSERT INTO contacts (phone, name, created_at, "
+             "updated_at) SELECT 628120000000 + i, 'Donatur Nomor ' || i, 0, 0 "
+             "FROM n; INSERT INTO chats (session_id, contact_id) "
+             "SELECT id %% %d + 1, id FROM contacts; COMMIT",
+             SESSIONS, n, SESSIONS);
+    sql(db, text);
+}
+
+static void make_messages(bench_t *b, sqlite3 *db, int chats)
+{
+    static const char insert[] =
+        "INSERT INTO messages (session_id, chat_id, direction, wa_id, ts, "
+        "type, body, status, created_at) VALUES "
+        "(?1 % 4 + 1, ?1, 0, ?2, ?3, 'text', ?4, 3, ?3)";
+    sqlite3_stmt *s = NULL;
+    char id[40], text[TEXT_MAX];
+
+    if (sqlite3_prepare_v2(db, insert, -1, &s, NULL) != SQLITE_OK) {
+        die(insert, sqlite3_errmsg(db));
+    }
+    sql(db, "BEGIN");
+    for (int i = 0; i < b->messages; i++) {
+        int len = make_text(b, text);
+
+        snprintf(id, sizeof(id), "3EB0%016d", i);
+        sqlite3_bind_int(s, 1, 1 + below(b, chats));
+        sqlite3_bind_text(s, 2, id, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(s, 3, INT64_C(1700000000000) + i * 1000);
+        sqlite3_bind_text(s, 4, text, len, SQLITE_STATIC);
+        if (sqlite3_step(s) != SQLITE_DONE) {
+            die(insert, sqlite3_errmsg(db));
+        }
+        sqlite3_reset(s);
+        if (i % PER_COMMIT == PER_COMMIT - 1) {
+            sql(db, "COMMIT; BEGIN");
+        }
+    }
+    sql(db, "COMMIT");
+    sqlite3_finalize(s);
+}
+
+static void make_history(bench_t *b)
+{
+    store_options_t o = {.path = b->db};
+    int chats = b->messages / PER_CHAT > 0 ? b->messages / PER_CHAT : 1;
+    store_t *store;
+    sqlite3 *db;
+
+    if (store_open(&store, &o) != WERR_OK) { /* makes the tables */
+        die(b->db, o.error);
+    }
+    store_close(&store);
+    if (sqlite3_open(b->db, &db) != SQLITE_OK) {
+        die(b->db, "open");
+    }
+    sql(db, "PRAGMA synchronous = OFF; PRAGMA cache_size = -64000");
+    make_people(db, chats);
+    make_messages(b, db, chats);
+    sqlite3_close(db);
+}
+
+/* ---- queries ---- */
+
+typedef struct {
+    bench_t *b;
+    store_t *store;
+    search_t *search;
+    db_t *db;
+    user_t user;
+} desk_t;
+
+static void write_snippet(void *arg, const char *body, size_t len, buf_t *out)
+{
+    search_snippet(arg, body, len, out, "snippet");
+}
+
+/* What the route does; ms. */
+static double look_up(desk_t *d, const char *text, const session_set_t *set,
+                      bool contacts)
+{
+    contact_search_t people = {.text = text, .limit = PAGE};
+    double started = seconds();
+    int64_t ids[PAGE + 1], after;
+    size_t n = PAGE + 1;
+    search_look_t *look;
+    buf_t out;
+
+    buf_init(&out, 0);
+    if (search_begin(d->search, d->db, text, &look) != WERR_OK ||
+        search_find(look, set, 0, ids, &n) != WERR_OK ||
+        message_write_list(d->db, NULL, ids, n > PAGE ? PAGE : n, write_snippet,
+                           look, &out, NULL) != WERR_OK ||
+        (contacts && contact_search(d->db, &d->user, &people, &out, "contacts",
+                                    &after) != WERR_OK)) {
+        die(text, "failed");
+    }
+    search_end(&look);
+    buf_free(&out);
+    return (seconds() - started) * 1e3;
+}
+
+enum { TOP, FREQUENT, MIXED, MEDIUM, SAME, PREFIX, KINDS };
+
+static void make_query(bench_t *b, int kind, char out[TEXT_MAX])
+{
+    int first = below(b, 30), second = below(b, 30);
+
+    switch (kind) {
+    case TOP:
+        first = below(b, 2);
+        second = 1 - first;
+        break;
+    case MIXED:
+        second = 100 + below(b, 900);
+        break;
+    case MEDIUM:
+        first = 30 + below(b, 270);
+        second = 30 + below(b, 270);
+        break;
+    case SAME:
+        first = zipf(b);
+        second = zipf(b);
+        break;
+    default:
+        break;
+    }
+    int len = (int)strlen(b->words[second]);
+    if (kind == PREFIX && len > 2) {
+        len = 2 + below(b, len - 2);
+    }
+    snprintf(out, TEXT_MAX, "%s %.*s", b->words[first], len, b->words[second]);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+static double at(const double *times, size_t n, double part)
+{
+    return times[(size_t)((double)(n - 1) * part)];
+}
+
+/* Half of them by one who sees all, half by one with some sessions. */
+static void run_kind(desk_t *d, int kind, bool contacts, double *times)
+{
+    char text[TEXT_MAX];
+
+    for (int i = 0; i < d->b->queries; i++) {
+        session_set_t set = {.n = 1 + (size_t)below(d->b, 3)};
+
+        for (size_t k = 0; k < set.n; k++) {
+            set.ids[k] = 1 + (int64_t)k;
+        }
+        make_query(d->b, kind, text);
+        times[i] = look_up(d, text, i % 2 == 0 ? NULL : &set, contacts);
+    }
+}
+
+static int64_t size_of(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
+}
+
+static void report(desk_t *d, double indexed)
+{
+    static const char *const names[KINDS] = {"top",    "frequent", "mixed",
+                                             "medium", "same",     "prefix"};
+    size_t each = (size_t)d->b->queries, n = each * KINDS;
+    double *times = calloc(n, sizeof(*times));
+    char text[TEXT_MAX];
+
+    if (times == NULL) {
+        die("report", "memory");
+    }
+    for (int kind = 0; kind < KINDS; kind++) {
+        run_kind(d, kind, false, times + each * (size_t)kind);
+    }
+    printf("search messages=%d", d->b->messages);
+    for (size_t kind = 0; kind < KINDS; kind++) {
+        qsort(times + each * kind, each, sizeof(*times), by_time);
+        printf(" %s_p99_ms=%.2f", names[kind],
+               at(times + each * kind, each, 0.99));
+    }
+    qsort(times, n, sizeof(*times), by_time);
+    printf(" p50_ms=%.2f p99_ms=%.2f max_ms=%.2f", at(times, n, 0.5),
+           at(times, n, 0.99), times[n - 1]);
+    run_kind(d, MIXED, true, times);
+    qsort(times, each, sizeof(*times), by_time);
+    printf(" all_p99_ms=%.2f", at(times, each, 0.99));
+    printf(" index_mb=%.0f us_per_message=%.1f",
+           (double)size_of(d->b->index) / 1e6, indexed / d->b->messages * 1e6);
+    search_stop(&d->search);
+    if (search_start(&d->search, d->store, "/nowhere/search.db") != WERR_OK) {
+        die("search", "start");
+    }
+    make_query(d->b, MEDIUM, text);
+    printf(" bare_ms=%.0f\n", look_up(d, text, NULL, false));
+    free(times);
+}
+
+static void wait_indexed(desk_t *d)
+{
+    double until = seconds() + 300;
+    search_stat_t st;
+
+    do {
+        if (seconds() > until) {
+            die("index", "stuck");
+        }
+        search_wake(d->search);
+        usleep(10000);
+        search_stat(d->search, &st);
+    } while (st.position < d->b->messages);
+}
+
+static int remove_entry(const char *path, const struct stat *st, int kind,
+                        struct FTW *ftw)
+{
+    (void)st;
+    (void)kind;
+    (void)ftw;
+    return remove(path);
+}
+
+static void run(bench_t *b)
+{
+    store_options_t o = {.path = b->db};
+    desk_t d = {.b = b, .user = {.id = 1, .role = ROLE_ADMIN}};
+    double started;
+
+    make_words(b);
+    make_history(b);
+    started = seconds();
+    if (store_open(&d.store, &o) != WERR_OK ||
+        store_reader(d.store, &d.db) != WERR_OK ||
+        search_start(&d.search, d.store, b->index) != WERR_OK) {
+        die(b->db, o.error);
+    }
+    wait_indexed(&d);
+    started = seconds() - started;
+    sleep(2); /* its parts are put together */
+    report(&d, started);
+    search_stop(&d.search);
+    store_reader_close(&d.db);
+    store_close(&d.store);
+}
+
+int main(int argc, char **argv)
+{
+    const char *tmp = getenv("TMPDIR");
+    bench_t *b = calloc(1, sizeof(*b));
+
+    if (b == NULL) {
+        die("start", "memory");
+    }
+    b->messages = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 1000000;
+    b->queries = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 400;
+    b->random = 42;
+    if (b->messages < 1000 || b->queries < 10 || b->queries > 100000) {
+        die("usage", "search [MESSAGES [QUERIES]]");
+    }
+    log_setup(LOG_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
+    snprintf(b->dir, sizeof(b->dir), "%.90s/wacrm-search-XXXXXX",
+             tmp != NULL ? tmp : "/tmp");
+    if (mkdtemp(b->dir) == NULL) {
+        die(b->dir, "mkdtemp");
+    }
+    snprintf(b->db, sizeof(b->db), "%s/wacrm.db", b->dir);
+    snprintf(b->index, sizeof(b->index), "%s/search.db", b->dir);
+    run(b);
+    (void)nftw(b->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    free(b);
+    return 0;
+}
