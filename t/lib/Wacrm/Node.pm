@@ -1,0 +1,73 @@
+package Wacrm::Node;
+
+=head1 NAME
+
+Wacrm::Node - programs of t/node against a running Wacrm::Desk
+
+=head1 SYNOPSIS
+
+    use Wacrm::Desk;
+    use Wacrm::Node;
+
+    my $d = Wacrm::Desk->new->start;
+    Wacrm::Node::run($d, 'dropin.mjs', phase => 'away');
+    $d->done;
+
+=head1 DESCRIPTION
+
+run() starts t/node/PROGRAM under Node.js and gives it, as JSON in $WACRM_TEST,
+where nginx and the simulator listen, the agents' password, and what else was
+passed. The program prints plain TAP; each of its lines becomes a test here,
+its end without a plan or with a signal a failure. npm's packages come from
+t/node/node_modules, which scripts/test fills.
+
+=cut
+
+use strict;
+use warnings;
+
+use JSON::PP ();
+use Test::More ();
+
+use Wacrm::Desk;
+
+my $DIR = "$Wacrm::Nginx::ROOT/t/node";
+
+sub run {
+    my ($desk, $program, %more) = @_;
+
+    unless (-d "$DIR/node_modules") {
+        Test::More::BAIL_OUT("no packages in $DIR/node_modules:"
+            . ' run scripts/test once, or npm ci there');
+    }
+    my $origin = 'http://127.0.0.1:' . $desk->{nginx}->port;
+    local $ENV{WACRM_TEST} = JSON::PP->new->canonical->encode({
+        origin => $origin, sim => "http://127.0.0.1:$desk->{sim_port}",
+        password => $Wacrm::Desk::PASSWORD, root => $Wacrm::Nginx::ROOT,
+        session => $desk->{session}, %more,
+    });
+    # a mirror or proxy of the machine is none of ours
+    local @ENV{qw(http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy)};
+    delete @ENV{qw(http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy)};
+    my $pid = open my $out, '-|', 'node', "$DIR/$program"
+        or die "node: $!";
+    my ($seen, $plan) = (0);
+    while (my $line = <$out>) {
+        chomp $line;
+        if ($line =~ /^(not )?ok \d+(?: - (.*))?$/) {
+            my ($bad, $name) = ($1, $2);
+            $seen++;
+            Test::More::ok(!$bad, $name);
+        } elsif ($line =~ /^1\.\.(\d+)$/) {
+            $plan = $1;
+        } else {
+            $line =~ s/^# ?//;
+            Test::More::diag($line);
+        }
+    }
+    close $out;
+    Test::More::is($?, 0, "$program ended by itself");
+    Test::More::is($seen, $plan, "$program ran all of its tests");
+}
+
+1;
