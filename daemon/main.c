@@ -90,6 +90,13 @@ static int ensure_session(tx_t *tx, void *arg)
     return session_ensure(tx, account, s->default_session, &session);
 }
 
+/* From any thread. */
+static void wake_timers(void *arg)
+{
+    (void)arg;
+    (void)kill(getpid(), SIGUSR1);
+}
+
 static int open_store(daemon_t *d, const config_t *c)
 {
     store_options_t o = {.path = c->database};
@@ -102,6 +109,7 @@ static int open_store(daemon_t *d, const config_t *c)
     rc = domain_init(&d->domain, d->store, &c->domain);
     if (rc < 0)
         return rc;
+    d->domain.remind_ready = wake_timers;
     return domain_write(&d->domain, ensure_session, &d->domain.settings);
 }
 
@@ -224,6 +232,7 @@ static void signals_to_wait_for(sigset_t *set)
     (void)sigaddset(set, SIGTERM);
     (void)sigaddset(set, SIGINT);
     (void)sigaddset(set, SIGHUP);
+    (void)sigaddset(set, SIGUSR1); /* ours: the timers have something new */
 }
 
 /* Before any thread: all of them inherit the mask. */
@@ -258,6 +267,7 @@ static void allow_second_signal(void)
     (void)sigaction(SIGALRM, &act, NULL);
     signals_to_wait_for(&set);
     (void)sigdelset(&set, SIGHUP);
+    (void)sigdelset(&set, SIGUSR1);
     (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     (void)alarm(ALARM_S);
 }
@@ -275,6 +285,8 @@ static void wait_for_end(daemon_t *d)
         struct timespec until = {ms / 1000, ms % 1000 * 1000000};
         int got = sigtimedwait(&set, NULL, &until);
 
+        if (got == SIGUSR1)
+            continue;
         if (got == SIGHUP) {
             reload_again(&d->config, &d->domain);
         } else if (got > 0) {

@@ -127,8 +127,13 @@ static void lower_reminder_due(domain_t *d, int64_t at)
 {
     int64_t seen = atomic_load(&d->reminder_due);
 
-    while (seen > at &&
-           !atomic_compare_exchange_weak(&d->reminder_due, &seen, at)) {
+    while (seen > at) {
+        if (atomic_compare_exchange_weak(&d->reminder_due, &seen, at)) {
+            if (d->remind_ready != NULL) {
+                d->remind_ready(d->remind_arg);
+            }
+            return;
+        }
     }
 }
 

@@ -54,6 +54,9 @@ typedef struct {
     /* Called after a commit that raised events, with the last number. */
     void (*events_ready)(void *arg, int64_t seq);
     void *events_arg;
+    /* Called after a commit that moved reminder_due to a sooner time. */
+    void (*remind_ready)(void *arg);
+    void *remind_arg;
     /* Called after a commit that revoked tokens. */
     void (*revoked_ready)(void *arg);
     void *revoked_arg;
