@@ -265,7 +265,13 @@ is(same(keys %documented), same(keys %served),
     'docs/openapi.yaml has the routes that are served');
 
 # Each route with an id of the other session; the same with an id of nothing.
-my %fill = (chatId => [$chat, 999999], id => [$message, 999999]);
+my %fill = (chatId => [$chat, 999999], id => [$message, 999999],
+    mediaId => ['f' x 32, '0' x 32]);
+$d->{nginx}->write('media/ab/' . 'c' x 62, 'x');
+$d->change('INSERT INTO media (public_id, hash, size, mime, used, created_at)'
+    . " VALUES ('$fill{mediaId}[0]', 'ab@{['c' x 62]}', 1, 'text/plain', 1, 0);"
+    . ' INSERT INTO message_media (message_id, media_id)'
+    . " SELECT $message, max(id) FROM media");
 my $state = sub { join '|', map { @$_ } $d->sql(
     "SELECT c.unread, c.starred, m.status, (SELECT count(*) FROM messages),"
     . " (SELECT count(*) FROM outbox) FROM chats c JOIN messages m"

@@ -82,6 +82,21 @@ ok($d->wait_for(sub {
 }), 'wacrmd takes it');
 is($d->api(GET => '/api/health')->{status}, 200, 'the worker may call wacrmd');
 
+# files: wacrmd writes them, the worker reads them
+my ($rc, $out) = $d->ctl(['user', 'add', '--role', 'cs', '--name', 'Siti',
+    'cs1@test.example'], "rahasia-sekali\n");
+is($rc, 0, 'an agent') or diag $out;
+my $r = $d->api(POST => '/api/crm/media', body => "--x\r\n"
+    . 'Content-Disposition: form-data; name="file"; filename="a.txt"'
+    . "\r\n\r\nteks\r\n--x--\r\n", token => $d->login('cs1@test.example'),
+    headers => { 'Content-Type' => 'multipart/form-data; boundary=x' });
+is($r->{status}, 201, 'a file goes up') or diag $r->{body};
+is($d->api(GET => $r->{json}{data}{url} || '/')->{body}, 'teks',
+    'and comes down');
+my ($kept) = glob "$dir/state/media/??/*";
+is(sprintf('%04o', (stat $kept)[2] & 07777), '0640', 'its mode');
+is((stat $kept)[5], $gid, 'its group');
+
 # a worker that is killed leaves locks behind; the other user goes on
 kill 'KILL', $worker;
 $d->allow(qr/exited on signal 9/);
