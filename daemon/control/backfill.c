@@ -2,13 +2,19 @@
  * backfill.c - fetches a gateway's history of a session.
  */
 #include "control/command.h"
+#include "domain/audit.h"
 #include "domain/backfill.h"
 
 DB_QUERY(backfill_session, "SELECT id FROM sessions WHERE session_id = $1");
 
 static int request(tx_t *tx, void *arg)
 {
-    return backfill_request(tx, *(const int64_t *)arg, true);
+    int64_t session = *(const int64_t *)arg;
+    int rc = backfill_request(tx, session, true);
+
+    return rc == WERR_OK ? audit_note(tx, &(audit_t){.action = "backfill",
+                                                     .session = session})
+                         : rc;
 }
 
 bool command_backfill(command_t *c, const json_t *json)

@@ -13,6 +13,7 @@
 
 #include "base/jsonr.h"
 #include "base/log.h"
+#include "domain/audit.h"
 #include "domain/donor_export.h"
 #include "domain/donor_import.h"
 
@@ -166,7 +167,12 @@ static bool export(command_t *c, const json_t *request, donor_export_t what)
             (void)close(fd);
         return command_fail(c, "%s: %s", file, strerrordesc_np(rc));
     }
-    rc = donor_export(c->db, c->domain, what, out, &rows);
+    rc = audit_write(
+        c->domain,
+        &(audit_t){.action = "export",
+                   .detail = what == EXPORT_DONORS ? "donors" : "donations"});
+    if (rc == WERR_OK)
+        rc = donor_export(c->db, c->domain, what, out, &rows);
     if (fclose(out) != 0 && rc == WERR_OK)
         rc = WERR_IO;
     if (rc < 0) {
@@ -300,7 +306,9 @@ bool command_run(command_t *c, const json_t *request)
     buf_t b;
 
     c->error[0] = '\0';
+    audit_as(0, AUDIT_CTL);
     ok = run(c, request);
+    audit_as(0, NULL);
     buf_init(&b, 0);
     jw_open_object(&b, NULL);
     jw_bool(&b, "ok", ok);

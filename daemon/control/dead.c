@@ -6,6 +6,7 @@
 
 #include "base/jsonr.h"
 #include "control/command.h"
+#include "domain/audit.h"
 #include "intake/intake.h"
 #include "spool/record.h"
 
@@ -140,7 +141,11 @@ static int replay(tx_t *tx, void *arg)
     rc = intake_replay(tx, job->config->gateways, job->config->ngateways, data,
                        len, job->reason, sizeof(job->reason));
     free(data);
-    return rc < 0 ? rc : dead_set_state(tx, job->id, "replayed");
+    if (rc >= 0)
+        rc = dead_set_state(tx, job->id, "replayed");
+    return rc < 0 ? rc
+                  : audit_note(tx, &(audit_t){.action = "dead.replay",
+                                              .object = job->id});
 }
 
 bool command_dead_replay(command_t *c, const json_t *request)
@@ -163,8 +168,11 @@ bool command_dead_replay(command_t *c, const json_t *request)
 static int drop(tx_t *tx, void *arg)
 {
     dead_job_t *job = arg;
+    int rc = dead_set_state(tx, job->id, "dropped");
 
-    return dead_set_state(tx, job->id, "dropped");
+    return rc < 0 ? rc
+                  : audit_note(tx, &(audit_t){.action = "dead.drop",
+                                              .object = job->id});
 }
 
 bool command_dead_drop(command_t *c, const json_t *request)

@@ -17,6 +17,8 @@ DB_QUERY(audit_insert,
          "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
 DB_QUERY(audit_of_message, "SELECT c.contact_id, m.session_id FROM messages m "
                            "JOIN chats c ON c.id = m.chat_id WHERE m.id = $1");
+DB_QUERY(audit_of_chat,
+         "SELECT contact_id, session_id FROM chats WHERE id = $1");
 DB_QUERY(audit_all, COLUMNS NEWEST);
 /* A contact's id may be given again after a merge: rows older than the
  * contact are another one's. */
@@ -34,16 +36,30 @@ static void bind_id(db_stmt_t *s, int i, int64_t id)
     }
 }
 
+static _Thread_local struct {
+    int64_t user;
+    const char *who;
+} actor;
+
+void audit_as(int64_t user, const char *who)
+{
+    actor.user = user;
+    actor.who = who;
+}
+
 int audit_note(tx_t *tx, const audit_t *a)
 {
     db_stmt_t *s = db_stmt(tx->db, &audit_insert);
-    const char *who = a->who;
+    int64_t user = a->user != 0 ? a->user : actor.user;
+    const char *who = "system";
 
-    if (who == NULL) {
-        who = a->user != 0 ? "user" : "system";
+    if (user != 0) {
+        who = "user";
+    } else if (actor.who != NULL) {
+        who = actor.who;
     }
     db_bind_i64(s, 1, tx->now);
-    bind_id(s, 2, a->user);
+    bind_id(s, 2, user);
     db_bind_text(s, 3, who);
     db_bind_text(s, 4, a->action);
     bind_id(s, 5, a->contact);
@@ -51,6 +67,19 @@ int audit_note(tx_t *tx, const audit_t *a)
     bind_id(s, 7, a->object);
     db_bind_text(s, 8, a->detail);
     return db_exec(s);
+}
+
+static int write_alone(tx_t *tx, void *arg)
+{
+    return audit_note(tx, arg);
+}
+
+int audit_write(domain_t *d, const audit_t *a)
+{
+    audit_t copy = *a;
+    int rc = domain_write(d, write_alone, &copy);
+
+    return rc < 0 ? rc : WERR_OK;
 }
 
 int audit_message(tx_t *tx, const audit_t *a)
@@ -68,6 +97,23 @@ int audit_message(tx_t *tx, const audit_t *a)
     whole.session = db_i64(s, 1);
     db_done(s);
     return audit_note(tx, &whole);
+}
+
+int audit_chat(tx_t *tx, int64_t chat, const char *action, const char *detail)
+{
+    audit_t a = {.action = action, .object = chat, .detail = detail};
+    db_stmt_t *s = db_stmt(tx->db, &audit_of_chat);
+    int rc;
+
+    db_bind_i64(s, 1, chat);
+    rc = db_first(s);
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    a.contact = db_i64(s, 0);
+    a.session = db_i64(s, 1);
+    db_done(s);
+    return audit_note(tx, &a);
 }
 
 void audit_mask_email(const char *email, char *out, size_t size)

@@ -14,8 +14,7 @@
 #define AUDIT_CTL "wacrmctl"
 
 typedef struct {
-    int64_t user;       /* 0: none */
-    const char *who;    /* AUDIT_CTL, or NULL: the user, else "system" */
+    int64_t user;       /* 0: who acts on this thread (audit_as) */
     const char *action; /* "message.send": docs/http.md lists them */
     int64_t contact;    /* 0: none */
     int64_t session;    /* 0: none */
@@ -23,9 +22,21 @@ typedef struct {
     const char *detail; /* a few words, or NULL */
 } audit_t;
 
+/*
+ * Who acts on this thread from now on: a user, or who (AUDIT_CTL); 0 and NULL
+ * are wacrmd itself. The caller of a request is set before its route runs.
+ */
+void audit_as(int64_t user, const char *who);
+
 int audit_note(tx_t *tx, const audit_t *a) WACRM_CHECKED;
+/* In a transaction of its own, of what changes nothing. */
+int audit_write(domain_t *d, const audit_t *a) WACRM_CHECKED;
 /* The same with the contact and the session of the message a->object. */
 int audit_message(tx_t *tx, const audit_t *a) WACRM_CHECKED;
+
+/* The same of a chat. */
+int audit_chat(tx_t *tx, int64_t chat, const char *action,
+               const char *detail) WACRM_CHECKED;
 
 /* "a***@example.org": an address as the audit may keep it. */
 void audit_mask_email(const char *email, char *out, size_t size);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/phone.h"
+#include "domain/audit.h"
 #include "domain/contact.h"
 #include "domain/donor.h"
 
@@ -345,6 +346,7 @@ static int apply_rows(tx_t *tx, void *arg)
     import_t *im = arg;
     /* counted anew where the transaction is tried again */
     donor_import_t result = *im->result;
+    char detail[80];
 
     for (size_t i = 0; i < im->nrows; i++) {
         const char **reason = &im->rows[i].refused;
@@ -364,8 +366,11 @@ static int apply_rows(tx_t *tx, void *arg)
             return rc;
         }
     }
+    (void)snprintf(detail, sizeof(detail), "%lld gifts, %lld new contacts",
+                   (long long)(result.gifts - im->result->gifts),
+                   (long long)(result.contacts - im->result->contacts));
     *im->result = result;
-    return WERR_OK;
+    return audit_note(tx, &(audit_t){.action = "import", .detail = detail});
 }
 
 static void flush_rows(import_t *im)

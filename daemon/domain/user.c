@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 
 #include "base/log.h"
+#include "domain/audit.h"
 #include "domain/token.h"
 
 #define PASSWORD_MIN 8
@@ -187,10 +188,13 @@ static int insert_user(tx_t *tx, void *arg)
     db_bind_text(s, 4, n->role);
     db_bind_i64(s, 5, tx->now);
     int rc = db_exec(s);
-    if (rc == WERR_OK) {
-        n->id = db_last_id(tx->db);
+    if (rc != WERR_OK) {
+        return rc;
     }
-    return rc;
+    n->id = db_last_id(tx->db);
+    return audit_note(
+        tx,
+        &(audit_t){.action = "user.add", .object = n->id, .detail = n->role});
 }
 
 int user_add(domain_t *d, const char *name, const char *email, role_t role,
@@ -237,7 +241,12 @@ static int update_password(tx_t *tx, void *arg)
     db_bind_i64(s, 3, tx->now);
     rc = db_exec(s);
     p->id = user.id;
-    return rc == WERR_OK ? token_revoke_user(tx, user.id) : rc;
+    if (rc == WERR_OK) {
+        rc = token_revoke_user(tx, user.id);
+    }
+    return rc == WERR_OK ? audit_note(tx, &(audit_t){.action = "user.password",
+                                                     .object = user.id})
+                         : rc;
 }
 
 int user_set_password(domain_t *d, const char *email, const char *password)
@@ -343,6 +352,20 @@ static int update_user(tx_t *tx, const user_edit_t *e)
     return db_exec(s);
 }
 
+static int note_edit(tx_t *tx, const user_edit_t *e)
+{
+    const user_change_t *c = e->change;
+    char detail[80];
+    snprintf(detail, sizeof(detail), "%s%s%s%s%s", c->name ? "name " : "",
+             c->role != NULL ? role_name(*c->role) : "",
+             c->role != NULL ? " " : "",
+             c->active == NULL ? "" : (*c->active ? "on " : "off "),
+             e->hash != NULL ? "password" : "");
+    return audit_note(
+        tx,
+        &(audit_t){.action = "user.change", .object = e->id, .detail = detail});
+}
+
 static int edit_user(tx_t *tx, void *arg)
 {
     user_edit_t *e = arg;
@@ -358,6 +381,9 @@ static int edit_user(tx_t *tx, void *arg)
     }
     if (rc == WERR_OK) {
         rc = update_user(tx, e);
+    }
+    if (rc == WERR_OK) {
+        rc = note_edit(tx, e);
     }
     bool off = e->change->active != NULL && !*e->change->active;
     return rc == WERR_OK && (off || e->hash != NULL)

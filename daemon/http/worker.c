@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "domain/audit.h"
 #include "http/server.h"
 
 #define SLOW_US 200000
@@ -52,6 +53,7 @@ bool request_as(request_t *r, int64_t user)
         response_message(&r->response, 403, "Forbidden.");
         return false;
     }
+    audit_as(user, NULL);
     return true;
 }
 
@@ -75,8 +77,10 @@ static void serve(request_t *r)
 static void run(request_t *r)
 {
     if (r->await != NULL) {
+        audit_as(r->user.id, NULL);
         await_end(r);
     } else {
+        audit_as(0, NULL);
         serve(r);
     }
 }

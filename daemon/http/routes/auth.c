@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "domain/audit.h"
 #include "domain/token.h"
 #include "http/invalid.h"
 #include "http/routes/routes.h"
@@ -69,6 +70,10 @@ static int sign_in(tx_t *tx, void *arg)
         rc = token_issue(tx, in->user->id, in->access_exp, in->refresh_until,
                          &in->pair);
     }
+    if (rc == WERR_OK && !in->denied) {
+        rc =
+            audit_note(tx, &(audit_t){.user = in->user->id, .action = "login"});
+    }
     return rc;
 }
 
@@ -121,6 +126,21 @@ static void give_tokens(request_t *r, sign_in_t *in, const char *denied)
     OPENSSL_cleanse(&in->pair, sizeof(in->pair));
 }
 
+static void refuse_login(request_t *r, const char *email)
+{
+    char masked[80];
+    audit_mask_email(email, masked, sizeof(masked));
+    int rc =
+        audit_write(r->options->domain,
+                    &(audit_t){.action = "login.failed", .detail = masked});
+    log_info("http", "msg=\"sign-in refused\"");
+    if (rc == WERR_OK) {
+        response_message(&r->response, 401, "Invalid credentials.");
+    } else {
+        response_error(&r->response, rc);
+    }
+}
+
 void route_login(request_t *r)
 {
     invalid_t invalid = {0};
@@ -134,8 +154,7 @@ void route_login(request_t *r)
     if (!invalid_answer(&invalid, &r->response)) {
         int rc = user_check_password(r->db, email, password, &user);
         if (rc == WERR_DENIED) {
-            log_info("http", "msg=\"sign-in refused\"");
-            response_message(&r->response, 401, "Invalid credentials.");
+            refuse_login(r, email);
         } else if (rc != WERR_OK) {
             response_error(&r->response, rc);
         } else {
@@ -166,7 +185,8 @@ void route_refresh(request_t *r)
 static int sign_out(tx_t *tx, void *arg)
 {
     const request_t *r = arg;
-    return token_logout(tx, r->user.id, r->identity.jti, r->identity.exp);
+    int rc = token_logout(tx, r->user.id, r->identity.jti, r->identity.exp);
+    return rc == WERR_OK ? audit_note(tx, &(audit_t){.action = "logout"}) : rc;
 }
 
 void route_logout(request_t *r)

@@ -1,6 +1,8 @@
 /* A gateway's history of a session: fetch it, and how far that is. */
 #include "domain/backfill.h"
 
+#include "domain/audit.h"
+
 #include "http/routes/session.h"
 
 static void show(request_t *r, int64_t session, const char *message)
@@ -29,7 +31,12 @@ void route_backfill(request_t *r)
 
 static int request(tx_t *tx, void *arg)
 {
-    return backfill_request(tx, *(const int64_t *)arg, true);
+    int64_t session = *(const int64_t *)arg;
+    int rc = backfill_request(tx, session, true);
+
+    return rc == WERR_OK ? audit_note(tx, &(audit_t){.action = "backfill",
+                                                     .session = session})
+                         : rc;
 }
 
 void route_backfill_start(request_t *r)

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "domain/audit.h"
 #include "domain/chat.h"
 #include "domain/media_url.h"
 #include "domain/message.h"
@@ -122,7 +123,10 @@ void route_chat_read(request_t *r)
 static int toggle_star(tx_t *tx, void *arg)
 {
     change_t *c = arg;
-    return chat_toggle_star(tx, c->chat, &c->starred);
+    int rc = chat_toggle_star(tx, c->chat, &c->starred);
+    return rc == WERR_OK
+               ? audit_chat(tx, c->chat, "chat.star", c->starred ? "on" : "off")
+               : rc;
 }
 
 void route_chat_star(request_t *r)

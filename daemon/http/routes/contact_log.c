@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/jsonr.h"
+#include "domain/audit.h"
 #include "domain/contact_json.h"
 #include "domain/donation.h"
 #include "domain/donor.h"
@@ -186,11 +187,16 @@ typedef struct {
 static int add_gift(tx_t *tx, void *arg)
 {
     gift_job_t *j = arg;
+    int rc;
 
     if (!j->dated) {
         j->gift.day = tx->today;
     }
-    return donor_add_gift(tx, j->contact, &j->gift, &j->id);
+    rc = donor_add_gift(tx, j->contact, &j->gift, &j->id);
+    return rc == WERR_OK ? audit_note(tx, &(audit_t){.action = "donation.add",
+                                                     .contact = j->contact,
+                                                     .object = j->id})
+                         : rc;
 }
 
 static void read_date(const request_t *r, const json_t *body,

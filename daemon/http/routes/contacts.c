@@ -1,6 +1,7 @@
 /* contacts.c - profiles of contacts, their list, what is known of them. */
 #include <string.h>
 
+#include "domain/audit.h"
 #include "domain/contact.h"
 #include "domain/contact_json.h"
 #include "domain/contact_visible.h"
@@ -200,6 +201,11 @@ static int change_contact(tx_t *tx, void *arg)
         if (rc == WERR_OK) {
             rc = donor_refresh(tx, c->contact);
         }
+    }
+    if (rc == WERR_OK) {
+        rc = audit_note(tx, &(audit_t){.action = "contact.change",
+                                       .contact = c->contact,
+                                       .detail = c->set_vip ? "vip" : "name"});
     }
     return rc == WERR_OK ? event_raise(tx, EVENT_CONTACT, 0, 0, c->contact)
                          : rc;

@@ -1,3 +1,4 @@
+#include "domain/audit.h"
 #include "http/routes/session.h"
 
 #include <stdio.h>
@@ -165,6 +166,12 @@ static int write_told(tx_t *tx, void *arg)
                             : WERR_OK;
     if (rc == WERR_OK && t->wanted >= 0) {
         rc = session_set_wanted(tx, t->id, t->wanted != 0);
+    }
+    if (rc == WERR_OK && t->wanted >= 0) {
+        rc = audit_note(tx, &(audit_t){.action = t->wanted != 0
+                                                     ? "session.reconnect"
+                                                     : "session.delete",
+                                       .session = t->id});
     }
     return rc;
 }

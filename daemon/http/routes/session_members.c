@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "domain/audit.h"
 #include "http/routes/session.h"
 
 #define MEMBERS_MAX 500
@@ -78,7 +79,11 @@ static bool read_members(const json_t *body, invalid_t *invalid, members_t *m)
 static int set_members(tx_t *tx, void *arg)
 {
     const members_t *m = arg;
-    return session_set_members(tx, m->id, m->users, m->n);
+    int rc = session_set_members(tx, m->id, m->users, m->n);
+    return rc == WERR_OK
+               ? audit_note(tx, &(audit_t){.action = "session.members",
+                                           .session = m->id})
+               : rc;
 }
 
 static void put_members(request_t *r, const json_t *body, members_t *m)
@@ -134,6 +139,13 @@ static int patch(tx_t *tx, void *arg)
     }
     if (rc == WERR_OK && p->new_owner) {
         rc = session_set_owner(tx, p->id, p->owner);
+    }
+    if (rc == WERR_OK) {
+        rc = audit_note(tx,
+                        &(audit_t){.action = "session.change",
+                                   .session = p->id,
+                                   .object = p->owner,
+                                   .detail = p->new_owner ? "owner" : "name"});
     }
     return rc;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "domain/audit.h"
 #include "http/routes/session.h"
 #include "http/server.h"
 
@@ -94,7 +95,11 @@ static bool read_new(request_t *r, const json_t *body, new_t *n)
 
 static int create(tx_t *tx, void *arg)
 {
-    return session_create(tx, arg);
+    session_new_t *n = arg;
+    int rc = session_create(tx, n);
+    return rc == WERR_OK ? audit_note(tx, &(audit_t){.action = "session.create",
+                                                     .session = n->id})
+                         : rc;
 }
 
 static int discard(tx_t *tx, void *arg)
@@ -190,6 +195,11 @@ static void on_login(request_t *r, const await_result_t *result, void *state)
     }
     int rc = outbox_use_token(r->options->outbox, account->name, token);
     explicit_bzero(token, sizeof(token));
+    if (rc >= 0) {
+        rc = audit_write(
+            r->options->domain,
+            &(audit_t){.action = "gateway.connect", .detail = account->name});
+    }
     if (rc < 0) {
         response_error(&r->response, rc);
         return;

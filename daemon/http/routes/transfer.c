@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "domain/audit.h"
 #include "domain/donor_export.h"
 #include "domain/donor_import.h"
 #include "http/invalid.h"
@@ -160,6 +161,10 @@ static void export(request_t *r, donor_export_t what, const char *name)
     }
     out = tmpfile();
     if (out != NULL) {
+        rc = audit_write(r->options->domain,
+                         &(audit_t){.action = "export", .detail = name});
+    }
+    if (rc == WERR_OK) {
         rc = donor_export(r->db, d, what, out, &rows);
     }
     if (rc == WERR_OK) {
