@@ -8,13 +8,14 @@
 #define WORDS_MAX 4
 #define BLANKS    " \t\r\n"
 
-/* All of them are looked at: 100,000 take some 10 ms. */
+/* All of them are looked at: 100,000 take 20 ms and more. */
 DB_QUERY(
     contact_search_rows,
     "SELECT k.id, k.phone, k.name, k.segment FROM contacts k "
     "WHERE k.id < $1 AND ((lower(k.name) LIKE $2 ESCAPE '!' "
     "AND lower(k.name) LIKE $3 ESCAPE '!' AND lower(k.name) LIKE $4 ESCAPE '!' "
-    "AND lower(k.name) LIKE $5 ESCAPE '!') OR k.phone LIKE $6 ESCAPE '!') "
+    "AND lower(k.name) LIKE $5 ESCAPE '!') OR ($6 <> '' "
+    "AND k.phone LIKE $6 ESCAPE '!')) "
     "AND " CONTACT_VISIBLE(
         "k.id", "$7", "$8") " AND ($9 = 0 OR EXISTS (SELECT 1 FROM chats w "
                             "WHERE w.contact_id = k.id AND w.session_id = $9)) "
@@ -65,7 +66,10 @@ int contact_search(db_t *db, const user_t *user, const contact_search_t *q,
 
     *next = 0;
     make_words(q->text, words);
-    like_phone(q->text, phone);
+    phone[0] = '\0';
+    if (strpbrk(q->text, "0123456789") != NULL) {
+        like_phone(q->text, phone);
+    }
     s = bind(db, user, q, words, phone);
     jw_open_array(out, key);
     while ((rc = db_step(s)) == DB_ROW) {

@@ -45,7 +45,6 @@ typedef struct {
     index_state_t state;
     struct stat file;
     int64_t generations;
-    int64_t commits; /* of the store, at the last round */
     int64_t since_merge;
     bool merging;
 } follower_t;
@@ -122,7 +121,6 @@ static int open_index(follower_t *f)
         return rc;
     }
     publish(f, ++f->generations);
-    f->commits = -1;
     return WERR_OK;
 }
 
@@ -290,12 +288,11 @@ static int is_idle(follower_t *f, bool *out)
 static int run_round(follower_t *f, bool *more)
 {
     index_state_t before = f->state;
-    int64_t commits = store_commits(f->s->store), n = 0;
     bool idle = false;
+    int64_t n = 0;
     int rc = is_idle(f, &idle);
 
     if (rc != WERR_OK || idle) {
-        f->commits = rc == WERR_OK ? commits : -1;
         return rc;
     }
     rc = index_begin(&f->index);
@@ -313,7 +310,6 @@ static int run_round(follower_t *f, bool *more)
     }
     publish(f, f->generations);
     *more = n == BATCH;
-    f->commits = *more ? -1 : commits;
     f->s->indexed += n;
     f->since_merge += n;
     return f->state.changes != before.changes
@@ -348,7 +344,7 @@ static int follow(follower_t *f, bool *more)
     if (rc == WERR_OK) {
         rc = ensure_index(f);
     }
-    if (rc == WERR_OK && f->commits != store_commits(f->s->store)) {
+    if (rc == WERR_OK) {
         rc = run_round(f, more);
     }
     if (rc == WERR_OK && !*more) {
@@ -392,7 +388,7 @@ static bool pause_for(search_t *s, int64_t ms, bool orders)
 
 static void *run(void *arg)
 {
-    follower_t f = {.s = arg, .commits = -1};
+    follower_t f = {.s = arg};
     bool more;
     int rc;
 

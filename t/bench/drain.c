@@ -1,7 +1,7 @@
 /*
  * drain.c - how fast a backlog in the spool becomes rows: intake, driver and
- * domain against a bare loop of prepared statements that writes the same rows
- * in the same batches.
+ * domain and the search index against a bare loop of prepared statements that
+ * writes the same rows in the same batches, and the same index.
  *
  *   drain [EVENTS [ROUNDS]]      (20000, 3; prints the median round)
  *
@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "intake/intake.h"
+#include "search/search.h"
 
 #define BATCH     1024
 #define APPEND    1000
@@ -163,6 +164,8 @@ static double run_intake(const bench_t *b, const char *path)
     domain_t d;
     spool_t *spool;
     intake_t *in;
+    search_t *search;
+    search_stat_t found = {0};
     double started, took;
 
     snprintf(where, sizeof(where), "%s/spool", b->dir);
@@ -173,17 +176,23 @@ static double run_intake(const bench_t *b, const char *path)
         die("open", so.error);
     }
     fill(b, spool);
+    snprintf(where, sizeof(where), "%s/search.db", b->dir);
     started = seconds();
-    if (intake_start(&in, &d, spool, &o) != WERR_OK) {
+    if (intake_start(&in, &d, spool, &o) != WERR_OK ||
+        search_start(&search, store, where) != WERR_OK) {
         die("intake", "start failed");
     }
-    while (atomic_load(&intake_counters(in)->events) < b->n) {
+    while (atomic_load(&intake_counters(in)->events) < b->n ||
+           found.position < b->n) {
         usleep(500);
+        search_wake(search);
+        search_stat(search, &found);
         if (seconds() - started > 120) {
             die("intake", "stuck");
         }
     }
     took = seconds() - started;
+    search_stop(&search);
     intake_stop(&in);
     spool_close(&spool);
     store_close(&store);
@@ -204,6 +213,7 @@ enum {
     RAW,
     COUNTER,
     POSITION,
+    INDEX,
     STATEMENTS
 };
 
@@ -231,6 +241,8 @@ static const char *const texts[STATEMENTS] = {
     [POSITION] = "INSERT INTO spool_positions (spool_id, position, "
                  "updated_at) VALUES ('x', ?1, 0) ON CONFLICT (spool_id) "
                  "DO UPDATE SET position = excluded.position",
+    [INDEX] = "INSERT INTO message_index (rowid, body, scope) "
+              "VALUES (?1, ?2, 's1')",
 };
 
 typedef struct {
@@ -238,22 +250,27 @@ typedef struct {
 } touched_t;
 
 typedef struct {
-    sqlite3 *db;
+    sqlite3 *db, *index;
     sqlite3_stmt *s[STATEMENTS];
     touched_t touched[4 * BATCH]; /* open addressing by chat */
 } bare_t;
 
+static void sql_on(sqlite3 *db, const char *text)
+{
+    if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK) {
+        die(text, sqlite3_errmsg(db));
+    }
+}
+
 static void sql(bare_t *w, const char *text)
 {
-    if (sqlite3_exec(w->db, text, NULL, NULL, NULL) != SQLITE_OK) {
-        die(text, sqlite3_errmsg(w->db));
-    }
+    sql_on(w->db, text);
 }
 
 static int64_t run(bare_t *w, int which)
 {
     if (sqlite3_step(w->s[which]) != SQLITE_DONE) {
-        die(texts[which], sqlite3_errmsg(w->db));
+        die(texts[which], sqlite3_errmsg(sqlite3_db_handle(w->s[which])));
     }
     sqlite3_reset(w->s[which]);
     return sqlite3_last_insert_rowid(w->db);
@@ -351,6 +368,10 @@ static void bare_event(bare_t *w, const bench_t *b, int i, const char *record,
     sqlite3_bind_int64(s, 2, b->now);
     sqlite3_bind_blob(s, 3, record, (int)len, SQLITE_STATIC);
     run(w, RAW);
+    s = w->s[INDEX];
+    sqlite3_bind_int64(s, 1, message);
+    sqlite3_bind_text(s, 2, e.text, -1, SQLITE_STATIC);
+    run(w, INDEX);
     touch(w, chat, message, e.ts);
 }
 
@@ -373,16 +394,26 @@ static void bare_commit(bare_t *w, int upto)
     sqlite3_bind_int64(w->s[POSITION], 1, upto);
     run(w, POSITION);
     sql(w, "COMMIT");
+    sql_on(w->index, "COMMIT");
 }
 
 static void bare_open(bare_t *w, const char *path)
 {
     store_t *store = open_store(path); /* makes the tables */
+    char index[200];
 
     store_close(&store);
-    if (sqlite3_open(path, &w->db) != SQLITE_OK) {
+    snprintf(index, sizeof(index), "%.180s.index", path);
+    if (sqlite3_open(path, &w->db) != SQLITE_OK ||
+        sqlite3_open(index, &w->index) != SQLITE_OK) {
         die(path, "open");
     }
+    sql_on(w->index,
+           "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; "
+           "PRAGMA cache_size = -4000; PRAGMA wal_autocheckpoint = 2000; "
+           "CREATE VIRTUAL TABLE message_index USING fts5 (body, scope, "
+           "content = '', columnsize = 0, prefix = '2 3', "
+           "tokenize = 'unicode61 remove_diacritics 2')");
     sql(w, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
            "PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000; "
            "PRAGMA temp_store = 2; PRAGMA wal_autocheckpoint = 8000;"
@@ -390,9 +421,10 @@ static void bare_open(bare_t *w, const char *path)
            "INSERT INTO sessions (account_id, remote_id, session_id, name, "
            "created_at, updated_at) VALUES (1, 'cs-1', 'cs-1', 'x', 0, 0)");
     for (int i = 0; i < STATEMENTS; i++) {
-        if (sqlite3_prepare_v2(w->db, texts[i], -1, &w->s[i], NULL) !=
-            SQLITE_OK) {
-            die(texts[i], sqlite3_errmsg(w->db));
+        sqlite3 *db = i == INDEX ? w->index : w->db;
+
+        if (sqlite3_prepare_v2(db, texts[i], -1, &w->s[i], NULL) != SQLITE_OK) {
+            die(texts[i], sqlite3_errmsg(db));
         }
     }
 }
@@ -416,6 +448,7 @@ static double run_bare(const bench_t *b, const char *path)
     for (int i = 0; i < b->n; i++) {
         if (i % BATCH == 0) {
             sql(w, "BEGIN IMMEDIATE");
+            sql_on(w->index, "BEGIN IMMEDIATE");
         }
         bare_event(w, b, i, records + at[i], at[i + 1] - at[i]);
         if ((i + 1) % BATCH == 0 || i + 1 == b->n) {
@@ -427,6 +460,7 @@ static double run_bare(const bench_t *b, const char *path)
         sqlite3_finalize(w->s[i]);
     }
     sqlite3_close(w->db);
+    sqlite3_close(w->index);
     free(records);
     free(at);
     free(w);
@@ -449,6 +483,20 @@ static int64_t rows(const char *path, const char *text)
     sqlite3_finalize(s);
     sqlite3_close(db);
     return n;
+}
+
+/* Both indexes know the same. */
+static void compare_index(const bench_t *b, const char *bare)
+{
+    static const char text[] = "SELECT count(*) FROM message_index WHERE "
+                               "message_index MATCH 'zakat scope : s1'";
+    char mine[160], other[200];
+
+    snprintf(mine, sizeof(mine), "%s/search.db", b->dir);
+    snprintf(other, sizeof(other), "%.180s.index", bare);
+    if (rows(mine, text) <= 0 || rows(mine, text) != rows(other, text)) {
+        die(text, "the indexes differ");
+    }
 }
 
 /* A ratio counts only if both have done the same. */
@@ -505,6 +553,7 @@ static result_t run_round(bench_t *b)
     r.intake = run_intake(b, mine);
     r.ratio = r.bare / r.intake;
     compare(mine, bare);
+    compare_index(b, bare);
     (void)nftw(b->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
     return r;
 }

@@ -293,6 +293,17 @@ sub drain {
     return (%last, ratio => sprintf('%.2f', median(@ratio)));
 }
 
+# ---- search -----------------------------------------------------------------
+
+# Two words in a million messages: once, as it takes half a minute.
+sub search {
+    my $out = `$TOOLS/search 2>&1`;
+    my ($line) = $out =~ /^(search .*)$/m or die "bench: search said: $out";
+    say_($line);
+    my %figure = $line =~ /(\w+)=(\S+)/g;
+    return %figure;
+}
+
 # ---- memory -----------------------------------------------------------------
 
 # MB of a process: what is its own, anonymous and shared; mapped files (the
