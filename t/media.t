@@ -238,6 +238,26 @@ is($r->{status}, 200, 'by the id of an upload') or diag $r->{body};
 is($r->{json}{data}{message}, '');
 is(sent($r->{json}{data}{id})->{file}{sha256}, $hash);
 
+# a form that is sent again has another boundary
+my @ids;
+for my $boundary (qw(satu dua)) {
+    my %form = form(phone => '081400000001', file => ['', 'x/y', $PDF]);
+    $form{body} =~ s/b0undary/$boundary/g;
+    $form{headers} = { 'Idempotency-Key' => 'form', 'Content-Type' =>
+        "multipart/form-data; boundary=$boundary" };
+    $r = api(POST => 'messages/send', %form);
+    push @ids, $r->{json}{data}{id} || $r->{body};
+}
+is($ids[1], $ids[0], 'and is the same by its key');
+ok($d->wait_for(sub { $d->sql("SELECT status FROM messages WHERE id ="
+    . " $ids[0]") == 2 }), 'sent');
+is(($d->calls(route => 'send.document'))[-1]{body}{filename}, 'file.pdf',
+    'with a name of its type');
+$d->sim('/_sim/reset', {});
+my %other = form(phone => '081400000001', file => ['', 'x/y', "$PDF!"]);
+$other{headers}{'Idempotency-Key'} = 'form';
+is(api(POST => 'messages/send', %other)->{status}, 409, 'another file: 409');
+
 for (['an image that is none', 422, 'file', json => { type => 'image',
          file => in_json('a.png', $PDF) }],
      ['another\'s upload', 422, 'media_id', who => 'cs2', json => {
@@ -334,7 +354,7 @@ for ("http://127.0.0.1:1/a.jpg", "http://localhost:$d->{sim_port}/media/a.jpg",
 }
 is(() = $d->calls, $before, 'nobody was asked');
 is((() = glob "$d->{dir}/media/tmp-*"), 0, 'nothing temporary is left');
-is(stored(), 2, 'two files in all');
+is(stored(), 3, 'two files, and one that was refused: garbage in a day');
 $d->allow(qr/file fetched/);
 
 # over a restart
@@ -345,7 +365,7 @@ $d->sim('/_sim/webhook', { from => '6281500000001', type => 'image',
 $d->applied;
 $d->wacrmd_kill;
 $d->wacrmd_start;
-ok($d->wait_for(sub { stored() == 3 }, 15), 'goes on after a crash');
+ok($d->wait_for(sub { stored() == 4 }, 15), 'goes on after a crash');
 
 # to a gateway that cannot come to us
 $d->wacrmd_stop;

@@ -1,11 +1,13 @@
 #include "http/idempotency.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/evp.h>
 
 #include "base/clock.h"
+#include "http/multipart.h"
 
 #define KEPT_MS DAY_MS
 
@@ -17,6 +19,37 @@ DB_QUERY(idempotency_put,
          " created_at) VALUES ($1, $2, $3, $4, $5, $6)");
 DB_QUERY(idempotency_forget, "DELETE FROM idempotency WHERE user_id = $1"
                              " AND key = $2 AND created_at <= $3");
+
+/* A form without its boundary, which is another one each time. */
+static bool hash_form(EVP_MD_CTX *ctx, const request_t *r)
+{
+    multipart_t *form = malloc(sizeof(*form));
+    bool ok = form != NULL;
+    if (ok && multipart_parse(form, request_header(r, "Content-Type"),
+                              r->body.data, r->body.len) != NULL) {
+        form->n = 0;
+    }
+    for (size_t i = 0; ok && i < form->n; i++) {
+        const multipart_part_t *p = &form->parts[i];
+        ok = EVP_DigestUpdate(ctx, p->name, strlen(p->name) + 1) == 1 &&
+             EVP_DigestUpdate(ctx, p->filename, strlen(p->filename) + 1) == 1 &&
+             EVP_DigestUpdate(ctx, &p->len, sizeof(p->len)) == 1 &&
+             EVP_DigestUpdate(ctx, p->data, p->len) == 1;
+    }
+    free(form);
+    return ok;
+}
+
+static bool hash_body(EVP_MD_CTX *ctx, const request_t *r)
+{
+    if (r->body.len == 0) {
+        return true;
+    }
+    if (multipart_is(request_header(r, "Content-Type"))) {
+        return hash_form(ctx, r);
+    }
+    return EVP_DigestUpdate(ctx, r->body.data, r->body.len) == 1;
+}
 
 /* Method, path, session and body: what makes a request the same. */
 static int hash_request(const request_t *r, char out[65])
@@ -31,9 +64,7 @@ static int hash_request(const request_t *r, char out[65])
               EVP_DigestUpdate(ctx, r->target, r->path_len) == 1 &&
               EVP_DigestUpdate(ctx, "", 1) == 1 &&
               EVP_DigestUpdate(ctx, session, strlen(session) + 1) == 1 &&
-              (r->body.len == 0 ||
-               EVP_DigestUpdate(ctx, r->body.data, r->body.len) == 1) &&
-              EVP_DigestFinal_ex(ctx, md, &len) == 1;
+              hash_body(ctx, r) && EVP_DigestFinal_ex(ctx, md, &len) == 1;
     EVP_MD_CTX_free(ctx);
     for (unsigned i = 0; ok && i < len && i < 32; i++) {
         snprintf(out + 2 * i, 3, "%02x", md[i]);

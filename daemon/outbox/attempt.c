@@ -214,6 +214,13 @@ static int add_media(attempt_t *a, const media_row_t *m, buf_t *out)
     return out->failed ? WERR_NOMEM : WERR_OK;
 }
 
+static const char *extension_of(const media_row_t *m)
+{
+    const sniff_t *type = sniff_find(m->mime);
+
+    return type ? type->extension : "";
+}
+
 static int write_request(attempt_t *a, gw_request_t *request)
 {
     gw_send_t s = send_of(a);
@@ -227,6 +234,9 @@ static int write_request(attempt_t *a, gw_request_t *request)
         if (rc == WERR_OK)
             rc = add_media(a, &m, &media);
         s.media = media.data;
+        if (rc == WERR_OK && m.filename[0] == '\0')
+            (void)snprintf(m.filename, sizeof(m.filename), "file%s",
+                           extension_of(&m));
         s.filename = m.filename;
     }
     if (rc == WERR_OK)

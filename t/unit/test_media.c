@@ -6,6 +6,8 @@
 
 #include <openssl/hmac.h>
 
+#include "db/migrate.h"
+#include "db/sqlite.h"
 #include "domain/event.h"
 #include "domain/housekeeping.h"
 #include "domain/media.h"
@@ -415,13 +417,54 @@ static void to_be_fetched(void **state)
     assert_int_equal(next, INT64_MAX);
 }
 
+/* A database of before: what donors sent is fetched now. */
+static void migrated(void **state)
+{
+    fixture_t *f = *state;
+    store_options_t o = {.path = f->path};
+    char error[256];
+    db_t *db;
+
+    fixture_close(f);
+    assert_int_equal(unlink(f->path), 0);
+    assert_int_equal(
+        sqlite_open(&db, f->path, SQLITE_ROLE_WRITER, error, sizeof(error)),
+        WERR_OK);
+    assert_int_equal(
+        migrate_run(db, f->path, schema_files, 2, error, sizeof(error)),
+        WERR_OK);
+    assert_int_equal(
+        sqlite_run(
+            db,
+            "INSERT INTO accounts (id, name) VALUES (1, 'a');"
+            "INSERT INTO sessions (id, account_id, remote_id, session_id,"
+            " name, created_at, updated_at) VALUES (1, 1, 'r', 'r', 'r', 0, 0);"
+            "INSERT INTO contacts (id, phone, name, created_at, updated_at)"
+            " VALUES (1, '6281', 'x', 0, 0);"
+            "INSERT INTO chats (id, session_id, contact_id) VALUES (1, 1, 1);"
+            "INSERT INTO messages (id, session_id, chat_id, direction, ts,"
+            " type, body, status, created_at) VALUES"
+            " (1, 1, 1, 0, 0, 'image', '', 3, 0),"
+            " (2, 1, 1, 0, 0, 'image', '', 3, 0);"
+            "INSERT INTO message_media (message_id, remote_url) VALUES"
+            " (1, 'http://x/a'), (2, NULL)"),
+        WERR_OK);
+    sqlite_shut(&db);
+    assert_int_equal(store_open(&f->store, &o), WERR_OK);
+    assert_int_equal(store_reader(f->store, &f->db), WERR_OK);
+    assert_int_equal(ASK(f, "SELECT sum(message_id) FROM message_media "
+                            "WHERE fetch_state = 1 AND media_id IS NULL"),
+                     1);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM media"), 0);
+}
+
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
-        T(stored_once),    T(refused),           T(settled),
-        T(garbage_goes),   T(orphans_are_swept), T(seen_by),
-        T(echo_of_a_file), T(addresses),         T(to_be_fetched),
+        T(stored_once),       T(refused),  T(settled),        T(garbage_goes),
+        T(orphans_are_swept), T(seen_by),  T(echo_of_a_file), T(addresses),
+        T(to_be_fetched),     T(migrated),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
