@@ -169,6 +169,20 @@ is(scalar @{as('cs1', GET => 'inbox')->{json}{conversations}}, 2, 'two chats');
 is(as('supervisor', POST => "merges/$merge/undo")->{status}, 409, 'once only');
 is(as('supervisor', POST => 'merges/999/undo')->{status}, 404, 'no such one');
 
+# ---- reports ----
+
+my ($year) = $today =~ /^(\d+)/;
+is(as('cs1', GET => "reports/$_")->{status}, 403, "$_ is for leads")
+    for qw(lybunt sybunt retention rfm);
+is(as('supervisor', GET => 'reports/retention')->{json}{data}{donors}, 2 +
+    ($year == 2026), 'donors of this year');
+is(scalar @{as('supervisor', GET => 'reports/lybunt?year=2027')
+    ->{json}{data}}, $year == 2026 ? 3 : 1, 'who gave in 2026 only');
+is(as('supervisor', GET => 'reports/sybunt?year=2029')->{json}{data}[0]
+    {is_lybunt}, JSON::PP::false, 'long ago');
+is(as('supervisor', GET => 'reports/lybunt?year=x')->{status}, 422, 'no year');
+is(ref as('supervisor', GET => 'reports/rfm')->{json}{data}, 'ARRAY', 'rfm');
+
 # ---- who sees whom ----
 
 is(as('cs1', GET => 'contacts?search=impor')->{json}{data}[0]{phone},

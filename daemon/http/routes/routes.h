@@ -31,6 +31,12 @@ void route_merge_undo(request_t *r);
 void route_reminders(request_t *r);
 void route_reminder_patch(request_t *r);
 
+/* reports.c */
+void route_report_lybunt(request_t *r);
+void route_report_retention(request_t *r);
+void route_report_rfm(request_t *r);
+void route_report_sybunt(request_t *r);
+
 /* transfer.c */
 void route_import(request_t *r);
 void route_export_donors(request_t *r);
