@@ -1,22 +1,68 @@
 // The desk that t/lib/Wacrm/Node.pm tells of.
+import http from 'node:http';
+
 const about = JSON.parse(process.env.WACRM_TEST);
 
 export const { origin, password, root, session, phase } = about;
 export { about };
 
-/* {status, headers, text, json} */
+/* {status, headers, bytes, text, json}; a connection for each. */
 export async function request(method, url, { headers = {}, body } = {}) {
-    const res = await fetch(new URL(url, origin), { method, headers, body,
-        redirect: 'manual' });
-    const bytes = Buffer.from(await res.arrayBuffer());
+    const parcel = body instanceof FormData ? new Response(body) : null;
+    const bytes = parcel ? Buffer.from(await parcel.arrayBuffer())
+        : Buffer.from(body || '');
+    const all = { ...headers };
+    if (parcel) {
+        all['Content-Type'] = parcel.headers.get('content-type');
+    }
+    if (method !== 'GET' || bytes.length > 0) {
+        all['Content-Length'] = bytes.length;
+    }
+    return new Promise((done, fail) => {
+        const req = http.request(new URL(url, origin), { method, headers: all,
+            agent: false }, (res) => {
+            const parts = [];
+            res.on('data', (p) => parts.push(p));
+            res.on('error', fail);
+            res.on('end', () => done(answer(res, Buffer.concat(parts))));
+        });
+        req.on('error', fail);
+        req.end(bytes);
+    });
+}
+
+/* The answer to the head of a request whose body never comes. */
+export function announce(method, url, headers) {
+    return new Promise((done, fail) => {
+        const req = http.request(new URL(url, origin), { method, headers,
+            agent: false }, (res) => {
+            const parts = [];
+            res.on('data', (p) => parts.push(p));
+            res.on('end', () => {
+                req.removeListener('error', fail);
+                req.on('error', () => {});
+                req.destroy();
+                done(answer(res, Buffer.concat(parts)));
+            });
+        });
+        req.on('error', fail);
+        req.flushHeaders();
+    });
+}
+
+function answer(res, bytes) {
     const text = bytes.toString('utf8');
+    const headers = new Headers();
+    for (const [name, value] of Object.entries(res.headers)) {
+        headers.set(name, [value].flat().join(', '));
+    }
     let json;
     try {
         json = JSON.parse(text);
     } catch (e) {
         json = undefined;
     }
-    return { status: res.status, headers: res.headers, bytes, text, json };
+    return { status: res.statusCode, headers, bytes, text, json };
 }
 
 export async function login(who) {

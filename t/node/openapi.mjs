@@ -1,9 +1,8 @@
 // Every operation of docs/openapi.yaml against a running desk: what is sent
 // and what is answered is held against the document.
 import { createHmac } from 'node:crypto';
-import http from 'node:http';
 
-import { about, login, origin, request, root } from './desk.mjs';
+import { about, announce, login, request, root } from './desk.mjs';
 import { Document } from './document.mjs';
 import { scenario } from './scenario.mjs';
 import { attempt, diag, is, main, ok } from './tap.mjs';
@@ -186,31 +185,11 @@ async function errors400() {
     }
 }
 
-/* Answered before the body has come. */
-function announce(o, args, length) {
-    return new Promise((done, fail) => {
-        const req = http.request(new URL(url(o, args), origin), {
-            method: o.method, agent: false, headers: { ...headersOf(o,
-                { ...args, body: {} }), 'Content-Length': length } },
-        (res) => {
-            const parts = [];
-            res.on('data', (p) => parts.push(p));
-            res.on('end', () => {
-                const text = Buffer.concat(parts).toString();
-                done({ status: res.statusCode, text,
-                    bytes: Buffer.concat(parts), json: JSON.parse(text),
-                    headers: new Headers(res.headers) });
-                req.destroy();
-            });
-        });
-        req.on('error', fail);
-        req.flushHeaders();
-    });
-}
-
 async function errors413and415() {
     for (const o of declaring(413)) {
-        const r = await announce(o, last.get(o.operationId), 2 ** 30);
+        const args = { ...last.get(o.operationId), type: 'text/csv' };
+        const r = await announce(o.method, url(o, args),
+            { ...headersOf(o, args), 'Content-Length': 2 ** 30 });
         seen.get(o.operationId).add(r.status);
         is([r.status, doc.answerFaults(o, r)], [413, []],
             `${o.operationId} 413: a GiB is announced`);
