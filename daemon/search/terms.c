@@ -292,7 +292,7 @@ static bool may_match(const terms_t *t, const char *body, size_t len)
 int terms_test(const terms_t *t, words_t *w, const char *body, size_t len,
                bool *matches, hit_t *hits, size_t *nhits)
 {
-    testing_t s = {.t = t, .hits = hits, .max = hits != NULL ? *nhits : 0};
+    testing_t s = {.t = t, .hits = hits, .max = nhits != NULL ? *nhits : 0};
     int rc = WERR_OK;
 
     if (t->nterms > 0 && may_match(t, body, len)) {

@@ -59,7 +59,7 @@ typedef struct {
 
 /*
  * *matches: every term is in the body. Up to *nhits hits, in the order of
- * their ends, then their number; hits NULL: only whether it matches.
+ * their ends, then their number; both NULL: only whether it matches.
  */
 int terms_test(const terms_t *t, words_t *w, const char *body, size_t len,
                bool *matches, hit_t *hits, size_t *nhits) WACRM_CHECKED;
