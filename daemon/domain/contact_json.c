@@ -13,14 +13,15 @@ DB_QUERY(contact_profile, "SELECT " COLUMNS " FROM contacts k WHERE k.id = $1");
 DB_QUERY(contact_profile_aliases,
          "SELECT alias FROM contact_aliases WHERE contact_id = $1 "
          "LIMIT 100");
+#define VISIBLE CONTACT_VISIBLE("k.id", "$2", "$3")
+
 DB_QUERY(contact_profile_page,
-         "SELECT " COLUMNS " FROM contacts k WHERE k.id < $1 AND " //
-         CONTACT_VISIBLE("k.id", "$2", "$3") " ORDER BY k.id DESC LIMIT $4");
+         "SELECT " COLUMNS " FROM contacts k WHERE k.id < $1 AND " VISIBLE
+         " ORDER BY k.id DESC LIMIT $4");
 DB_QUERY(contact_profile_search,
          "SELECT " COLUMNS " FROM contacts k WHERE k.id < $1 AND "
          "(k.phone LIKE $5 ESCAPE '!' OR k.name LIKE $5 ESCAPE '!') "
-         "AND " CONTACT_VISIBLE("k.id", "$2", "$3") //
-         " ORDER BY k.id DESC LIMIT $4");
+         "AND " VISIBLE " ORDER BY k.id DESC LIMIT $4");
 
 const char *contact_level(const domain_settings_t *set, int64_t best_year)
 {

@@ -6,77 +6,51 @@
 #define GIFT       "d.status = 'confirmed' AND d.amount > 0"
 #define FEW_DONORS 50 /* M17 */
 
-#define SUM_IN(from, to)                                             \
-    "CAST(sum(CASE WHEN d.gift_day >= " from " AND d.gift_day < " to \
-    " THEN d.amount ELSE 0 END) AS BIGINT)"
-
 /* $1 begin of last year, $2 its end, $3 begin and $4 end of this one; $5: 1
  * lybunt, 2 sybunt, 3 exclusive. */
-DB_QUERY(report_lapsed_rows,
-         "SELECT g.contact_id, k.phone, k.name, g.before, g.last_year, "
-         "k.gift_sum, k.gift_count, k.gift_last FROM (SELECT "
-         "d.contact_id, " SUM_IN("0", "$3") " AS before, " SUM_IN("$1", "$2") " AS last_year, " SUM_IN(
-             "$3", "$4") " AS this_year FROM donations d "
-                         "WHERE d.contact_id > $6 AND " GIFT
-                         " GROUP BY d.contact_id "
-                         "HAVING " SUM_IN("$3", "$4") " = 0 AND (CASE $5 WHEN "
-                                                      "1 THEN " SUM_IN("$1", "$"
-                                                                             "2") " > 0 WHEN 2 THEN " SUM_IN(
-                                                          "0",
-                                                          "$3") " > 0 "
-                                                                "ELSE " SUM_IN("0", "$3") " > 0 AND " SUM_IN(
-                                                                    "$1",
-                                                                    "$2") " = "
-                                                                          "0 "
-                                                                          "END)"
-                                                                          " "
-                                                                          "ORDE"
-                                                                          "R "
-                                                                          "BY "
-                                                                          "d."
-                                                                          "cont"
-                                                                          "act_"
-                                                                          "id "
-                                                                          "LIMI"
-                                                                          "T "
-                                                                          "$7) "
-                                                                          "AS "
-                                                                          "g "
-                                                                          "CROS"
-                                                                          "S "
-                                                                          "JOIN"
-                                                                          " con"
-                                                                          "tact"
-                                                                          "s k "
-                                                                          "WHER"
-                                                                          "E "
-                                                                          "k."
-                                                                          "id "
-                                                                          "= "
-                                                                          "g."
-                                                                          "cont"
-                                                                          "act_"
-                                                                          "id");
-
-#define COUNT(what) "coalesce(sum(CASE WHEN " what " THEN 1 ELSE 0 END), 0)"
-#define MONEY(what, of)                             \
-    "CAST(coalesce(sum(CASE WHEN " what " THEN " of \
-    " ELSE 0 END), 0) AS BIGINT)"
+DB_QUERY_SCAN(
+    report_lapsed_rows,
+    "SELECT g.contact_id, k.phone, k.name, g.earlier, g.last_year, "
+    "k.gift_sum, k.gift_count, k.gift_last FROM (SELECT d.contact_id, "
+    "CAST(sum(CASE WHEN d.gift_day < $3 THEN d.amount ELSE 0 END) "
+    "AS BIGINT) AS earlier, "
+    "CAST(sum(CASE WHEN d.gift_day >= $1 AND d.gift_day < $2 "
+    "THEN d.amount ELSE 0 END) AS BIGINT) AS last_year, "
+    "CAST(sum(CASE WHEN d.gift_day >= $3 AND d.gift_day < $4 "
+    "THEN d.amount ELSE 0 END) AS BIGINT) AS this_year "
+    "FROM donations d WHERE d.contact_id > $6 AND " GIFT
+    " GROUP BY d.contact_id) AS g CROSS JOIN contacts k "
+    "WHERE k.id = g.contact_id AND g.this_year = 0 AND "
+    "CASE $5 WHEN 1 THEN g.last_year > 0 WHEN 2 THEN g.earlier > 0 "
+    "ELSE g.earlier > 0 AND g.last_year = 0 END "
+    "ORDER BY g.contact_id LIMIT $7",
+    "a report over all gifts");
 
 /* p: this year, q: last, r: the one before that. */
-DB_QUERY_SCAN(report_retention_row,
-              "SELECT " COUNT("q > 0") ", " COUNT("p > 0") ", " COUNT("p > 0 "
-                                                                      "AND q > "
-                                                                      "0") ","
-                                                                           " " COUNT("q > 0 AND p = 0") ", " COUNT("p > 0 AND first >= $3") ", " COUNT("p > 0 AND q = 0 AND first < $3") ", " COUNT("p > 0 AND q = 0 AND r > 0") ", " COUNT("q > 0 AND first >= $2") ", " COUNT("q > 0 AND p > 0 AND first >= $2") ", " COUNT("q > 0 AND p > 0 AND p > q") ", " COUNT("q > 0 AND p > 0 AND p < q") ", " MONEY("q > 0",
-                                                                                                                                                                                                                                                                                                                                                                                                              "q") ", " MONEY("p > 0",
-                                                                                                                                                                                                                                                                                                                                                                                                                              "p") ", " MONEY("q > 0", "p") " FROM (SELECT " SUM_IN("$3",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                    "$4") " AS p, " SUM_IN("$2",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           "$3") " AS q, " SUM_IN("$1",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  "$2") " AS r, min(d.gift_day) AS first "
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        "FROM donations d WHERE d.gift_day < $4 AND " GIFT
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        " GROUP BY d.contact_id) AS g",
-              "a report over all gifts");
+DB_QUERY_SCAN(
+    report_retention_row,
+    "SELECT count(CASE WHEN q > 0 THEN 1 END), "
+    "count(CASE WHEN p > 0 THEN 1 END), "
+    "count(CASE WHEN p > 0 AND q > 0 THEN 1 END), "
+    "count(CASE WHEN q > 0 AND p = 0 THEN 1 END), "
+    "count(CASE WHEN p > 0 AND first >= $3 THEN 1 END), "
+    "count(CASE WHEN p > 0 AND q = 0 AND first < $3 THEN 1 END), "
+    "count(CASE WHEN p > 0 AND q = 0 AND r > 0 THEN 1 END), "
+    "count(CASE WHEN q > 0 AND first >= $2 THEN 1 END), "
+    "count(CASE WHEN q > 0 AND p > 0 AND first >= $2 THEN 1 END), "
+    "count(CASE WHEN q > 0 AND p > q THEN 1 END), "
+    "count(CASE WHEN p > 0 AND p < q THEN 1 END), "
+    "CAST(coalesce(sum(q), 0) AS BIGINT), "
+    "CAST(coalesce(sum(p), 0) AS BIGINT), "
+    "CAST(coalesce(sum(CASE WHEN q > 0 THEN p ELSE 0 END), 0) AS BIGINT) "
+    "FROM (SELECT sum(CASE WHEN d.gift_day >= $3 THEN d.amount ELSE 0 END) "
+    "AS p, sum(CASE WHEN d.gift_day >= $2 AND d.gift_day < $3 "
+    "THEN d.amount ELSE 0 END) AS q, "
+    "sum(CASE WHEN d.gift_day >= $1 AND d.gift_day < $2 "
+    "THEN d.amount ELSE 0 END) AS r, min(d.gift_day) AS first "
+    "FROM donations d WHERE d.gift_day < $4 AND " GIFT
+    " GROUP BY d.contact_id) AS g",
+    "a report over all gifts");
 
 DB_QUERY_SCAN(report_rfm_count,
               "SELECT count(*) FROM (SELECT d.contact_id FROM donations d "

@@ -34,11 +34,12 @@ DB_QUERY_SCAN(reminder_place,
 DB_QUERY(reminder_get, "SELECT " COLUMNS " FROM reminders r WHERE r.id = $1");
 DB_QUERY(reminder_of_contact, "SELECT " COLUMNS " FROM reminders r WHERE "
                               "r.contact_id = $1 ORDER BY r.id DESC LIMIT $2");
+#define VISIBLE CONTACT_VISIBLE("k.id", "$4", "$5")
 DB_QUERY(reminder_visible,
          "SELECT " COLUMNS ", k.phone, k.name FROM reminders r CROSS JOIN "
          "contacts k WHERE k.id = r.contact_id AND r.state = $1 AND "
-         "(r.remind_at, r.id) > ($2, $3) AND " CONTACT_VISIBLE(
-             "k.id", "$4", "$5") " ORDER BY r.remind_at, r.id LIMIT $6");
+         "(r.remind_at, r.id) > ($2, $3) AND " VISIBLE
+         " ORDER BY r.remind_at, r.id LIMIT $6");
 
 int reminder_add(tx_t *tx, const reminder_t *r, int64_t *id)
 {
