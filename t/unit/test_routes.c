@@ -602,9 +602,12 @@ static void test_send_invalid(void **state)
     json_decref(post(SEND, CS, "", long_one.data, 422));
     buf_free(&long_one);
     assert_int_equal(outbox_rows(), 0);
+    assert_int_equal(
+        web_status(&web, "POST", SEND, CS, "Content-Type: text/plain\r\n", "x"),
+        415);
     assert_int_equal(web_status(&web, "POST", SEND, CS,
                                 "Content-Type: multipart/form-data\r\n", "x"),
-                     415);
+                     400);
     json_decref(post(SEND "?session_id=two", CS, "",
                      "{\"phone\":\"08123456789\",\"message\":\"x\"}", 404));
     json_decref(post(SEND, BOSS, "",
