@@ -84,17 +84,19 @@ static void on_lookup(void *arg, const gw_result_t *r)
                      .arg = a};
     gw_found_t found = GW_NOT_TOLD;
 
-    if (r->http_status > 0)
+    if (r->http_status > 0) {
         found = a->driver->lookup_reply(r->http_status, r->body, r->len, &l,
                                         a->reply.wa_id, sizeof(a->reply.wa_id));
-    if (found == GW_FOUND)
+    }
+    if (found == GW_FOUND) {
         end(a, END_SENT);
-    else if (a->watched)
+    } else if (a->watched) {
         attempt_watch(a);
-    else if (found == GW_ABSENT && a->absence_proves)
+    } else if (found == GW_ABSENT && a->absence_proves) {
         end(a, END_RETRY);
-    else
+    } else {
         end(a, END_UNKNOWN);
+    }
 }
 
 static void look_up(attempt_t *a)
@@ -107,14 +109,17 @@ static void look_up(attempt_t *a)
         return;
     }
     gw_request_init(&request);
-    if (a->driver->lookup(a->account, &s, &request) != WERR_OK)
+    if (a->driver->lookup(a->account, &s, &request) != WERR_OK) {
         gw_request_free(&request);
-    else if (gw_call(a->o->loop, a->account, &request, on_lookup, a) == WERR_OK)
+    } else if (gw_call(a->o->loop, a->account, &request, on_lookup, a) ==
+               WERR_OK) {
         return;
-    if (a->watched)
+    }
+    if (a->watched) {
         attempt_watch(a);
-    else
+    } else {
         end(a, END_UNKNOWN);
+    }
 }
 
 void attempt_watch(attempt_t *a)
@@ -146,8 +151,9 @@ void attempt_lookups(outbox_t *o, int64_t *next)
             look_up(a);
             continue;
         }
-        if (a->lookup_at < *next)
+        if (a->lookup_at < *next) {
             *next = a->lookup_at;
+        }
         a->next = o->lookups;
         o->lookups = a;
     }
@@ -160,8 +166,9 @@ static void on_answer(attempt_t *a, const gw_result_t *r)
     a->driver->send_reply(r->http_status, r->body, r->len, &a->reply);
     a->theirs = true;
     a->http_status = r->http_status;
-    if (r->retry_after_s > a->reply.retry_after_s)
+    if (r->retry_after_s > a->reply.retry_after_s) {
         a->reply.retry_after_s = r->retry_after_s;
+    }
     switch (a->reply.outcome) {
     case GW_ACCEPTED:
         end(a, END_SENT);
@@ -188,10 +195,11 @@ static void on_sent(void *arg, const gw_result_t *r)
         return;
     }
     explain(a, r->timed_out ? "timeout" : "connection", r->error);
-    if (r->bytes_sent)
+    if (r->bytes_sent) {
         look_up_later(a, false);
-    else
+    } else {
         end(a, END_RETRY);
+    }
 }
 
 /* A file as the gateway takes it: its address, or itself. */
@@ -205,8 +213,9 @@ static int add_media(attempt_t *a, const media_row_t *m, buf_t *out)
         media_url_add_gateway(out, d, m->public_id);
     } else {
         rc = media_read(d, m->hash, m->size, &data);
-        if (rc != WERR_OK)
+        if (rc != WERR_OK) {
             return rc;
+        }
         buf_addf(out, "data:%s;base64,", m->mime);
         base64_add(out, data, (size_t)m->size);
         free(data);
@@ -231,16 +240,19 @@ static int write_request(attempt_t *a, gw_request_t *request)
     buf_init(&media, MEDIA_TEXT_MAX);
     if (strcmp(a->d.type, "text") != 0) {
         rc = media_of_message(a->o->db, a->d.message, &m);
-        if (rc == WERR_OK)
+        if (rc == WERR_OK) {
             rc = add_media(a, &m, &media);
+        }
         s.media = media.data;
-        if (rc == WERR_OK && m.filename[0] == '\0')
+        if (rc == WERR_OK && m.filename[0] == '\0') {
             (void)snprintf(m.filename, sizeof(m.filename), "file%s",
                            extension_of(&m));
+        }
         s.filename = m.filename;
     }
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         rc = a->driver->send(a->account, &s, request);
+    }
     buf_free(&media);
     return rc;
 }
@@ -302,8 +314,9 @@ static void begin_read(attempt_t *a)
 void attempt_begin(attempt_t *a)
 {
     a->started = clock_now_ms();
-    if (strcmp(a->d.kind, "read") == 0)
+    if (strcmp(a->d.kind, "read") == 0) {
         begin_read(a);
-    else
+    } else {
         begin_message(a);
+    }
 }

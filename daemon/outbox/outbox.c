@@ -59,8 +59,9 @@ static int step_backfill(outbox_t *o, int64_t *next_due)
 
     if (rc == WERR_OK && wait != INT64_MAX) {
         at = clock_now_ms() + wait;
-        if (at < *next_due)
+        if (at < *next_due) {
             *next_due = at;
+        }
     }
     return rc;
 }
@@ -73,22 +74,30 @@ static int step(outbox_t *o, int64_t *wait)
     int rc = lanes_settle(o);
 
     attempt_lookups(o, &next_lookup);
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         rc = lanes_expire(o, &next_deadline);
-    if (rc == WERR_OK)
+    }
+    if (rc == WERR_OK) {
         rc = lanes_take(o, &next_due);
-    if (rc == WERR_OK)
+    }
+    if (rc == WERR_OK) {
         rc = fetch_step(o, &next_fetch);
-    if (next_fetch < next_due)
+    }
+    if (next_fetch < next_due) {
         next_due = next_fetch;
-    if (rc == WERR_OK)
+    }
+    if (rc == WERR_OK) {
         rc = health_tick(o, &next_health);
-    if (next_health < next_lookup)
+    }
+    if (next_health < next_lookup) {
         next_lookup = next_health;
-    if (rc == WERR_OK)
+    }
+    if (rc == WERR_OK) {
         rc = step_backfill(o, &next_due);
-    if (o->ended)
+    }
+    if (o->ended) {
         next_due = 0; /* ended without a call: settle at once */
+    }
     *wait = wait_until(next_due < next_deadline ? next_due : next_deadline,
                        next_lookup);
     return rc;
@@ -101,8 +110,9 @@ static void tick(void *arg, gw_client_t *client, int64_t *timeout_ms)
 
     o->loop = client;
     rc = step(o, timeout_ms);
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         return;
+    }
     log_error("outbox", "msg=\"database\" error=%s", log_str(werr_text(rc)));
     *timeout_ms = FAULT_WAIT_MS;
 }
@@ -115,8 +125,9 @@ static int recover(tx_t *tx, void *arg)
     int64_t hold = (int64_t)o->options.unknown_hold_s * 1000, id;
     int rc = WERR_OK;
 
-    for (size_t i = 0; rc == WERR_OK && i < o->naccounts; i++)
+    for (size_t i = 0; rc == WERR_OK && i < o->naccounts; i++) {
         rc = account_ensure(tx, o->accounts[i].name, &id);
+    }
     return rc == WERR_OK ? delivery_recover(tx, tx->now + hold) : rc;
 }
 
@@ -136,8 +147,9 @@ static void destroy(outbox_t *o)
     }
     fetch_free(o);
     backfill_free(&o->backfill);
-    if (o->db)
+    if (o->db) {
         store_reader_close(&o->db);
+    }
     pacing_free(&o->pacing);
     health_free(&o->health);
     free(o);
@@ -149,23 +161,29 @@ static int set_up(outbox_t *o)
     int rc;
 
     if (opt->tries < 1 || opt->max_inflight < 1 || opt->unknown_hold_s < 0 ||
-        opt->nbackoff > sizeof(opt->backoff_s) / sizeof(opt->backoff_s[0]))
+        opt->nbackoff > sizeof(opt->backoff_s) / sizeof(opt->backoff_s[0])) {
         return WERR_INVALID;
+    }
     if (getrandom(&o->random, sizeof(o->random), 0) !=
-        (ssize_t)sizeof(o->random))
+        (ssize_t)sizeof(o->random)) {
         return WERR_SYSTEM;
+    }
     rc = health_new(&o->health);
-    if (rc != WERR_OK)
+    if (rc != WERR_OK) {
         return rc;
+    }
     rc = pacing_new(&o->pacing, opt->per_minute, opt->first_per_minute,
                     opt->gap_ms);
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         rc = store_reader(o->domain->store, &o->db);
-    if (rc == WERR_OK)
+    }
+    if (rc == WERR_OK) {
         rc = backfill_new(&o->backfill, o->domain, o->db, o->accounts,
                           o->naccounts, &o->counters);
-    if (rc == WERR_OK)
+    }
+    if (rc == WERR_OK) {
         rc = domain_write(o->domain, recover, o);
+    }
     return rc == WERR_OK ? held_watch(o) : rc;
 }
 
@@ -190,8 +208,9 @@ int outbox_start(outbox_t **out, domain_t *d, const outbox_options_t *options,
     int rc;
 
     *out = NULL;
-    if (!o)
+    if (!o) {
         return WERR_NOMEM;
+    }
     o->domain = d;
     o->options = *options;
     o->accounts = accounts;
@@ -220,8 +239,9 @@ void outbox_stop(outbox_t **outbox, int64_t timeout_ms)
     gw_client_t *client;
     int rc;
 
-    if (!o)
+    if (!o) {
         return;
+    }
     *outbox = NULL;
     client = o->client; /* stays readable for its own thread until it ends */
     gw_client_stop(&client, timeout_ms);
@@ -230,9 +250,10 @@ void outbox_stop(outbox_t **outbox, int64_t timeout_ms)
     o->domain->outbox_arg = NULL;
     /* the rest stays in flight, and is unknown at the next start */
     rc = lanes_settle(o);
-    if (rc != WERR_OK)
+    if (rc != WERR_OK) {
         log_error("outbox", "msg=\"outcomes lost\" error=%s",
                   log_str(werr_text(rc)));
+    }
     destroy(o);
 }
 

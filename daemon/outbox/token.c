@@ -26,8 +26,9 @@ void outbox_token_load(void *outbox, const char *account, char *token,
     db_bind_i64(s, 2, clock_now_ms());
     if (db_first(s) == DB_ROW) {
         text = db_text(s, 0);
-        if (text && strlen(text) < size)
+        if (text && strlen(text) < size) {
             memcpy(token, text, strlen(text) + 1);
+        }
     }
     db_done(s);
 }
@@ -53,8 +54,9 @@ int outbox_use_token(const outbox_t *o, const char *account, const char *token)
     new_token_t t = {account, token, clock_now_ms() + DAY_MS};
     int rc = domain_write(o->domain, put_token, &t);
 
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         gw_client_reload(o->client, account);
+    }
     return rc;
 }
 
@@ -65,7 +67,8 @@ void outbox_token_store(void *outbox, const char *account, const char *token,
     new_token_t t = {account, token, expires_ms};
     int rc = domain_write(o->domain, put_token, &t);
 
-    if (rc != WERR_OK)
+    if (rc != WERR_OK) {
         log_warn("outbox", "msg=\"token not kept\" account=%s error=%s",
                  log_str(account), log_str(werr_text(rc)));
+    }
 }
