@@ -28,9 +28,8 @@
 #endif
 
 /* 10 s in all: what the steps may wait, then the end in any case */
-#define STOP_MS  8000
-#define ALARM_S  10
-#define BODY_MAX ((size_t)16 << 20)
+#define STOP_MS 8000
+#define ALARM_S 10
 
 /* All of it, in the order of its start. */
 typedef struct {
@@ -149,7 +148,6 @@ static int start_http(daemon_t *d, const config_t *c)
     http_options_t o = {
         .socket_path = c->http_socket,
         .workers = c->workers,
-        .body_max = BODY_MAX,
         .domain = &d->domain,
         .spool = d->spool,
         .outbox = d->outbox,

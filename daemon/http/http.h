@@ -22,7 +22,6 @@ typedef struct http_server_s http_server_t;
 typedef struct {
     const char *socket_path; /* made 0660 */
     int workers;             /* 2 */
-    size_t body_max;         /* bytes, default 16 MiB */
     domain_t *domain;
     spool_t *spool;         /* health, metrics, revocation */
     const outbox_t *outbox; /* metrics */

@@ -25,7 +25,9 @@
 /* More than nginx keeps its upstream connections (60 s). */
 #define IDLE_SECONDS 75
 #define HEAD_BYTES   (32u << 10)
-#define BODY_MAX     (16u << 20)
+/* Parsed JSON takes up to seventy times its bytes: little of strangers. */
+#define BODY_MAX        (128u << 10)
+#define BODY_PUBLIC_MAX (16u << 10)
 
 static void on_log(void *cls, const char *format, va_list ap)
 {
@@ -74,7 +76,7 @@ static void *on_target(void *cls, const char *target,
     r->options = &s->options;
     r->connection = connection;
     r->started_us = stats_now_us();
-    buf_init(&r->body, s->options.body_max);
+    buf_init(&r->body, BODY_MAX);
     response_init(&r->response);
     return r;
 }
@@ -122,10 +124,10 @@ static void take_body(request_t *r, const char *data, size_t len)
     if (r->found != ROUTE_FOUND || r->too_big) {
         return;
     }
-    if (len > r->options->body_max - r->body.len) {
+    bool public = r->match.route->access == ACCESS_PUBLIC;
+    if (len > (public ? BODY_PUBLIC_MAX : BODY_MAX) - r->body.len) {
         r->too_big = true;
         buf_free(&r->body);
-        buf_init(&r->body, r->options->body_max);
         return;
     }
     buf_add(&r->body, data, len);
@@ -317,9 +319,6 @@ static int start_parts(http_server_t *s)
 static int copy_options(http_server_t *s, const http_options_t *o)
 {
     s->options = *o;
-    if (s->options.body_max == 0) {
-        s->options.body_max = BODY_MAX;
-    }
     s->socket_path = strdup(o->socket_path);
     s->secret = malloc(o->jwt_secret_len + 1);
     s->issuer = o->issuer != NULL ? strdup(o->issuer) : NULL;
