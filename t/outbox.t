@@ -328,5 +328,23 @@ is(scalar(() = $d->calls(route => 'login')), $logins,
 is($d->sql('SELECT count(*) FROM outbox WHERE state = 1'), 0,
     'nothing is left in flight');
 
+# ---- an older database ----
+
+behave(phone(21), 'status', status => 503);
+my $again = send_text(phone(21), 'cadangan');
+ok($d->wait_for(sub { $d->calls(phone => phone(21)) == 1 }), 'it waits');
+my ($rc, $out) = $d->ctl(['backup', "$d->{dir}/older.db"]);
+is($rc, 0, 'a backup') or diag($out);
+ok(reaches($again, $SENT), 'then it is sent');
+ok($d->wacrmd_stop, 'wacrmd stops');
+($rc, $out) = $d->ctl(['restore', "$d->{dir}/older.db"]);
+is($rc, 0, 'restore') or diag($out);
+$d->wacrmd_start;
+ok(reaches($again, $UNKNOWN), 'what waited then is unknown now');
+my $next = send_text(phone(21), 'sesudah cadangan');
+ok(reaches($next, $SENT), 'the lane goes on');
+is(join(',', texts(phone => phone(21))),
+    'cadangan,cadangan,sesudah cadangan', 'and it was not sent again');
+
 $d->sound;
 $d->done;
