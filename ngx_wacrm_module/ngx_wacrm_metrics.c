@@ -83,7 +83,7 @@ static u_char *ngx_wacrm_metrics_spool(u_char *p, u_char *last);
 static char  *ngx_wacrm_event_names[] = {
     "stored", "signature_missing", "signature_mismatch", "signature_stale",
     "not_json", "method", "too_large", "content_type", "rate", "spool_full",
-    "spool_error", "queue_full", "timeout", "fault"
+    "spool_error", "queue_full", "timeout", "fault", "nginx"
 };
 
 static char  *ngx_wacrm_jwt_names[] = {
