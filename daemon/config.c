@@ -48,16 +48,18 @@ static void fail(reading_t *r, int line, const char *format, ...)
     char reason[CONFIG_REASON_MAX + 100];
     va_list ap;
 
-    if (r->failed)
+    if (r->failed) {
         return;
+    }
     r->failed = true;
     va_start(ap, format);
     (void)vsnprintf(reason, sizeof(reason), format, ap);
     va_end(ap);
-    if (line > 0)
+    if (line > 0) {
         (void)snprintf(r->error, r->size, "%s:%d: %s", r->path, line, reason);
-    else
+    } else {
         (void)snprintf(r->error, r->size, "%s: %s", r->path, reason);
+    }
 }
 
 /* ---- sections ---- */
@@ -66,8 +68,9 @@ static const char *known_section(const char *name)
 {
     for (size_t i = 0; i < config_noptions; i++) {
         if (strcmp(config_options[i].section, name) == 0 &&
-            strcmp(name, "gateway") != 0)
+            strcmp(name, "gateway") != 0) {
             return config_options[i].section;
+        }
     }
     return NULL;
 }
@@ -84,8 +87,9 @@ static bool good_name(const char *name)
 static int find_gateway(const config_t *c, const char *name)
 {
     for (size_t i = 0; i < c->ngateways; i++) {
-        if (strcmp(c->gateways[i].name, name) == 0)
+        if (strcmp(c->gateways[i].name, name) == 0) {
             return (int)i;
+        }
     }
     return -1;
 }
@@ -99,12 +103,14 @@ static void set_fallbacks(reading_t *r, const char *section, bool gateway,
         const option_t *o = &config_options[i];
 
         if ((strcmp(o->section, "gateway") == 0) != gateway || !o->fallback ||
-            (section && strcmp(o->section, section) != 0))
+            (section && strcmp(o->section, section) != 0)) {
             continue;
+        }
         /* paths below the state directory come last */
         if (o->fallback[0] != '{' &&
-            !config_value_set(o, base, o->fallback, r->c->memory, reason))
+            !config_value_set(o, base, o->fallback, r->c->memory, reason)) {
             fail(r, 0, "%s: default: %s", o->key, reason);
+        }
     }
 }
 
@@ -147,8 +153,9 @@ static void begin_section(reading_t *r, const char *name)
         return;
     }
     r->section = known_section(name);
-    if (!r->section)
+    if (!r->section) {
         fail(r, r->line, "unknown section [%s]", name);
+    }
 }
 
 /* ---- lines ---- */
@@ -162,18 +169,20 @@ static void check_section_line(reading_t *r, char *text)
         return;
     }
     text[n - 1] = '\0';
-    if (n - 2 > SECTION_BYTES)
+    if (n - 2 > SECTION_BYTES) {
         fail(r, r->line, "the name of a section ends at %d bytes",
              SECTION_BYTES);
-    else
+    } else {
         begin_section(r, text + 1);
+    }
 }
 
 static bool has_inline_comment(const char *text)
 {
     for (const char *p = strchr(text, ';'); p; p = strchr(p + 1, ';')) {
-        if (p > text && isspace((unsigned char)p[-1]))
+        if (p > text && isspace((unsigned char)p[-1])) {
             return true;
+        }
     }
     return false;
 }
@@ -196,23 +205,26 @@ static void check_line(reading_t *r, const char *line, size_t len)
         line += 3;
         n -= 3;
     }
-    while (n > 0 && isspace((unsigned char)line[n - 1]))
+    while (n > 0 && isspace((unsigned char)line[n - 1])) {
         n--;
+    }
     memcpy(text, line, n);
     text[n] = '\0';
-    if (n == 0 || strchr(";#", text[strspn(text, " \t")]))
+    if (n == 0 || strchr(";#", text[strspn(text, " \t")])) {
         return;
-    if (isspace((unsigned char)text[0]))
+    }
+    if (isspace((unsigned char)text[0])) {
         fail(r, r->line, "begins with a space");
-    else if (has_inline_comment(text))
+    } else if (has_inline_comment(text)) {
         fail(r, r->line,
              "a comment stands on a line of its own, no value has \" ;\"");
-    else if (text[0] == '[')
+    } else if (text[0] == '[') {
         check_section_line(r, text);
-    else if (!strpbrk(text, "=:"))
+    } else if (!strpbrk(text, "=:")) {
         fail(r, r->line, "expected key = value");
-    else if (!r->section)
+    } else if (!r->section) {
         fail(r, r->line, "stands before the first [section]");
+    }
 }
 
 /* inih's fgets: at most num - 1 bytes of the next line. */
@@ -223,21 +235,25 @@ static char *read_line(char *out, int num, void *stream)
     size_t cap = 0;
     ssize_t n;
 
-    if (r->failed)
+    if (r->failed) {
         return NULL;
+    }
     n = getline(&line, &cap, r->file);
     if (n < 0) {
-        if (ferror(r->file))
+        if (ferror(r->file)) {
             fail(r, 0, "cannot be read: %s", strerrordesc_np(errno));
+        }
         free(line);
         return NULL;
     }
     r->line++;
     check_line(r, line, (size_t)n);
-    if (n >= num)
+    if (n >= num) {
         fail(r, r->line, "longer than %d bytes", LINE_BYTES);
-    if (r->failed)
+    }
+    if (r->failed) {
         n = 0;
+    }
     memcpy(out, line, (size_t)n);
     out[n] = '\0';
     explicit_bzero(line, cap);
@@ -290,18 +306,19 @@ static int on_key(void *user, const char *section, const char *key,
 
     (void)section;
     o = find_option(r->section, key, &i);
-    if (!o)
+    if (!o) {
         fail(r, r->line, "unknown key \"%s\" in [%s]", key, r->section);
-    else if (lines[i])
+    } else if (lines[i]) {
         fail(r, r->line, "%s: is set already in line %d", key, lines[i]);
-    else if (set_already(lines, o, &line))
+    } else if (set_already(lines, o, &line)) {
         fail(r, r->line, "%s: line %d sets the same", key, line);
-    else if (!value || !*value)
+    } else if (!value || !*value) {
         fail(r, r->line, "%s: needs a value", key);
-    else if (!config_value_set(o, base, value, r->c->memory, reason))
+    } else if (!config_value_set(o, base, value, r->c->memory, reason)) {
         fail(r, r->line, "%s: %s", key, reason);
-    else
+    } else {
         lines[i] = r->line;
+    }
     return !r->failed;
 }
 
@@ -309,8 +326,9 @@ static int on_key(void *user, const char *section, const char *key,
 
 static void upper(char *text)
 {
-    for (; *text; text++)
+    for (; *text; text++) {
         *text = *text == '-' ? '_' : (char)toupper((unsigned char)*text);
+    }
 }
 
 static void from_variable(reading_t *r, const char *variable, const option_t *o,
@@ -319,8 +337,9 @@ static void from_variable(reading_t *r, const char *variable, const option_t *o,
     const char *value = getenv(variable);
     char reason[CONFIG_REASON_MAX];
 
-    if (!value || !*value || r->failed)
+    if (!value || !*value || r->failed) {
         return;
+    }
     if (!config_value_set(o, base, value, r->c->memory, reason)) {
         r->failed = true;
         (void)snprintf(r->error, r->size, "environment: %s: %s", variable,
@@ -360,16 +379,19 @@ static void read_old_environment(reading_t *r)
     int g;
     size_t i;
 
-    if (c->ngateways == 0 && url && *url)
+    if (c->ngateways == 0 && url && *url) {
         begin_gateway(r, "main");
-    if (r->failed)
+    }
+    if (r->failed) {
         return;
+    }
     from_variable(r, "WHATSAPP_SESSION_ID",
                   find_option("organisation", "default_session", &i), c);
     g = c->domain.default_account ? find_gateway(c, c->domain.default_account)
                                   : 0;
-    if (c->ngateways == 0 || g < 0)
+    if (c->ngateways == 0 || g < 0) {
         return;
+    }
     from_variable(r, "WHATSAPP_API_URL", find_option("gateway", "base_url", &i),
                   &c->gateways[g]);
     from_variable(r, "WHATSAPP_API_TOKEN", find_option("gateway", "token", &i),
@@ -388,12 +410,14 @@ static void expand_paths(reading_t *r)
         const char **field = (const char **)((char *)r->c + o->offset);
 
         if (!o->fallback || strncmp(o->fallback, mark, strlen(mark)) != 0 ||
-            *field)
+            *field) {
             continue;
+        }
         (void)snprintf(path, sizeof(path), "%s%s", r->c->state_dir,
                        o->fallback + strlen(mark));
-        if (!config_value_set(o, r->c, path, r->c->memory, reason))
+        if (!config_value_set(o, r->c, path, r->c->memory, reason)) {
             fail(r, 0, "%s: %s: %s", o->key, path, reason);
+        }
     }
 }
 
@@ -403,25 +427,27 @@ static void check_gateways(reading_t *r)
     size_t i;
 
     (void)find_option("organisation", "default_gateway", &i);
-    if (c->ngateways == 0)
+    if (c->ngateways == 0) {
         fail(r, 0, "no [gateway NAME]");
-    else if (!c->domain.default_account)
+    } else if (!c->domain.default_account) {
         c->domain.default_account = c->gateways[0].name;
-    else if (find_gateway(c, c->domain.default_account) < 0)
+    } else if (find_gateway(c, c->domain.default_account) < 0) {
         fail(r, r->lines[i], "default_gateway: there is no [gateway %s]",
              c->domain.default_account);
+    }
     for (size_t g = 0; g < c->ngateways && !r->failed; g++) {
         const gateway_account_t *a = &c->gateways[g];
 
-        if (!gw_driver(a->driver))
+        if (!gw_driver(a->driver)) {
             fail(r, r->gateway_at[g], "[gateway %s]: no driver \"%s\"", a->name,
                  a->driver);
-        else if (!a->base_url)
+        } else if (!a->base_url) {
             fail(r, r->gateway_at[g], "[gateway %s]: base_url is missing",
                  a->name);
-        else if (!a->email != !a->password)
+        } else if (!a->email != !a->password) {
             fail(r, r->gateway_at[g],
                  "[gateway %s]: email and password belong together", a->name);
+        }
     }
 }
 
@@ -436,11 +462,12 @@ static void read_secret(reading_t *r)
     line = r->lines[i];
     c->jwt_secret = config_value_file(c->jwt_secret_file, &c->jwt_secret_len,
                                       c->memory, reason);
-    if (!c->jwt_secret)
+    if (!c->jwt_secret) {
         fail(r, line, "jwt_secret_file: %s", reason);
-    else if (c->jwt_secret_len < SECRET_MIN)
+    } else if (c->jwt_secret_len < SECRET_MIN) {
         fail(r, line, "jwt_secret_file: %s has fewer than %d bytes",
              c->jwt_secret_file, SECRET_MIN);
+    }
 }
 
 /* ---- */
@@ -452,10 +479,12 @@ static void read_file(reading_t *r)
         fail(r, 0, "%s", strerrordesc_np(errno));
         return;
     }
-    if (ini_parse_stream(read_line, r, on_key, r) != 0)
+    if (ini_parse_stream(read_line, r, on_key, r) != 0) {
         fail(r, r->line, "expected key = value");
-    if (fclose(r->file) != 0)
+    }
+    if (fclose(r->file) != 0) {
         fail(r, 0, "%s", strerrordesc_np(errno));
+    }
 }
 
 bool config_load(config_t *c, const char *path, char *error, size_t size)
@@ -469,20 +498,27 @@ bool config_load(config_t *c, const char *path, char *error, size_t size)
         return false;
     }
     set_fallbacks(&r, NULL, false, c);
-    if (!r.failed)
+    if (!r.failed) {
         read_file(&r);
-    if (!r.failed)
+    }
+    if (!r.failed) {
         read_environment(&r);
-    if (!r.failed)
+    }
+    if (!r.failed) {
         read_old_environment(&r);
-    if (!r.failed)
+    }
+    if (!r.failed) {
         expand_paths(&r);
-    if (!r.failed)
+    }
+    if (!r.failed) {
         check_gateways(&r);
-    if (!r.failed)
+    }
+    if (!r.failed) {
         read_secret(&r);
-    if (r.failed)
+    }
+    if (r.failed) {
         config_free(c);
+    }
     return !r.failed;
 }
 

@@ -51,8 +51,9 @@ char *config_memory_text(config_memory_t *m, const char *text, size_t len)
 {
     text_t *t = malloc(sizeof(*t) + len + 1);
 
-    if (!t)
+    if (!t) {
         return NULL;
+    }
     t->next = m->texts;
     t->len = len;
     memcpy(t->data, text, len);
@@ -86,15 +87,18 @@ static bool measure(const char *text, const unit_t *units, int64_t *out)
     char *end;
     long long v;
 
-    if (*text < '0' || *text > '9')
+    if (*text < '0' || *text > '9') {
         return false;
+    }
     errno = 0;
     v = strtoll(text, &end, 10);
-    if (errno != 0)
+    if (errno != 0) {
         return false;
+    }
     for (; units->suffix; units++) {
-        if (strcasecmp(end, units->suffix) == 0)
+        if (strcasecmp(end, units->suffix) == 0) {
             return !__builtin_mul_overflow((int64_t)v, units->factor, out);
+        }
     }
     return false;
 }
@@ -136,10 +140,11 @@ static bool set_number(const option_t *o, void *field, const char *text,
                                                    : "");
         return false;
     }
-    if (o->type == OPTION_I64 || o->type == OPTION_SIZE)
+    if (o->type == OPTION_I64 || o->type == OPTION_SIZE) {
         *(int64_t *)field = v;
-    else
+    } else {
         *(int *)field = (int)v;
+    }
     return true;
 }
 
@@ -171,8 +176,9 @@ static bool set_timezone(int *field, const char *text)
     }
     if (strlen(text) != 6 || (text[0] != '+' && text[0] != '-') ||
         text[3] != ':' || strspn(text + 1, "0123456789") != 2 ||
-        strspn(text + 4, "0123456789") != 2)
+        strspn(text + 4, "0123456789") != 2) {
         return false;
+    }
     h = (text[1] - '0') * 10 + text[2] - '0';
     m = (text[4] - '0') * 10 + text[5] - '0';
     *field = sign * (h * 3600 + m * 60);
@@ -188,12 +194,14 @@ static bool set_backoff(outbox_options_t *o, const char *text)
         size_t len = strcspn(text, " \t");
         int64_t v;
 
-        if (len >= sizeof(word) || n == max)
+        if (len >= sizeof(word) || n == max) {
             return false;
+        }
         memcpy(word, text, len);
         word[len] = '\0';
-        if (!measure(word, seconds, &v) || v < 1 || v > 86400)
+        if (!measure(word, seconds, &v) || v < 1 || v > 86400) {
             return false;
+        }
         o->backoff_s[n++] = (int)v;
         text += len;
         text += strspn(text, " \t");
@@ -225,8 +233,9 @@ static bool is_utf8(const char *text)
     while (len > 0) {
         size_t n = utf8_len(text, len);
 
-        if (n == 0)
+        if (n == 0) {
             return false;
+        }
         text += n;
         len -= n;
     }
@@ -238,22 +247,24 @@ static bool check_text(option_type_t type, const char *text,
 {
     const char *wrong = NULL;
 
-    if (!is_utf8(text))
+    if (!is_utf8(text)) {
         wrong = "not UTF-8";
-    else if (type == OPTION_URL) {
+    } else if (type == OPTION_URL) {
         if (strncmp(text, "http://", 7) != 0 &&
-            strncmp(text, "https://", 8) != 0)
+            strncmp(text, "https://", 8) != 0) {
             wrong = "must begin with http:// or https://";
-        else if (strpbrk(text, " \t?#"))
+        } else if (strpbrk(text, " \t?#")) {
             wrong = "must not have spaces, ? or #";
+        }
     } else if (type != OPTION_TEXT && type != OPTION_MESSAGE &&
                text[0] != '/') {
         wrong = "must be an absolute path";
     } else if (type == OPTION_SOCKET && strlen(text) > SOCKET_PATH_MAX) {
         wrong = "too long for a socket (107 bytes at most)";
     }
-    if (wrong)
+    if (wrong) {
         (void)snprintf(reason, CONFIG_REASON_MAX, "%s", wrong);
+    }
     return !wrong;
 }
 
@@ -263,8 +274,9 @@ static bool set_text(const option_t *o, const char **field, const char *text,
     size_t len = strlen(text);
     char *copy;
 
-    if (!check_text(o->type, text, reason))
+    if (!check_text(o->type, text, reason)) {
         return false;
+    }
     if (o->type == OPTION_SECRET_FILE) {
         copy = config_value_file(text, &len, m, reason);
         if (copy && strlen(copy) != len) {
@@ -273,11 +285,13 @@ static bool set_text(const option_t *o, const char **field, const char *text,
             return false;
         }
     } else {
-        while (o->type == OPTION_URL && len > 0 && text[len - 1] == '/')
+        while (o->type == OPTION_URL && len > 0 && text[len - 1] == '/') {
             len--;
+        }
         copy = config_memory_text(m, text, len);
-        if (copy && o->type == OPTION_MESSAGE)
+        if (copy && o->type == OPTION_MESSAGE) {
             unescape(copy);
+        }
     }
     *field = copy;
     return copy != NULL;
@@ -290,24 +304,27 @@ char *config_value_file(const char *path, size_t *len, config_memory_t *m,
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     ssize_t n = fd < 0 ? -1 : read(fd, data, sizeof(data));
 
-    if (n < 0)
+    if (n < 0) {
         (void)snprintf(reason, CONFIG_REASON_MAX, "cannot read %s: %s", path,
                        strerrordesc_np(errno));
-    else if (n > SECRET_MAX)
+    } else if (n > SECRET_MAX) {
         (void)snprintf(reason, CONFIG_REASON_MAX, "%s is longer than %d bytes",
                        path, SECRET_MAX);
-    else {
-        if (n > 0 && data[n - 1] == '\n')
+    } else {
+        if (n > 0 && data[n - 1] == '\n') {
             n--;
-        if (n == 0)
+        }
+        if (n == 0) {
             (void)snprintf(reason, CONFIG_REASON_MAX, "%s is empty", path);
-        else
+        } else {
             copy = config_memory_text(m, data, (size_t)n);
+        }
         *len = (size_t)n;
     }
     explicit_bzero(data, sizeof(data));
-    if (fd >= 0)
+    if (fd >= 0) {
         (void)close(fd);
+    }
     return copy;
 }
 

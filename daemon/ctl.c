@@ -32,9 +32,10 @@ static bool print_object(const json_t *line, bool *ok)
     size_t n = 0;
 
     if (jsonr_bool(line, "ok", ok)) {
-        if (!*ok)
+        if (!*ok) {
             (void)fprintf(stderr, "wacrmctl: %s\n",
                           json_string_value(json_object_get(line, "error")));
+        }
         return true;
     }
     if (text) {
@@ -84,11 +85,13 @@ static int connect_to(const char *path)
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    if (fd < 0 || strlen(path) >= sizeof(addr.sun_path))
+    if (fd < 0 || strlen(path) >= sizeof(addr.sun_path)) {
         return -1;
+    }
     memcpy(addr.sun_path, path, strlen(path) + 1);
-    if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
+    if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0) {
         return fd;
+    }
     (void)close(fd);
     return -1;
 }
@@ -98,10 +101,12 @@ static bool send_all(int fd, const char *data, size_t len)
     while (len > 0) {
         ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
 
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && errno == EINTR) {
             continue;
-        if (n <= 0)
+        }
+        if (n <= 0) {
             return false;
+        }
         data += n;
         len -= (size_t)n;
     }
@@ -114,8 +119,9 @@ static bool send_file(int fd, FILE *file)
     size_t n;
 
     while ((n = fread(data, 1, sizeof(data), file)) > 0) {
-        if (!send_all(fd, data, n))
+        if (!send_all(fd, data, n)) {
             return false;
+        }
     }
     return !ferror(file);
 }
@@ -133,16 +139,19 @@ static int ask(const ctl_args_t *args, int fd)
         return 1;
     }
     if (!send_all(fd, request, strlen(request)) || !send_all(fd, "\n", 1) ||
-        (args->input && !send_file(fd, args->input)))
+        (args->input && !send_file(fd, args->input))) {
         (void)fprintf(stderr, "wacrmctl: wacrmd stopped listening\n");
+    }
     (void)shutdown(fd, SHUT_WR);
     explicit_bzero(request, strlen(request));
     free(request);
-    while (!last && (n = getline(&line, &cap, in)) > 0)
+    while (!last && (n = getline(&line, &cap, in)) > 0) {
         last = print_line(args, line, (size_t)n - (line[n - 1] == '\n'), &ok);
-    if (!last)
+    }
+    if (!last) {
         (void)fprintf(stderr, "wacrmctl: wacrmd ended before it answered: "
                               "see its log\n");
+    }
     free(line);
     (void)fclose(in);
     return last && ok ? 0 : 1;
@@ -181,13 +190,15 @@ static int run_alone(const ctl_args_t *args, const config_t *c)
         return 1;
     }
     rc = domain_init(&domain, store, &c->domain);
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         rc = store_reader(store, &command.db);
+    }
     command.domain = &domain;
-    if (rc < 0)
+    if (rc < 0) {
         (void)fprintf(stderr, "wacrmctl: %s: %s\n", c->database, werr_text(rc));
-    else
+    } else {
         (void)command_run(&command, args->request);
+    }
     store_reader_close(&command.db);
     store_close(&store);
     return alone.ok ? 0 : 1;
@@ -216,8 +227,9 @@ static bool is_ours(const char *dir)
     const struct passwd *owner;
     struct stat st;
 
-    if (stat(dir, &st) != 0 || st.st_uid == geteuid())
+    if (stat(dir, &st) != 0 || st.st_uid == geteuid()) {
         return true;
+    }
     owner = getpwuid(st.st_uid);
     (void)fprintf(stderr,
                   "wacrmctl: %s belongs to %s: run wacrmctl as that user\n",
@@ -238,8 +250,9 @@ static int do_alone(const ctl_args_t *args, const config_t *c)
                       args->command);
         return 1;
     }
-    if (!is_ours(c->state_dir))
+    if (!is_ours(c->state_dir)) {
         return 1;
+    }
     if (state_lock(c->state_dir, &lock, error, sizeof(error)) < 0) {
         (void)fprintf(stderr, "wacrmctl: %s\n", error);
         return 1;
@@ -260,8 +273,9 @@ static int run(const ctl_args_t *args, const config_t *c)
                               "restore\n");
         return 1;
     }
-    if (fd >= 0)
+    if (fd >= 0) {
         return ask(args, fd);
+    }
     if (errno == EACCES || errno == EPERM) {
         (void)fprintf(stderr,
                       "wacrmctl: %s: permission denied: run wacrmctl as the "

@@ -84,10 +84,11 @@ static const ctl_command_t commands[] = {
 static void usage(FILE *out)
 {
     (void)fputs("usage: wacrmctl [-c FILE] [--json] COMMAND ...\n\n", out);
-    for (size_t i = 0; i < NCOMMANDS; i++)
+    for (size_t i = 0; i < NCOMMANDS; i++) {
         (void)fprintf(out, "  %s%s%s\n      %s\n", commands[i].name,
                       *commands[i].usage ? " " : "", commands[i].usage,
                       commands[i].help);
+    }
     (void)fputs("\n"
                 "  -c FILE  configuration of wacrmd "
                 "(/etc/wacrm/wacrmd.conf)\n"
@@ -101,10 +102,11 @@ static void usage(FILE *out)
 static int wrong(const ctl_command_t *c, const char *reason, const char *what)
 {
     (void)fprintf(stderr, "wacrmctl: %s%s\n", reason, what);
-    if (c)
+    if (c) {
         (void)fprintf(stderr, "usage: wacrmctl %s %s\n", c->name, c->usage);
-    else
+    } else {
         (void)fputs("wacrmctl --help tells more\n", stderr);
+    }
     return 2;
 }
 
@@ -133,8 +135,9 @@ static bool read_secret(const char *prompt, char out[PASSWORD_MAX])
         (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
         (void)fputc('\n', stderr);
     }
-    if (ok)
+    if (ok) {
         out[strcspn(out, "\r\n")] = '\0';
+    }
     return ok;
 }
 
@@ -143,13 +146,14 @@ static int ask_password(json_t *request)
     char first[PASSWORD_MAX], again[PASSWORD_MAX];
     int status = CTL_RUN;
 
-    if (!read_secret("Password: ", first) || !first[0])
+    if (!read_secret("Password: ", first) || !first[0]) {
         status = wrong(NULL, "no password on standard input", "");
-    else if (isatty(STDIN_FILENO) &&
-             (!read_secret("Again: ", again) || strcmp(first, again) != 0))
+    } else if (isatty(STDIN_FILENO) &&
+               (!read_secret("Again: ", again) || strcmp(first, again) != 0)) {
         status = wrong(NULL, "the passwords differ", "");
-    else if (!set(request, "password", first))
+    } else if (!set(request, "password", first)) {
         status = wrong(NULL, "the password is not UTF-8", "");
+    }
     explicit_bzero(first, sizeof(first));
     explicit_bzero(again, sizeof(again));
     return status;
@@ -162,9 +166,10 @@ static int set_path(json_t *request, const char *file)
     char *cwd, *path = NULL;
     int status = CTL_RUN;
 
-    if (file[0] == '/')
+    if (file[0] == '/') {
         return set(request, "file", file) ? CTL_RUN
                                           : wrong(NULL, "bad path", "");
+    }
     cwd = getcwd(NULL, 0);
     if (!cwd || asprintf(&path, "%s/%s", cwd, file) < 0) {
         path = NULL;
@@ -180,8 +185,9 @@ static int set_path(json_t *request, const char *file)
 static int open_input(ctl_args_t *a, const char *file)
 {
     a->input = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
-    if (a->input)
+    if (a->input) {
         return CTL_RUN;
+    }
     (void)fprintf(stderr, "wacrmctl: %s: %s\n", file, strerrordesc_np(errno));
     return 1;
 }
@@ -220,8 +226,9 @@ static const ctl_command_t *find(int argc, char **argv, int *at)
         const char *name = commands[i].name, *space = strchr(name, ' ');
         size_t len = space ? (size_t)(space - name) : strlen(name);
 
-        if (strlen(argv[*at]) != len || strncmp(argv[*at], name, len) != 0)
+        if (strlen(argv[*at]) != len || strncmp(argv[*at], name, len) != 0) {
             continue;
+        }
         if (!space) {
             *at += 1;
             return &commands[i];
@@ -242,10 +249,12 @@ static int read_option(const ctl_command_t *c, json_t *request, int argc,
                  (c->name_option && strcmp(option, "--name") == 0) ||
                  (c->limit && strcmp(option, "--limit") == 0);
 
-    if (!known)
+    if (!known) {
         return wrong(c, "unknown option ", option);
-    if (*i + 1 == argc)
+    }
+    if (*i + 1 == argc) {
         return wrong(c, "a value is missing after ", option);
+    }
     *i += 1;
     return set(request, option + 2, argv[*i]) ? CTL_RUN
                                               : wrong(c, "not UTF-8: ", option);
@@ -254,14 +263,18 @@ static int read_option(const ctl_command_t *c, json_t *request, int argc,
 static int take_operand(ctl_args_t *a, const ctl_command_t *c,
                         const char *operand)
 {
-    if (!c->operand)
+    if (!c->operand) {
         return operand ? wrong(c, "too much: ", operand) : CTL_RUN;
-    if (!operand)
+    }
+    if (!operand) {
         return wrong(c, "missing: ", c->operand);
-    if (c->input)
+    }
+    if (c->input) {
         return open_input(a, operand);
-    if (c->file)
+    }
+    if (c->file) {
         return set_path(a->request, operand);
+    }
     return set(a->request, c->operand, operand)
                ? CTL_RUN
                : wrong(c, "not UTF-8: ", c->operand);
@@ -273,28 +286,33 @@ static int read_command(ctl_args_t *a, int argc, char **argv, int at)
     const char *operand = NULL;
     int status = CTL_RUN;
 
-    if (!c)
+    if (!c) {
         return wrong(NULL, "no command ", argv[at]);
+    }
     a->command = c->name;
-    if (!set(a->request, "command", c->name))
+    if (!set(a->request, "command", c->name)) {
         return wrong(NULL, "out of memory", "");
+    }
     for (int i = at; i < argc && status == CTL_RUN; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             (void)printf("usage: wacrmctl %s %s\n      %s\n", c->name, c->usage,
                          c->help);
             return 0;
         }
-        if (argv[i][0] == '-' && argv[i][1] != '\0')
+        if (argv[i][0] == '-' && argv[i][1] != '\0') {
             status = read_option(c, a->request, argc, argv, &i);
-        else if (operand)
+        } else if (operand) {
             status = wrong(c, "too much: ", argv[i]);
-        else
+        } else {
             operand = argv[i];
+        }
     }
-    if (status == CTL_RUN)
+    if (status == CTL_RUN) {
         status = take_operand(a, c, operand);
-    if (status == CTL_RUN && c->password)
+    }
+    if (status == CTL_RUN && c->password) {
         status = ask_password(a->request);
+    }
     return status;
 }
 
@@ -304,8 +322,9 @@ int ctl_args_read(ctl_args_t *a, int argc, char **argv)
 
     *a = (ctl_args_t){.config = "/etc/wacrm/wacrmd.conf"};
     a->request = json_object();
-    if (!a->request)
+    if (!a->request) {
         return wrong(NULL, "out of memory", "");
+    }
     status = read_own(a, argc, argv, &at);
     return status == CTL_RUN ? read_command(a, argc, argv, at) : status;
 }
@@ -313,6 +332,7 @@ int ctl_args_read(ctl_args_t *a, int argc, char **argv)
 void ctl_args_free(ctl_args_t *a)
 {
     json_decref(a->request);
-    if (a->input && a->input != stdin)
+    if (a->input && a->input != stdin) {
         (void)fclose(a->input);
+    }
 }

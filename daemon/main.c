@@ -54,8 +54,9 @@ static int set_group(const config_t *c)
 {
     const struct group *g;
 
-    if (!c->group)
+    if (!c->group) {
         return WERR_OK;
+    }
     g = getgrnam(c->group);
     if (!g) {
         log_error("main", "msg=\"there is no such group\" group=%s",
@@ -81,8 +82,9 @@ static int ensure_session(tx_t *tx, void *arg)
     int64_t account, session;
     int rc = account_ensure(tx, s->default_account, &account);
 
-    if (rc < 0 || !s->default_session)
+    if (rc < 0 || !s->default_session) {
         return rc;
+    }
     return session_ensure(tx, account, s->default_session, &session);
 }
 
@@ -96,8 +98,9 @@ static int open_store(daemon_t *d, const config_t *c)
         return rc;
     }
     rc = domain_init(&d->domain, d->store, &c->domain);
-    if (rc < 0)
+    if (rc < 0) {
         return rc;
+    }
     return domain_write(&d->domain, ensure_session, &d->domain.settings);
 }
 
@@ -106,8 +109,9 @@ static int open_spool(daemon_t *d, const config_t *c)
     spool_options_t o = {.size = (uint64_t)c->spool_size, .create = true};
     int rc = spool_open(&d->spool, c->spool, &o);
 
-    if (rc == SPOOL_OK)
+    if (rc == SPOOL_OK) {
         return WERR_OK;
+    }
     log_error("main", "msg=\"no spool\" path=%s error=%s", log_str(c->spool),
               log_str(o.error[0] ? o.error : spool_strerror(rc)));
     return WERR_IO;
@@ -137,8 +141,9 @@ static int start_intake(daemon_t *d, const config_t *c)
 static bool read_receipts(const config_t *c)
 {
     for (size_t i = 0; i < c->ngateways; i++) {
-        if (c->gateways[i].read_receipts)
+        if (c->gateways[i].read_receipts) {
             return true;
+        }
     }
     return false;
 }
@@ -176,21 +181,28 @@ static int start(daemon_t *d)
         return rc;
     }
     rc = set_group(c);
-    if (rc == WERR_OK && (step = "database"))
+    if (rc == WERR_OK && (step = "database")) {
         rc = open_store(d, c);
-    if (rc == WERR_OK && (step = "spool"))
+    }
+    if (rc == WERR_OK && (step = "spool")) {
         rc = open_spool(d, c);
-    if (rc == WERR_OK && (step = "outbox"))
+    }
+    if (rc == WERR_OK && (step = "outbox")) {
         rc = start_outbox(d, c);
-    if (rc == WERR_OK && (step = "intake"))
+    }
+    if (rc == WERR_OK && (step = "intake")) {
         rc = start_intake(d, c);
-    if (rc == WERR_OK && (step = "http"))
+    }
+    if (rc == WERR_OK && (step = "http")) {
         rc = start_http(d, c);
-    if (rc == WERR_OK && (step = "control"))
+    }
+    if (rc == WERR_OK && (step = "control")) {
         rc = control_start(&d->control, &d->domain, d->spool, c);
-    if (rc < 0)
+    }
+    if (rc < 0) {
         log_error("main", "msg=\"cannot start\" step=%s error=%s", step,
                   log_str(werr_text(rc)));
+    }
     return rc;
 }
 
@@ -220,8 +232,9 @@ static void leave_at_once(int signal_number)
     static const char late[] = "wacrmd: stopping took too long\n";
     ssize_t n = 0;
 
-    if (signal_number == SIGALRM)
+    if (signal_number == SIGALRM) {
         n = write(STDERR_FILENO, late, sizeof(late) - 1);
+    }
     _exit(n < 0 || signal_number == SIGALRM ? 1 : 128 + signal_number);
 }
 
@@ -275,18 +288,24 @@ static void stop(daemon_t *d)
 {
     int64_t end = clock_mono_ms() + STOP_MS;
 
-    if (d->control)
+    if (d->control) {
         control_stop(&d->control);
-    if (d->http)
+    }
+    if (d->http) {
         http_stop(&d->http, time_left(end));
-    if (d->intake)
+    }
+    if (d->intake) {
         intake_stop(&d->intake);
-    if (d->outbox)
+    }
+    if (d->outbox) {
         outbox_stop(&d->outbox, time_left(end));
-    if (d->spool)
+    }
+    if (d->spool) {
         spool_close(&d->spool);
-    if (d->store)
+    }
+    if (d->store) {
         store_close(&d->store);
+    }
     state_unlock(&d->lock);
 }
 
@@ -350,7 +369,8 @@ int main(int argc, char **argv)
     allow_second_signal();
     stop(&d);
     reload_free(&d.config);
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         log_info("main", "msg=stopped");
+    }
     return rc == WERR_OK ? 0 : 1;
 }

@@ -17,8 +17,9 @@ static config_age_t *load(const char *path, char *error, size_t size)
 {
     config_age_t *age = calloc(1, sizeof(*age));
 
-    if (age && config_load(&age->config, path, error, size))
+    if (age && config_load(&age->config, path, error, size)) {
         return age;
+    }
     free(age);
     return NULL;
 }
@@ -39,20 +40,22 @@ const config_t *reload_config(const reload_t *r)
 
 static void tell(const option_t *o, const char *where)
 {
-    if (o->live)
+    if (o->live) {
         log_info("main", "msg=\"option changed\" section=%s key=%s",
                  log_str(where), o->key);
-    else
+    } else {
         log_warn("main", "msg=\"option needs a restart\" section=%s key=%s",
                  log_str(where), o->key);
+    }
 }
 
 static void compare_gateways(const config_t *a, const config_t *b)
 {
     bool same = a->ngateways == b->ngateways;
 
-    for (size_t g = 0; same && g < a->ngateways; g++)
+    for (size_t g = 0; same && g < a->ngateways; g++) {
         same = strcmp(a->gateways[g].name, b->gateways[g].name) == 0;
+    }
     if (!same) {
         log_warn("main", "msg=\"the gateways need a restart\"");
         return;
@@ -62,8 +65,9 @@ static void compare_gateways(const config_t *a, const config_t *b)
             const option_t *o = &config_options[i];
 
             if (strcmp(o->section, "gateway") == 0 &&
-                !config_value_same(o, &a->gateways[g], &b->gateways[g]))
+                !config_value_same(o, &a->gateways[g], &b->gateways[g])) {
                 tell(o, a->gateways[g].name);
+            }
         }
     }
 }
@@ -73,13 +77,15 @@ static void compare(const config_t *a, const config_t *b)
     for (size_t i = 0; i < config_noptions; i++) {
         const option_t *o = &config_options[i];
 
-        if (strcmp(o->section, "gateway") != 0 && !config_value_same(o, a, b))
+        if (strcmp(o->section, "gateway") != 0 && !config_value_same(o, a, b)) {
             tell(o, o->section);
+        }
     }
     compare_gateways(a, b);
     if (a->jwt_secret_len != b->jwt_secret_len ||
-        memcmp(a->jwt_secret, b->jwt_secret, a->jwt_secret_len) != 0)
+        memcmp(a->jwt_secret, b->jwt_secret, a->jwt_secret_len) != 0) {
         log_warn("main", "msg=\"the JWT secret needs a restart\"");
+    }
 }
 
 /* ---- taking over ---- */
@@ -120,8 +126,9 @@ void reload_again(reload_t *r, domain_t *domain)
     compare(&r->now->config, &age->config);
     pair[0] = &domain->settings;
     pair[1] = &age->config.domain;
-    if (store_write(domain->store, take_over, pair) < 0)
+    if (store_write(domain->store, take_over, pair) < 0) {
         log_error("main", "msg=\"settings not taken over\"");
+    }
     log_setup(age->config.log_level, 2);
     age->older = r->now;
     r->now = age;

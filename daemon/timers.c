@@ -27,16 +27,18 @@ void timers_init(timers_t *t, domain_t *domain, spool_t *spool,
 
 static void tell(const char *what, int rc)
 {
-    if (rc < 0)
+    if (rc < 0) {
         log_error("main", "msg=\"upkeep failed\" of=%s error=%s", what,
                   log_str(werr_text(rc)));
+    }
 }
 
 static void tell_spool(const char *what, int rc)
 {
-    if (rc < 0 && rc != SPOOL_EMPTY)
+    if (rc < 0 && rc != SPOOL_EMPTY) {
         log_error("main", "msg=\"upkeep failed\" of=%s error=%s", what,
                   log_str(spool_strerror(rc)));
+    }
 }
 
 static int expire_tokens(tx_t *tx, void *arg)
@@ -50,8 +52,9 @@ static void each_minute(timers_t *t)
     int n = spool_reader_check(t->spool);
 
     tell_spool("spool readers", n);
-    if (n > 0)
+    if (n > 0) {
         log_warn("main", "msg=\"slots of dead spool readers cleared\" n=%d", n);
+    }
     t->refresh = true;
 }
 
@@ -64,8 +67,9 @@ static void revive_spool(timers_t *t)
     spool_stat_t st;
     int rc = spool_stat(t->spool, &st);
 
-    if (rc != SPOOL_IO)
+    if (rc != SPOOL_IO) {
         return;
+    }
     rc = spool_open(&again, t->spool_path, &o);
     if (rc == SPOOL_OK) {
         spool_close(&again);
@@ -77,8 +81,9 @@ static void revive_spool(timers_t *t)
 static void each_few_seconds(timers_t *t)
 {
     revive_spool(t);
-    if (t->http)
+    if (t->http) {
         http_upkeep(t->http);
+    }
 }
 
 /* Figures that ended with the day, a batch at a time: a signal waits no
@@ -102,8 +107,9 @@ static void each_hour(timers_t *t)
     int rc = domain_housekeep(t->domain);
 
     tell("old rows", rc);
-    if (rc > 0)
+    if (rc > 0) {
         log_info("main", "msg=\"old rows deleted\" rows=%d", rc);
+    }
     tell("tokens", domain_write(t->domain, expire_tokens, NULL));
     tell_spool("revocations",
                spool_revoke_expire(t->spool, clock_now_ms() / 1000));
@@ -129,10 +135,12 @@ int64_t timers_run(timers_t *t)
         t->day = now + DAY_MS;
         tell("the planner's figures", store_optimize(t->domain->store));
     }
-    if (t->refresh)
+    if (t->refresh) {
         refresh(t);
-    if (t->refresh)
+    }
+    if (t->refresh) {
         return 0;
+    }
     now = clock_mono_ms();
     return t->soon > now ? t->soon - now : 0;
 }

@@ -27,8 +27,9 @@ void buf_reset(buf_t *b)
     b->len = 0;
     b->failed = false;
     b->comma = false;
-    if (b->data)
+    if (b->data) {
         b->data[0] = '\0';
+    }
 }
 
 /* Room for n more bytes and the NUL. */
@@ -37,17 +38,20 @@ static bool reserve(buf_t *b, size_t n)
     size_t cap;
     char *data;
 
-    if (b->failed)
+    if (b->failed) {
         return false;
-    if (b->cap > b->len && n < b->cap - b->len)
+    }
+    if (b->cap > b->len && n < b->cap - b->len) {
         return true;
+    }
     if (b->len > b->max || n > b->max - b->len) {
         b->failed = true;
         return false;
     }
     cap = b->cap ? b->cap : BUF_FIRST;
-    while (cap - b->len <= n)
+    while (cap - b->len <= n) {
         cap = cap > b->max / 2 ? b->max + 1 : cap * 2;
+    }
     data = realloc(b->data, cap);
     if (!data) {
         b->failed = true;
@@ -63,24 +67,28 @@ char *buf_take(buf_t *b, size_t *len)
     char *data;
 
     if (!reserve(b, 0)) {
-        if (len)
+        if (len) {
             *len = 0;
+        }
         return NULL;
     }
     data = b->data;
     data[b->len] = '\0';
-    if (len)
+    if (len) {
         *len = b->len;
+    }
     *b = (buf_t){.max = b->max};
     return data;
 }
 
 void buf_add(buf_t *b, const void *data, size_t len)
 {
-    if (!reserve(b, len))
+    if (!reserve(b, len)) {
         return;
-    if (len)
+    }
+    if (len) {
         memcpy(b->data + b->len, data, len);
+    }
     b->len += len;
     b->data[b->len] = '\0';
 }
@@ -92,8 +100,9 @@ void buf_adds(buf_t *b, const char *s)
 
 void buf_addc(buf_t *b, char c)
 {
-    if (!reserve(b, 1))
+    if (!reserve(b, 1)) {
         return;
+    }
     b->data[b->len++] = c;
     b->data[b->len] = '\0';
 }
@@ -110,8 +119,9 @@ void buf_addf(buf_t *b, const char *format, ...)
         b->failed = true;
         return;
     }
-    if (!reserve(b, (size_t)n))
+    if (!reserve(b, (size_t)n)) {
         return;
+    }
     va_start(ap, format);
     (void)vsnprintf(b->data + b->len, (size_t)n + 1, format, ap);
     va_end(ap);
@@ -128,7 +138,8 @@ void buf_add_i64(buf_t *b, int64_t v)
         text[--i] = (char)('0' + u % 10);
         u /= 10;
     } while (u > 0);
-    if (v < 0)
+    if (v < 0) {
         text[--i] = '-';
+    }
     buf_add(b, text + i, sizeof(text) - i);
 }

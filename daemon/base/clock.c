@@ -27,8 +27,9 @@ static int64_t read_clock(clockid_t id)
 {
     struct timespec ts;
 
-    if (clock_gettime(id, &ts) != 0)
+    if (clock_gettime(id, &ts) != 0) {
         return 0;
+    }
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
@@ -145,16 +146,18 @@ static int digits(cursor_t *c, int n)
 
 static bool skip(cursor_t *c, const char *any)
 {
-    if (c->p == c->end || *c->p == '\0' || !strchr(any, *c->p))
+    if (c->p == c->end || *c->p == '\0' || !strchr(any, *c->p)) {
         return false;
+    }
     c->p++;
     return true;
 }
 
 static void expect(cursor_t *c, const char *any)
 {
-    if (!skip(c, any))
+    if (!skip(c, any)) {
         c->bad = true;
+    }
 }
 
 static int64_t read_day(cursor_t *c)
@@ -196,12 +199,14 @@ static int64_t read_time_ms(cursor_t *c)
     m = digits(c, 2);
     if (!c->bad && skip(c, ":")) {
         s = digits(c, 2);
-        if (!c->bad && skip(c, ".,"))
+        if (!c->bad && skip(c, ".,")) {
             ms = read_fraction_ms(c);
+        }
     }
     /* a leap second counts as the next one */
-    if (h > 23 || m > 59 || s > 60)
+    if (h > 23 || m > 59 || s > 60) {
         c->bad = true;
+    }
     return ((h * 60 + m) * 60 + s) * INT64_C(1000) + ms;
 }
 
@@ -209,15 +214,18 @@ static int64_t read_offset_ms(cursor_t *c)
 {
     int sign, h, m = 0;
 
-    if (c->bad || c->p == c->end || skip(c, "Zz"))
+    if (c->bad || c->p == c->end || skip(c, "Zz")) {
         return 0;
+    }
     sign = *c->p == '-' ? -1 : 1;
     expect(c, "+-");
     h = digits(c, 2);
-    if (skip(c, ":") || c->p < c->end)
+    if (skip(c, ":") || c->p < c->end) {
         m = digits(c, 2);
-    if (h > 18 || m > 59)
+    }
+    if (h > 18 || m > 59) {
         c->bad = true;
+    }
     return sign * (h * 60 + m) * INT64_C(60000);
 }
 
@@ -230,8 +238,9 @@ bool clock_parse_iso(const char *text, size_t len, int64_t *ms)
     expect(&c, "Tt ");
     v += read_time_ms(&c);
     v -= read_offset_ms(&c);
-    if (c.bad || c.p != c.end)
+    if (c.bad || c.p != c.end) {
         return false;
+    }
     *ms = v;
     return true;
 }
@@ -241,20 +250,24 @@ bool clock_parse_day(const char *text, size_t len, int64_t *day)
     cursor_t c = {text, text + len, false};
     int64_t v = read_day(&c);
 
-    if (c.bad || c.p != c.end)
+    if (c.bad || c.p != c.end) {
         return false;
+    }
     *day = v;
     return true;
 }
 
 bool clock_from_number(double value, int64_t *ms)
 {
-    if (!isfinite(value) || value <= 0)
+    if (!isfinite(value) || value <= 0) {
         return false;
-    if (value < 1e11)
+    }
+    if (value < 1e11) {
         value *= 1000;
-    if (value > (double)MS_MAX)
+    }
+    if (value > (double)MS_MAX) {
         return false;
+    }
     *ms = llround(value);
     return true;
 }

@@ -27,10 +27,12 @@ const char *werr_text(int rc)
 {
     size_t n = sizeof(texts) / sizeof(texts[0]);
 
-    if (rc >= 0)
+    if (rc >= 0) {
         return texts[0];
-    if (rc <= -(int)n || !texts[-rc])
+    }
+    if (rc <= -(int)n || !texts[-rc]) {
         return "unknown error";
+    }
     return texts[-rc];
 }
 

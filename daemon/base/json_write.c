@@ -67,10 +67,11 @@ static void add_string(buf_t *b, const char *s, size_t len)
             continue;
         }
         buf_add(b, s + run, i - run);
-        if (c < 0x80)
+        if (c < 0x80) {
             escape(b, c);
-        else
+        } else {
             buf_add(b, "\xef\xbf\xbd", 3);
+        }
         run = ++i;
     }
     buf_add(b, s + run, len - run);
@@ -79,8 +80,9 @@ static void add_string(buf_t *b, const char *s, size_t len)
 
 static void begin(buf_t *b, const char *key)
 {
-    if (b->comma)
+    if (b->comma) {
         buf_addc(b, ',');
+    }
     b->comma = true;
     if (key) {
         add_string(b, key, strlen(key));
@@ -144,8 +146,9 @@ void jw_double(buf_t *b, const char *key, double value)
         return;
     }
     (void)snprintf(text, sizeof(text), "%.15g", value);
-    if (strtod(text, NULL) != value)
+    if (strtod(text, NULL) != value) {
         (void)snprintf(text, sizeof(text), "%.17g", value);
+    }
     begin(b, key);
     buf_adds(b, text);
 }

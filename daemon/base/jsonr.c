@@ -19,14 +19,16 @@ json_t *jsonr_parse(const char *text, size_t len, char *reason, size_t size)
     const char *near;
     int n;
 
-    if (root)
+    if (root) {
         return root;
+    }
     /* " near '...'" would carry the text into logs */
     near = strstr(error.text, " near ");
     n = near ? (int)(near - error.text) : (int)strlen(error.text);
-    if (size > 0)
+    if (size > 0) {
         (void)snprintf(reason, size, "JSON, line %d column %d: %.*s",
                        error.line, error.column, n, error.text);
+    }
     return NULL;
 }
 
@@ -37,15 +39,18 @@ static const json_t *member(const json_t *at, const char *key, size_t len)
     unsigned long i;
     char *end;
 
-    if (len == 0 || len >= sizeof(name))
+    if (len == 0 || len >= sizeof(name)) {
         return NULL;
+    }
     memcpy(name, key, len);
     name[len] = '\0';
-    if (!json_is_array(at))
+    if (!json_is_array(at)) {
         return json_object_get(at, name);
+    }
     i = strtoul(name, &end, 10);
-    if (*end != '\0' || name[0] < '0' || name[0] > '9')
+    if (*end != '\0' || name[0] < '0' || name[0] > '9') {
         return NULL;
+    }
     return json_array_get(at, i);
 }
 
@@ -55,8 +60,9 @@ const json_t *jsonr_path(const json_t *root, const char *path)
         size_t len = strcspn(path, ".");
 
         root = member(root, path, len);
-        if (path[len] == '\0')
+        if (path[len] == '\0') {
             return root;
+        }
         path += len + 1;
     }
     return NULL;
@@ -74,12 +80,14 @@ static bool decimal(const char *s, int64_t *out)
     const char *digits = *s == '-' ? s + 1 : s;
     long long v;
 
-    if (*digits == '\0' || strspn(digits, "0123456789") != strlen(digits))
+    if (*digits == '\0' || strspn(digits, "0123456789") != strlen(digits)) {
         return false;
+    }
     errno = 0;
     v = strtoll(s, NULL, 10);
-    if (errno != 0)
+    if (errno != 0) {
         return false;
+    }
     *out = v;
     return true;
 }
@@ -99,8 +107,9 @@ bool jsonr_bool(const json_t *root, const char *path, bool *out)
 {
     const json_t *v = jsonr_path(root, path);
 
-    if (!json_is_boolean(v))
+    if (!json_is_boolean(v)) {
         return false;
+    }
     *out = json_is_true(v);
     return true;
 }
@@ -110,11 +119,13 @@ bool jsonr_time(const json_t *root, const char *path, int64_t *ms)
     const json_t *v = jsonr_path(root, path);
     const char *s;
 
-    if (json_is_number(v))
+    if (json_is_number(v)) {
         return clock_from_number(json_number_value(v), ms);
+    }
     s = json_string_value(v);
-    if (!s)
+    if (!s) {
         return false;
+    }
     if (*s != '\0' && strspn(s, "0123456789.") == strlen(s)) {
         char *end;
         double value = strtod(s, &end);

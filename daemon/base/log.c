@@ -69,21 +69,25 @@ void log_write(log_level_t level, const char *room, const char *format, ...)
     va_list ap;
     int m;
 
-    if ((int)level > log_level)
+    if ((int)level > log_level) {
         return;
+    }
     n = start = head(line, sizeof(line), level, room);
     va_start(ap, format);
     m = vsnprintf(line + n, sizeof(line) - n - 1, format, ap);
     va_end(ap);
-    if (m < 0)
+    if (m < 0) {
         return;
+    }
     n += (size_t)m;
-    if (n > sizeof(line) - 2)
+    if (n > sizeof(line) - 2) {
         n = sizeof(line) - 2;
+    }
     /* what came without log_str() must not begin a line of its own */
     for (size_t i = start; i < n; i++) {
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f) {
             line[i] = '?';
+        }
     }
     line[n++] = '\n';
     put(line, n);
@@ -116,12 +120,15 @@ static size_t printable(const char *s, size_t len)
     const unsigned char *p = (const unsigned char *)s;
     size_t n = utf8_len(s, len);
 
-    if (n == 1)
+    if (n == 1) {
         return p[0] >= 0x20 && p[0] != 0x7f && p[0] != '"' && p[0] != '\\';
-    if (n == 2 && p[0] == 0xc2 && p[1] < 0xa0)
+    }
+    if (n == 2 && p[0] == 0xc2 && p[1] < 0xa0) {
         return 0;
-    if (n == 3 && p[0] == 0xe2 && invisible(p[1], p[2]))
+    }
+    if (n == 3 && p[0] == 0xe2 && invisible(p[1], p[2])) {
         return 0;
+    }
     return n;
 }
 
@@ -155,8 +162,9 @@ const char *log_strn(const char *s, unsigned long len)
         /* a character that begins before the cut is not torn apart */
         size_t whole = printable(s + i, len - i);
 
-        if (whole > 0 && i + whole > cut)
+        if (whole > 0 && i + whole > cut) {
             break;
+        }
         if (whole > 0) {
             memcpy(out + n, s + i, whole);
             n += whole;
@@ -195,8 +203,9 @@ const char *log_words(const char *s)
     char text[TEXT_CUT + 32];
     size_t len, i = 0;
 
-    if (!s)
+    if (!s) {
         return "-";
+    }
     len = strlen(s);
     len = len < sizeof(text) ? len : sizeof(text) - 1;
     memcpy(text, s, len);
@@ -204,10 +213,12 @@ const char *log_words(const char *s)
     while (i < len) {
         size_t run = strspn(text + i, "0123456789+-.() "), digits = 0;
 
-        for (size_t k = i; k < i + run; k++)
+        for (size_t k = i; k < i + run; k++) {
             digits += text[k] >= '0' && text[k] <= '9';
-        if (digits >= PHONE_DIGITS)
+        }
+        if (digits >= PHONE_DIGITS) {
             mask(text + i, digits - 3);
+        }
         i += run + 1;
     }
     return log_strn(text, len);
@@ -218,8 +229,9 @@ const char *log_phone(const char *phone)
     char *out = slot();
     size_t n, keep;
 
-    if (!phone || !*phone)
+    if (!phone || !*phone) {
         return "-";
+    }
     n = strlen(phone);
     if (strspn(phone, "0123456789") != n) {
         const char *kind = strstr(phone, "@lid");
@@ -227,8 +239,9 @@ const char *log_phone(const char *phone)
         (void)snprintf(out, SLOT_SIZE, "*****%s", kind ? "@lid" : "");
         return out;
     }
-    if (n > 32)
+    if (n > 32) {
         n = 32;
+    }
     keep = n > 6 ? 3 : 0;
     memset(out, '*', n - keep);
     memcpy(out + n - keep, phone + strlen(phone) - keep, keep);

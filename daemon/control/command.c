@@ -14,8 +14,9 @@
 
 void command_emit(command_t *c, buf_t *b)
 {
-    if (!b->failed)
+    if (!b->failed) {
         c->emit(c->arg, b->data, b->len);
+    }
     buf_reset(b);
 }
 
@@ -29,8 +30,9 @@ void command_text(command_t *c, const char *format, ...)
     va_start(ap, format);
     n = vasprintf(&text, format, ap);
     va_end(ap);
-    if (n < 0)
+    if (n < 0) {
         return;
+    }
     buf_init(&b, 0);
     jw_open_object(&b, NULL);
     jw_str(&b, "text", text);
@@ -54,8 +56,9 @@ const char *command_arg(command_t *c, const json_t *request, const char *key)
 {
     const char *value = jsonr_str(request, key);
 
-    if (!value)
+    if (!value) {
         (void)command_fail(c, "%s is missing", key);
+    }
     return value;
 }
 
@@ -66,16 +69,20 @@ static bool backup(command_t *c, const json_t *request)
     const char *file = command_arg(c, request, "file");
     int rc;
 
-    if (!file)
+    if (!file) {
         return false;
-    if (file[0] != '/')
+    }
+    if (file[0] != '/') {
         return command_fail(c, "the path of the backup must be absolute");
+    }
     rc = store_backup(c->domain->store, file);
-    if (rc == WERR_CONFLICT)
+    if (rc == WERR_CONFLICT) {
         return command_fail(c, "%s is there already: choose a new name", file);
-    if (rc < 0)
+    }
+    if (rc < 0) {
         return command_fail(c, "no backup: %s (the log says more)",
                             werr_text(rc));
+    }
     command_text(c, "backup written to %s", file);
     return true;
 }
@@ -86,12 +93,13 @@ static bool check(command_t *c, const json_t *request)
     int rc = store_check(c->domain->store, reason, sizeof(reason));
 
     (void)request;
-    if (rc < 0)
+    if (rc < 0) {
         return command_fail(c,
                             "database %s: %s: stop wacrmd and restore a "
                             "backup, keep the damaged file",
                             c->config->database,
                             reason[0] ? reason : werr_text(rc));
+    }
     command_text(c, "database %s: ok", c->config->database);
     return true;
 }
@@ -107,19 +115,22 @@ static bool import(command_t *c, const json_t *request)
     int rc;
 
     (void)request;
-    if (!c->input)
+    if (!c->input) {
         return command_fail(c, "nothing to import");
+    }
     rc = donor_import(c->domain, c->input, print_bad_row, c, &n);
-    if (rc == WERR_INVALID)
+    if (rc == WERR_INVALID) {
         return command_fail(c, "not a CSV file whose first line has a column "
                                "phone");
+    }
     command_text(c,
                  "%lld rows: %lld new contacts, %lld gifts, %lld known "
                  "already, %lld left out",
                  (long long)n.rows, (long long)n.contacts, (long long)n.gifts,
                  (long long)n.known, (long long)n.bad);
-    if (rc < 0)
+    if (rc < 0) {
         return command_fail(c, "ended early: %s", werr_text(rc));
+    }
     return true;
 }
 
@@ -149,8 +160,9 @@ static bool show_spool(command_t *c, const json_t *request)
     int rc = spool_stat(c->spool, &st);
 
     (void)request;
-    if (rc != SPOOL_OK)
+    if (rc != SPOOL_OK) {
         return command_fail(c, "spool: %s", spool_strerror(rc));
+    }
     buf_init(&b, 0);
     jw_open_object(&b, NULL);
     jw_str(&b, "id", spool_id(c->spool));
@@ -165,8 +177,9 @@ static bool show_spool(command_t *c, const json_t *request)
     jw_close_object(&b);
     command_emit(c, &b);
     buf_free(&b);
-    if (st.quarantine == 0)
+    if (st.quarantine == 0) {
         return true;
+    }
     rc = spool_quarantine_walk(c->spool, print_quarantined, c);
     return rc >= 0 || command_fail(c, "spool: %s", spool_strerror(rc));
 }
@@ -198,8 +211,9 @@ static size_t find(const char *name)
 {
     size_t i = 0;
 
-    while (i < NCOMMANDS && strcmp(commands[i].name, name) != 0)
+    while (i < NCOMMANDS && strcmp(commands[i].name, name) != 0) {
         i++;
+    }
     return i;
 }
 
@@ -215,13 +229,16 @@ static bool run(command_t *c, const json_t *request)
     const char *name = command_arg(c, request, "command");
     size_t i;
 
-    if (!name)
+    if (!name) {
         return false;
+    }
     i = find(name);
-    if (i == NCOMMANDS)
+    if (i == NCOMMANDS) {
         return command_fail(c, "no command \"%s\"", name);
-    if (!c->spool && !commands[i].alone)
+    }
+    if (!c->spool && !commands[i].alone) {
         return command_fail(c, "%s needs wacrmd: start it first", name);
+    }
     log_info("control", "command=%s", log_str(name));
     return commands[i].run(c, request);
 }
@@ -236,8 +253,9 @@ bool command_run(command_t *c, const json_t *request)
     buf_init(&b, 0);
     jw_open_object(&b, NULL);
     jw_bool(&b, "ok", ok);
-    if (!ok)
+    if (!ok) {
         jw_str(&b, "error", c->error);
+    }
     jw_close_object(&b);
     command_emit(c, &b);
     buf_free(&b);

@@ -44,8 +44,9 @@ static void emit(void *arg, const char *json, size_t len)
     FILE *out = arg;
 
     /* who went away does not stop the command */
-    if (fwrite(json, 1, len, out) == len && putc('\n', out) != EOF)
+    if (fwrite(json, 1, len, out) == len && putc('\n', out) != EOF) {
         (void)fflush(out);
+    }
 }
 
 static void answer(control_t *ctl, FILE *in, FILE *out)
@@ -65,14 +66,16 @@ static void answer(control_t *ctl, FILE *in, FILE *out)
         json_t *request =
             jsonr_parse(line, strlen(line), reason, sizeof(reason));
 
-        if (request)
+        if (request) {
             (void)command_run(&c, request);
-        else
+        } else {
             log_warn("control", "msg=\"not a request\"");
+        }
         json_decref(request);
     }
-    if (line)
+    if (line) {
         explicit_bzero(line, REQUEST_MAX); /* may hold a password */
+    }
     free(line);
 }
 
@@ -80,8 +83,9 @@ static void set_caller(control_t *ctl, int fd)
 {
     (void)pthread_mutex_lock(&ctl->mutex);
     ctl->caller = fd;
-    if (fd >= 0 && ctl->stopping)
+    if (fd >= 0 && ctl->stopping) {
         (void)shutdown(fd, SHUT_RDWR); /* came in with the stop */
+    }
     (void)pthread_mutex_unlock(&ctl->mutex);
 }
 
@@ -103,14 +107,16 @@ static void serve(control_t *ctl, int fd)
         answer(ctl, in, out);
         set_caller(ctl, -1);
     }
-    if (out)
+    if (out) {
         (void)fclose(out);
-    else if (other >= 0)
+    } else if (other >= 0) {
         (void)close(other);
-    if (in)
+    }
+    if (in) {
         (void)fclose(in);
-    else
+    } else {
         (void)close(fd);
+    }
 }
 
 static void *run(void *arg)
@@ -124,13 +130,15 @@ static void *run(void *arg)
     while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
         int fd;
 
-        if (fds[0].revents)
+        if (fds[0].revents) {
             break;
+        }
         fd = accept4(ctl->listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd >= 0)
+        if (fd >= 0) {
             serve(ctl, fd);
-        else
+        } else {
             (void)poll(fds, 1, ACCEPT_PAUSE_MS); /* no descriptors: no spin */
+        }
     }
     return NULL;
 }
@@ -142,14 +150,16 @@ static int listen_on(const char *path)
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     int fd;
 
-    if (strlen(path) >= sizeof(addr.sun_path))
+    if (strlen(path) >= sizeof(addr.sun_path)) {
         return -1;
+    }
     memcpy(addr.sun_path, path, strlen(path) + 1);
     /* the lock of the state directory says that nobody is behind it */
     (void)unlink(path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
+    if (fd < 0) {
         return -1;
+    }
     /* nobody can connect before listen(): then the mode is right */
     if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 ||
         chmod(path, 0600) != 0 || listen(fd, 8) != 0) {
@@ -163,11 +173,13 @@ static int prepare(control_t *ctl)
 {
     int rc = store_reader(ctl->domain->store, &ctl->db);
 
-    if (rc < 0)
+    if (rc < 0) {
         return rc;
+    }
     ctl->path = strdup(ctl->config->control_socket);
-    if (!ctl->path)
+    if (!ctl->path) {
         return WERR_NOMEM;
+    }
     ctl->stop = eventfd(0, EFD_CLOEXEC);
     ctl->listener = listen_on(ctl->path);
     if (ctl->stop < 0 || ctl->listener < 0) {
@@ -175,8 +187,9 @@ static int prepare(control_t *ctl)
                   log_str(ctl->path), log_str(strerrordesc_np(errno)));
         return WERR_IO;
     }
-    if (pthread_create(&ctl->thread, NULL, run, ctl) != 0)
+    if (pthread_create(&ctl->thread, NULL, run, ctl) != 0) {
         return WERR_SYSTEM;
+    }
     ctl->runs = true;
     return WERR_OK;
 }
@@ -187,8 +200,9 @@ int control_start(control_t **out, domain_t *domain, spool_t *spool,
     control_t *ctl = calloc(1, sizeof(*ctl));
     int rc;
 
-    if (!ctl)
+    if (!ctl) {
         return WERR_NOMEM;
+    }
     ctl->domain = domain;
     ctl->spool = spool;
     ctl->config = config;
@@ -211,13 +225,15 @@ void control_stop(control_t **control)
     control_t *ctl = *control;
     uint64_t one = 1;
 
-    if (!ctl)
+    if (!ctl) {
         return;
+    }
     if (ctl->runs && write(ctl->stop, &one, sizeof(one)) == sizeof(one)) {
         (void)pthread_mutex_lock(&ctl->mutex);
         ctl->stopping = true;
-        if (ctl->caller >= 0)
+        if (ctl->caller >= 0) {
             (void)shutdown(ctl->caller, SHUT_RDWR);
+        }
         (void)pthread_mutex_unlock(&ctl->mutex);
         (void)pthread_join(ctl->thread, NULL);
     }
@@ -225,8 +241,9 @@ void control_stop(control_t **control)
         (void)unlink(ctl->path);
         (void)close(ctl->listener);
     }
-    if (ctl->stop >= 0)
+    if (ctl->stop >= 0) {
         (void)close(ctl->stop);
+    }
     store_reader_close(&ctl->db);
     (void)pthread_mutex_destroy(&ctl->mutex);
     free(ctl->path);

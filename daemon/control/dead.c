@@ -38,8 +38,9 @@ bool command_dead_list(command_t *c, const json_t *request)
 
     if ((json_object_get(request, "limit") &&
          !jsonr_i64(request, "limit", &limit)) ||
-        limit < 1 || limit > 100000)
+        limit < 1 || limit > 100000) {
         return command_fail(c, "limit: 1 to 100000");
+    }
     rc = dead_list(c->db, (int)limit, print_one, c);
     return rc >= 0 || command_fail(c, "%s", werr_text(rc));
 }
@@ -53,9 +54,10 @@ static bool get_id(command_t *c, const json_t *request, int64_t *id)
 
 static bool tell(command_t *c, int rc, int64_t id)
 {
-    if (rc == WERR_NOTFOUND)
+    if (rc == WERR_NOTFOUND) {
         return command_fail(c, "there is no dead letter %lld: see dead list",
                             (long long)id);
+    }
     return command_fail(c, "dead letter %lld: %s", (long long)id,
                         werr_text(rc));
 }
@@ -105,14 +107,17 @@ bool command_dead_show(command_t *c, const json_t *request)
     int64_t id;
     int rc;
 
-    if (!get_id(c, request, &id))
+    if (!get_id(c, request, &id)) {
         return false;
+    }
     rc = dead_get(c->db, id, &data, &len, reason, sizeof(reason));
-    if (rc < 0)
+    if (rc < 0) {
         return tell(c, rc, id);
+    }
     rc = spool_record_decode(data, len, &rec);
-    if (rc == SPOOL_OK)
+    if (rc == SPOOL_OK) {
         print_record(c, &rec, reason);
+    }
     free(data);
     return rc == SPOOL_OK || command_fail(c, "dead letter %lld: %s",
                                           (long long)id, spool_strerror(rc));
@@ -134,8 +139,9 @@ static int replay(tx_t *tx, void *arg)
     int rc = dead_get(tx->db, job->id, &data, &len, job->reason,
                       sizeof(job->reason));
 
-    if (rc < 0)
+    if (rc < 0) {
         return rc;
+    }
     job->reason[0] = '\0';
     rc = intake_replay(tx, job->config->gateways, job->config->ngateways, data,
                        len, job->reason, sizeof(job->reason));
@@ -148,14 +154,17 @@ bool command_dead_replay(command_t *c, const json_t *request)
     dead_job_t job = {.config = c->config};
     int rc;
 
-    if (!get_id(c, request, &job.id))
+    if (!get_id(c, request, &job.id)) {
         return false;
+    }
     rc = domain_write(c->domain, replay, &job);
-    if (rc == WERR_INVALID)
+    if (rc == WERR_INVALID) {
         return command_fail(c, "dead letter %lld is still bad: %s",
                             (long long)job.id, job.reason);
-    if (rc < 0)
+    }
+    if (rc < 0) {
         return tell(c, rc, job.id);
+    }
     command_text(c, "dead letter %lld replayed", (long long)job.id);
     return true;
 }
@@ -172,11 +181,13 @@ bool command_dead_drop(command_t *c, const json_t *request)
     dead_job_t job = {.config = c->config};
     int rc;
 
-    if (!get_id(c, request, &job.id))
+    if (!get_id(c, request, &job.id)) {
         return false;
+    }
     rc = domain_write(c->domain, drop, &job);
-    if (rc < 0)
+    if (rc < 0) {
         return tell(c, rc, job.id);
+    }
     command_text(c, "dead letter %lld dropped", (long long)job.id);
     return true;
 }

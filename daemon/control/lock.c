@@ -44,23 +44,26 @@ int state_lock(const char *dir, int *fd, char *error, size_t size)
     if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
         int rc = errno == EWOULDBLOCK ? WERR_BUSY : WERR_IO;
 
-        if (rc == WERR_BUSY)
+        if (rc == WERR_BUSY) {
             tell_owner(lock, dir, error, size);
-        else
+        } else {
             (void)snprintf(error, size, "%s: %s", path, strerrordesc_np(errno));
+        }
         (void)close(lock);
         return rc;
     }
     /* only for the message above */
-    if (ftruncate(lock, 0) == 0)
+    if (ftruncate(lock, 0) == 0) {
         (void)dprintf(lock, "%d\n", (int)getpid());
+    }
     *fd = lock;
     return WERR_OK;
 }
 
 void state_unlock(int *fd)
 {
-    if (*fd >= 0)
+    if (*fd >= 0) {
         (void)close(*fd);
+    }
     *fd = -1;
 }

@@ -22,21 +22,27 @@ bool command_user_add(command_t *c, const json_t *request)
     int64_t id;
     int rc;
 
-    if (!email)
+    if (!email) {
         return false;
-    if (role_text && !role_parse(role_text, &role))
+    }
+    if (role_text && !role_parse(role_text, &role)) {
         return command_fail(c, "no role \"%s\": cs, supervisor or admin",
                             role_text);
-    if (!password)
+    }
+    if (!password) {
         return command_fail(c, "the password is empty");
+    }
     rc = user_add(c->domain, name ? name : email, email, role, password, &id);
-    if (rc == WERR_CONFLICT)
+    if (rc == WERR_CONFLICT) {
         return command_fail(c, "%s is there already: use user passwd", email);
-    if (rc == WERR_INVALID)
+    }
+    if (rc == WERR_INVALID) {
         return command_fail(c, "not an e-mail address, or a password of fewer "
                                "than 8 bytes");
-    if (rc < 0)
+    }
+    if (rc < 0) {
         return command_fail(c, "not added: %s", werr_text(rc));
+    }
     command_text(c, "added %s as %s", email, role_name(role));
     return true;
 }
@@ -47,17 +53,22 @@ bool command_user_passwd(command_t *c, const json_t *request)
     const char *password = jsonr_str(request, "password");
     int rc;
 
-    if (!email)
+    if (!email) {
         return false;
-    if (!password)
+    }
+    if (!password) {
         return command_fail(c, "the password is empty");
+    }
     rc = user_set_password(c->domain, email, password);
-    if (rc == WERR_NOTFOUND)
+    if (rc == WERR_NOTFOUND) {
         return command_fail(c, "there is no %s: see user list", email);
-    if (rc == WERR_INVALID)
+    }
+    if (rc == WERR_INVALID) {
         return command_fail(c, "a password has at least 8 bytes");
-    if (rc < 0)
+    }
+    if (rc < 0) {
         return command_fail(c, "not changed: %s", werr_text(rc));
+    }
     command_text(c, "password changed; %s is signed out everywhere", email);
     return true;
 }
@@ -92,8 +103,9 @@ static bool make_jti(char out[2 * JTI_BYTES + 1])
     static const char hex[] = "0123456789abcdef";
     unsigned char raw[JTI_BYTES];
 
-    if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
+    if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw)) {
         return false;
+    }
     for (size_t i = 0; i < sizeof(raw); i++) {
         out[2 * i] = hex[raw[i] >> 4];
         out[2 * i + 1] = hex[raw[i] & 15];
@@ -113,19 +125,24 @@ bool command_token(command_t *c, const json_t *request)
     buf_t token;
     int rc;
 
-    if (!email)
+    if (!email) {
         return false;
+    }
     rc = user_by_email(c->db, email, &user);
-    if (rc == WERR_NOTFOUND || (rc == WERR_OK && !user.active))
+    if (rc == WERR_NOTFOUND || (rc == WERR_OK && !user.active)) {
         return command_fail(c, "there is no active %s: see user list", email);
-    if (rc == WERR_OK && !make_jti(jti))
+    }
+    if (rc == WERR_OK && !make_jti(jti)) {
         rc = WERR_SYSTEM;
+    }
     buf_init(&token, 0);
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         rc = auth_sign_access(&keys, &user, jti, now,
                               now + c->config->access_ttl_s, &token);
-    if (rc == WERR_OK && !token.failed)
+    }
+    if (rc == WERR_OK && !token.failed) {
         command_text(c, "%s", token.data);
+    }
     buf_free(&token);
     return rc == WERR_OK || command_fail(c, "no token: %s", werr_text(rc));
 }

@@ -13,8 +13,9 @@ static int open_own(store_t *store, db_t **db)
     int rc = sqlite_open(db, store->path, SQLITE_ROLE_CHECKPOINT, error,
                          sizeof(error));
 
-    if (rc < 0)
+    if (rc < 0) {
         log_error("db", "msg=\"cannot open\" error=%s", log_str(error));
+    }
     return rc;
 }
 
@@ -23,12 +24,14 @@ int store_backup(store_t *store, const char *path)
     db_t *db = NULL;
     int rc = open_own(store, &db);
 
-    if (rc < 0)
+    if (rc < 0) {
         return rc;
+    }
     rc = file_copy_database(db, path, false);
-    if (rc < 0)
+    if (rc < 0) {
         log_error("db", "msg=\"backup failed\" error=%s",
                   log_str(db_message(db)));
+    }
     sqlite_shut(&db);
     return rc;
 }
@@ -40,8 +43,9 @@ static int find(db_t *db, const char *sql, char *reason, size_t size)
     int code = sqlite3_prepare_v2(db->handle, sql, -1, &st, NULL);
     int rc = WERR_OK;
 
-    if (code == SQLITE_OK)
+    if (code == SQLITE_OK) {
         code = sqlite3_step(st);
+    }
     if (code == SQLITE_ROW) {
         (void)snprintf(reason, size, "%s",
                        (const char *)sqlite3_column_text(st, 0));
@@ -59,20 +63,23 @@ int store_check(store_t *store, char *reason, size_t size)
     db_t *db = NULL;
     int rc = open_own(store, &db);
 
-    if (size > 0)
+    if (size > 0) {
         reason[0] = '\0';
-    if (rc < 0)
+    }
+    if (rc < 0) {
         return rc;
+    }
     rc = find(db,
               "SELECT quick_check FROM pragma_quick_check"
               " WHERE quick_check <> 'ok' LIMIT 1",
               reason, size);
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         rc = find(db,
                   "SELECT 'row ' || coalesce(rowid, '?') || ' of ' ||"
                   " \"table\" || ' points to none of ' || parent"
                   " FROM pragma_foreign_key_check LIMIT 1",
                   reason, size);
+    }
     sqlite_shut(&db);
     return rc;
 }

@@ -82,8 +82,9 @@ static bool wait_for(store_t *store, int64_t ms, bool until_full)
     }
     (void)pthread_mutex_lock(&store->mutex);
     while (!store->stopping && rc != ETIMEDOUT &&
-           !(until_full && store->wal_pages >= RESET_PAGES))
+           !(until_full && store->wal_pages >= RESET_PAGES)) {
         rc = pthread_cond_timedwait(&store->cond, &store->mutex, &until);
+    }
     stopping = store->stopping;
     (void)pthread_mutex_unlock(&store->mutex);
     return !stopping;
@@ -93,8 +94,9 @@ static void alarm_if_long(int pages, int64_t *last)
 {
     int64_t now = clock_mono_ms();
 
-    if (pages < ALARM_PAGES || (*last && now - *last < ALARM_EVERY))
+    if (pages < ALARM_PAGES || (*last && now - *last < ALARM_EVERY)) {
         return;
+    }
     *last = now;
     log_warn("db",
              "msg=\"the WAL cannot be reset, a reader holds it\" "
@@ -128,11 +130,13 @@ int checkpoint_start(store_t *store)
     int rc = sqlite_open(&store->checkpoint_db, store->path,
                          SQLITE_ROLE_CHECKPOINT, error, sizeof(error));
 
-    if (rc < 0)
+    if (rc < 0) {
         return rc;
+    }
     (void)sqlite3_wal_hook(store->writer->handle, on_commit, store);
-    if (pthread_create(&store->checkpointer, NULL, run, store) != 0)
+    if (pthread_create(&store->checkpointer, NULL, run, store) != 0) {
         return WERR_SYSTEM;
+    }
     store->checkpointer_runs = true;
     return WERR_OK;
 }

@@ -19,8 +19,9 @@ static int from_errno(db_t *db, const char *path)
 
     (void)snprintf(db->message, sizeof(db->message), "%s: %s", path,
                    strerrordesc_np(e));
-    if (e == ENOSPC || e == EDQUOT || e == EFBIG)
+    if (e == ENOSPC || e == EDQUOT || e == EFBIG) {
         return WERR_FULL;
+    }
     return e == EEXIST ? WERR_CONFLICT : WERR_IO;
 }
 
@@ -29,8 +30,9 @@ int file_sync_dir(const char *path)
     char *copy = strdup(path);
     int fd, rc = WERR_IO;
 
-    if (!copy)
+    if (!copy) {
         return WERR_NOMEM;
+    }
     fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
         rc = fsync(fd) == 0 ? WERR_OK : WERR_IO;
@@ -44,15 +46,18 @@ static int fill(db_t *db, const char *part)
 {
     int fd, rc;
 
-    if (unlink(part) != 0 && errno != ENOENT)
+    if (unlink(part) != 0 && errno != ENOENT) {
         return from_errno(db, part);
+    }
     /* VACUUM INTO takes an empty file: so it never is anybody else's */
     fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
+    if (fd < 0) {
         return from_errno(db, part);
+    }
     rc = sqlite_copy(db, part);
-    if (rc == WERR_OK && fsync(fd) != 0)
+    if (rc == WERR_OK && fsync(fd) != 0) {
         rc = from_errno(db, part);
+    }
     (void)close(fd);
     return rc;
 }
@@ -67,15 +72,19 @@ int file_copy_database(db_t *db, const char *path, bool replace)
         errno = EEXIST;
         return from_errno(db, path);
     }
-    if (asprintf(&part, "%s.part", path) < 0)
+    if (asprintf(&part, "%s.part", path) < 0) {
         return WERR_NOMEM;
+    }
     rc = fill(db, part);
-    if (rc == WERR_OK && renameat2(AT_FDCWD, part, AT_FDCWD, path, flags) != 0)
+    if (rc == WERR_OK &&
+        renameat2(AT_FDCWD, part, AT_FDCWD, path, flags) != 0) {
         rc = from_errno(db, path);
-    if (rc < 0)
+    }
+    if (rc < 0) {
         (void)unlink(part);
-    else
+    } else {
         rc = file_sync_dir(path);
+    }
     free(part);
     return rc;
 }

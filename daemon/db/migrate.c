@@ -34,14 +34,17 @@ static bool expand(const char *sql, buf_t *out)
 
         buf_add(out, sql, run);
         sql += run;
-        if (*sql != '%')
+        if (*sql != '%') {
             break;
-        for (i = 0; i < n; i++) {
-            if (strncmp(sql, macros[i].macro, strlen(macros[i].macro)) == 0)
-                break;
         }
-        if (i == n)
+        for (i = 0; i < n; i++) {
+            if (strncmp(sql, macros[i].macro, strlen(macros[i].macro)) == 0) {
+                break;
+            }
+        }
+        if (i == n) {
             return false;
+        }
         buf_adds(out, macros[i].text);
         sql += strlen(macros[i].macro);
     }
@@ -58,16 +61,19 @@ static int version_of(db_t *db, int64_t *version)
                     "SELECT count(*) FROM sqlite_schema"
                     " WHERE type = 'table' AND name = 'schema_version'",
                     &tables);
-    if (rc < 0)
+    if (rc < 0) {
         return rc;
-    if (tables > 0)
+    }
+    if (tables > 0) {
         return sqlite_int(
             db, "SELECT coalesce(max(version), 0) FROM schema_version",
             version);
+    }
     *version = 0;
     rc = sqlite_int(db, "SELECT count(*) FROM sqlite_schema", &tables);
-    if (rc < 0)
+    if (rc < 0) {
         return rc;
+    }
     return tables > 0 ? WERR_INVALID : WERR_OK;
 }
 
@@ -90,8 +96,9 @@ static int apply(db_t *db, const schema_file_t *file)
              file->number, file->name, (long long)clock_now_ms());
     rc = sql.failed ? WERR_NOMEM : sqlite_run(db, sql.data);
     buf_free(&sql);
-    if (rc < 0)
+    if (rc < 0) {
         return rc;
+    }
     rc = sqlite_int(db, "SELECT 1 FROM pragma_foreign_key_check LIMIT 1", &bad);
     if (rc == WERR_OK) {
         (void)snprintf(db->message, sizeof(db->message),
@@ -107,16 +114,20 @@ static int apply_in_transaction(db_t *db, const schema_file_t *file)
     int rc;
 
     rc = sqlite_run(db, "BEGIN IMMEDIATE");
-    if (rc < 0)
+    if (rc < 0) {
         return rc;
+    }
     rc = version_of(db, &version);
     /* another process may have been faster */
-    if (rc == WERR_OK && version < file->number)
+    if (rc == WERR_OK && version < file->number) {
         rc = apply(db, file);
-    if (rc == WERR_OK)
+    }
+    if (rc == WERR_OK) {
         rc = sqlite_run(db, "COMMIT");
-    if (rc < 0 && sqlite_in_transaction(db))
+    }
+    if (rc < 0 && sqlite_in_transaction(db)) {
         (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    }
     return rc;
 }
 
@@ -126,12 +137,14 @@ static int keep_copy(db_t *db, const char *path, int64_t version)
     char *copy;
     int rc;
 
-    if (asprintf(&copy, "%s.v%lld", path, (long long)version) < 0)
+    if (asprintf(&copy, "%s.v%lld", path, (long long)version) < 0) {
         return WERR_NOMEM;
+    }
     rc = file_copy_database(db, copy, true);
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         log_info("db", "msg=\"database copied before migrating\" copy=%s",
                  log_str(copy));
+    }
     free(copy);
     return rc;
 }
@@ -146,16 +159,19 @@ static int migrate(db_t *db, const char *path, const schema_file_t *files,
         rc = keep_copy(db, path, have);
     }
     /* a migration that copies a table drops the old one */
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         rc = sqlite_run(db, "PRAGMA foreign_keys = OFF");
+    }
     for (size_t i = 0; i < n && rc == WERR_OK; i++) {
-        if (files[i].number <= have)
+        if (files[i].number <= have) {
             continue;
+        }
         *step = files[i].name;
         rc = apply_in_transaction(db, &files[i]);
-        if (rc == WERR_OK)
+        if (rc == WERR_OK) {
             log_info("db", "msg=\"schema migrated\" version=%d name=%s",
                      files[i].number, log_str(files[i].name));
+        }
     }
     return rc == WERR_OK ? sqlite_run(db, "PRAGMA foreign_keys = ON") : rc;
 }
@@ -179,10 +195,12 @@ int migrate_run(db_t *db, const char *path, const schema_file_t *files,
                        path, (long long)have, (long long)latest);
         return WERR_FUTURE;
     }
-    if (rc == WERR_OK && have < latest)
+    if (rc == WERR_OK && have < latest) {
         rc = migrate(db, path, files, n, have, &step);
-    if (rc < 0)
+    }
+    if (rc < 0) {
         (void)snprintf(error, size, "%s: %s: %s: %s", path, step, werr_text(rc),
                        db->message);
+    }
     return rc;
 }

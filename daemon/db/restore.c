@@ -40,12 +40,14 @@ static int check_copy(const char *copy, char *error, size_t size)
         return rc;
     }
     rc = store_check(store, reason, sizeof(reason));
-    if (rc < 0)
+    if (rc < 0) {
         (void)snprintf(error, size, "the backup is damaged: %s", reason);
+    }
     if (rc == WERR_OK) {
         rc = store_write(store, doubt, NULL);
-        if (rc < 0)
+        if (rc < 0) {
             (void)snprintf(error, size, "%s: %s", copy, werr_text(rc));
+        }
     }
     store_close(&store);
     return rc;
@@ -62,11 +64,13 @@ static int make_copy(const char *from, const char *copy, char *error,
         return WERR_NOTFOUND;
     }
     rc = sqlite_open(&db, from, SQLITE_ROLE_CHECKPOINT, error, size);
-    if (rc < 0)
+    if (rc < 0) {
         return rc;
+    }
     rc = file_copy_database(db, copy, true);
-    if (rc < 0)
+    if (rc < 0) {
         (void)snprintf(error, size, "%s: %s", from, db_message(db));
+    }
     sqlite_shut(&db);
     return rc < 0 ? rc : check_copy(copy, error, size);
 }
@@ -90,12 +94,14 @@ static int rename_all(const char *from, const char *to, char *error,
                       size_t size)
 {
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        if (rename_part(from, to, parts[i]))
+        if (rename_part(from, to, parts[i])) {
             continue;
+        }
         (void)snprintf(error, size, "%s%s: %s", from, parts[i],
                        strerrordesc_np(errno));
-        while (i > 0)
+        while (i > 0) {
             (void)rename_part(to, from, parts[--i]);
+        }
         return WERR_IO;
     }
     return WERR_OK;
@@ -129,10 +135,12 @@ int store_restore(const char *from, const char *path, char *kept, size_t n,
         return WERR_INVALID;
     }
     rc = make_copy(from, copy, error, size);
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         rc = exchange(copy, path, kept, error, size);
-    if (rc == WERR_OK)
+    }
+    if (rc == WERR_OK) {
         return file_sync_dir(path);
+    }
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         (void)snprintf(copy, sizeof(copy), "%s.restore%s", path, parts[i]);
         (void)unlink(copy);

@@ -24,16 +24,19 @@ static int configured;
 static void configure(void)
 {
     configured = sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
-    if (configured == SQLITE_OK)
+    if (configured == SQLITE_OK) {
         configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    if (configured == SQLITE_OK)
+    }
+    if (configured == SQLITE_OK) {
         configured = sqlite3_initialize();
+    }
 }
 
 static int map_error(int code, int system_errno)
 {
-    if (code == SQLITE_IOERR_NOMEM)
+    if (code == SQLITE_IOERR_NOMEM) {
         return WERR_NOMEM;
+    }
     switch (code & 0xff) {
     case SQLITE_OK:
         return WERR_OK;
@@ -72,16 +75,18 @@ int sqlite_fail(db_t *db, int code)
     int system_errno = 0, rc;
 
     /* only then is the errno that SQLite keeps of this failure */
-    if ((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN)
+    if ((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN) {
         system_errno = sqlite3_system_errno(db->handle);
+    }
     rc = map_error(code, system_errno);
     (void)snprintf(db->message, sizeof(db->message), "%s (SQLite %d%s%s)",
                    sqlite3_errmsg(db->handle), code, system_errno ? ", " : "",
                    system_errno ? strerrordesc_np(system_errno) : "");
     /* a full disk and its like end the whole transaction: what would follow
      * must not run, and be committed, one by one */
-    if (db->writing && !db->broken && sqlite3_get_autocommit(db->handle))
+    if (db->writing && !db->broken && sqlite3_get_autocommit(db->handle)) {
         db->broken = rc;
+    }
     return rc;
 }
 
@@ -108,8 +113,9 @@ int sqlite_int(db_t *db, const char *sql, int64_t *out)
     int code = sqlite3_prepare_v2(db->handle, sql, -1, &st, NULL);
     int rc = WERR_NOTFOUND;
 
-    if (code == SQLITE_OK)
+    if (code == SQLITE_OK) {
         code = sqlite3_step(st);
+    }
     if (code == SQLITE_ROW) {
         *out = sqlite3_column_int64(st, 0);
         rc = WERR_OK;
@@ -126,12 +132,15 @@ int sqlite_copy(db_t *db, const char *path)
     int code = sqlite3_prepare_v2(db->handle, "VACUUM INTO ?1", -1, &st, NULL);
     int rc = WERR_OK;
 
-    if (code == SQLITE_OK)
+    if (code == SQLITE_OK) {
         code = sqlite3_bind_text(st, 1, path, -1, SQLITE_STATIC);
-    if (code == SQLITE_OK)
+    }
+    if (code == SQLITE_OK) {
         code = sqlite3_step(st);
-    if (code != SQLITE_DONE)
+    }
+    if (code != SQLITE_DONE) {
         rc = sqlite_fail(db, code);
+    }
     (void)sqlite3_finalize(st);
     return rc;
 }
@@ -141,8 +150,9 @@ void sqlite_reset_all(db_t *db)
     sqlite3_stmt *st = NULL;
 
     while ((st = sqlite3_next_stmt(db->handle, st)) != NULL) {
-        if (sqlite3_stmt_busy(st))
+        if (sqlite3_stmt_busy(st)) {
             (void)sqlite3_reset(st);
+        }
     }
 }
 
@@ -182,15 +192,19 @@ static int apply_settings(db_t *db, sqlite_role_t role)
     int code, rc;
 
     code = sqlite3_extended_result_codes(db->handle, 1);
-    if (code == SQLITE_OK)
+    if (code == SQLITE_OK) {
         code = sqlite3_busy_timeout(db->handle, timeout);
+    }
     /* "x" is a column, as PostgreSQL has it, never a string */
-    if (code == SQLITE_OK)
+    if (code == SQLITE_OK) {
         code = sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
-    if (code == SQLITE_OK)
+    }
+    if (code == SQLITE_OK) {
         code = sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-    if (code != SQLITE_OK)
+    }
+    if (code != SQLITE_OK) {
         return sqlite_fail(db, code);
+    }
     rc = sqlite_run(db, common_settings);
     return rc < 0 ? rc : sqlite_run(db, settings[role]);
 }
@@ -201,8 +215,9 @@ static int make_file(const char *path, char *error, size_t size)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-    if (fd < 0 && errno == ELOOP)
+    if (fd < 0 && errno == ELOOP) {
         fd = open(path, O_RDWR | O_CLOEXEC);
+    }
     if (fd < 0) {
         (void)snprintf(error, size, "%s: %s", path, strerrordesc_np(errno));
         return errno == ENOSPC || errno == EDQUOT ? WERR_FULL : WERR_IO;
@@ -222,12 +237,14 @@ int sqlite_open(db_t **out, const char *path, sqlite_role_t role, char *error,
     }
     if (role == SQLITE_ROLE_WRITER) {
         rc = make_file(path, error, size);
-        if (rc < 0)
+        if (rc < 0) {
             return rc;
+        }
     }
     db = calloc(1, sizeof(*db));
-    if (!db)
+    if (!db) {
         return WERR_NOMEM;
+    }
     code = sqlite3_open_v2(path, &db->handle,
                            SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (!db->handle) {
@@ -246,8 +263,9 @@ int sqlite_open(db_t **out, const char *path, sqlite_role_t role, char *error,
 
 void sqlite_shut(db_t **db)
 {
-    if (!*db)
+    if (!*db) {
         return;
+    }
     statement_free_all(*db);
     (void)sqlite3_close_v2((*db)->handle);
     free(*db);

@@ -44,14 +44,16 @@ static const char *skip_quoted(const char *p)
 {
     const char *end = NULL;
 
-    if (*p == '\'' || *p == '"')
+    if (*p == '\'' || *p == '"') {
         end = strchr(p + 1, *p);
-    else if (p[0] == '-' && p[1] == '-')
+    } else if (p[0] == '-' && p[1] == '-') {
         end = strchr(p, '\n');
-    else if (p[0] == '/' && p[1] == '*' && (end = strstr(p + 2, "*/")) != NULL)
+    } else if (p[0] == '/' && p[1] == '*' &&
+               (end = strstr(p + 2, "*/")) != NULL) {
         end++;
-    else
+    } else {
         return p;
+    }
     return end ? end + 1 : p + strlen(p);
 }
 
@@ -66,8 +68,9 @@ char *statement_rewrite(const char *sql)
             at = end;
             continue;
         }
-        if (*at == '$' && at[1] >= '1' && at[1] <= '9')
+        if (*at == '$' && at[1] >= '1' && at[1] <= '9') {
             *at = '?';
+        }
         at++;
     }
     return out;
@@ -78,9 +81,10 @@ static void prepare(db_stmt_t *s)
     char *sql = statement_rewrite(s->query->sql);
     int code = SQLITE_NOMEM;
 
-    if (sql)
+    if (sql) {
         code = sqlite3_prepare_v3(s->db->handle, sql, -1,
                                   SQLITE_PREPARE_PERSISTENT, &s->st, NULL);
+    }
     if (code != SQLITE_OK) {
         size_t n;
 
@@ -105,8 +109,9 @@ static db_stmt_t **find(db_stmt_t **slots, size_t nslots,
 {
     size_t i = slot_of(query, nslots);
 
-    while (slots[i] && slots[i]->query != query)
+    while (slots[i] && slots[i]->query != query) {
         i = (i + 1) & (nslots - 1);
+    }
     return &slots[i];
 }
 
@@ -115,14 +120,17 @@ static bool grow(db_t *db)
     size_t nslots = db->nslots ? db->nslots * 2 : FIRST_SLOTS;
     db_stmt_t **slots;
 
-    if (db->nstmts * 4 < db->nslots * 3)
+    if (db->nstmts * 4 < db->nslots * 3) {
         return true;
+    }
     slots = calloc(nslots, sizeof(*slots));
-    if (!slots)
+    if (!slots) {
         return false;
+    }
     for (size_t i = 0; i < db->nslots; i++) {
-        if (db->slots[i])
+        if (db->slots[i]) {
             *find(slots, nslots, db->slots[i]->query) = db->slots[i];
+        }
     }
     free(db->slots);
     db->slots = slots;
@@ -134,13 +142,15 @@ db_stmt_t *db_stmt(db_t *db, const db_query_t *query)
 {
     db_stmt_t **slot, *s;
 
-    if (!db || !grow(db))
+    if (!db || !grow(db)) {
         return NULL;
+    }
     slot = find(db->slots, db->nslots, query);
     if (!*slot) {
         *slot = calloc(1, sizeof(**slot));
-        if (!*slot)
+        if (!*slot) {
             return NULL;
+        }
         (*slot)->db = db;
         (*slot)->query = query;
         db->nstmts++;
@@ -178,33 +188,38 @@ static bool usable(const db_stmt_t *s)
 
 static void bound(db_stmt_t *s, int code)
 {
-    if (code != SQLITE_OK)
+    if (code != SQLITE_OK) {
         s->error = sqlite_fail(s->db, code);
+    }
 }
 
 void db_bind_i64(db_stmt_t *s, int i, int64_t v)
 {
-    if (usable(s))
+    if (usable(s)) {
         bound(s, sqlite3_bind_int64(s->st, i, v));
+    }
 }
 
 void db_bind_double(db_stmt_t *s, int i, double v)
 {
-    if (usable(s))
+    if (usable(s)) {
         bound(s, sqlite3_bind_double(s->st, i, v));
+    }
 }
 
 void db_bind_null(db_stmt_t *s, int i)
 {
-    if (usable(s))
+    if (usable(s)) {
         bound(s, sqlite3_bind_null(s->st, i));
+    }
 }
 
 void db_bind_textn(db_stmt_t *s, int i, const char *v, size_t len)
 {
-    if (usable(s))
+    if (usable(s)) {
         bound(s, sqlite3_bind_text64(s->st, i, v, len, SQLITE_STATIC,
                                      SQLITE_UTF8));
+    }
 }
 
 void db_bind_text(db_stmt_t *s, int i, const char *v)
@@ -214,9 +229,10 @@ void db_bind_text(db_stmt_t *s, int i, const char *v)
 
 void db_bind_blob(db_stmt_t *s, int i, const void *v, size_t len)
 {
-    if (usable(s))
+    if (usable(s)) {
         bound(s, sqlite3_bind_blob64(s->st, i, v || len ? v : "", len,
                                      SQLITE_STATIC));
+    }
 }
 
 /* ---- stepping ---- */
@@ -224,8 +240,9 @@ void db_bind_blob(db_stmt_t *s, int i, const void *v, size_t len)
 static int failed(db_stmt_t *s, int error)
 {
     s->error = error;
-    if (s->st)
+    if (s->st) {
         (void)sqlite3_reset(s->st);
+    }
     return error;
 }
 
@@ -233,17 +250,22 @@ int db_step(db_stmt_t *s)
 {
     int code;
 
-    if (!s)
+    if (!s) {
         return WERR_NOMEM;
-    if (!usable(s))
+    }
+    if (!usable(s)) {
         return failed(s, s->error ? s->error : WERR_SYSTEM);
-    if (s->db->broken)
+    }
+    if (s->db->broken) {
         return failed(s, s->db->broken);
+    }
     code = sqlite3_step(s->st);
-    if (code == SQLITE_ROW)
+    if (code == SQLITE_ROW) {
         return DB_ROW;
-    if (code != SQLITE_DONE)
+    }
+    if (code != SQLITE_DONE) {
         return failed(s, sqlite_fail(s->db, code));
+    }
     (void)sqlite3_reset(s->st);
     return DB_DONE;
 }
@@ -252,8 +274,9 @@ int db_exec(db_stmt_t *s)
 {
     int rc = db_step(s);
 
-    if (rc != DB_ROW)
+    if (rc != DB_ROW) {
         return rc;
+    }
     (void)snprintf(s->db->message, sizeof(s->db->message),
                    "%s has a result that nobody reads", s->query->name);
     return failed(s, WERR_SYSTEM);
@@ -268,8 +291,9 @@ int db_first(db_stmt_t *s)
 
 void db_done(db_stmt_t *s)
 {
-    if (s && s->st)
+    if (s && s->st) {
         (void)sqlite3_reset(s->st);
+    }
 }
 
 /* ---- columns ---- */
@@ -293,8 +317,9 @@ const char *db_text(db_stmt_t *s, int i)
 {
     const char *text;
 
-    if (db_is_null(s, i))
+    if (db_is_null(s, i)) {
         return NULL;
+    }
     text = (const char *)sqlite3_column_text(s->st, i);
     return text ? text : ""; /* NULL here: out of memory */
 }
@@ -353,18 +378,22 @@ int db_read_begin(db_t *db)
     int rc = WERR_OK;
 
     /* inside a write transaction everything is one state already */
-    if (db->reads == 0 && !db->writing)
+    if (db->reads == 0 && !db->writing) {
         rc = db_exec(db_stmt(db, &read_begin));
-    if (rc == WERR_OK)
+    }
+    if (rc == WERR_OK) {
         db->reads++;
+    }
     return rc;
 }
 
 void db_read_end(db_t *db)
 {
-    if (db->reads == 0 || --db->reads > 0 || db->writing)
+    if (db->reads == 0 || --db->reads > 0 || db->writing) {
         return;
+    }
     sqlite_reset_all(db);
-    if (sqlite_in_transaction(db) && db_exec(db_stmt(db, &read_end)) < 0)
+    if (sqlite_in_transaction(db) && db_exec(db_stmt(db, &read_end)) < 0) {
         (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    }
 }

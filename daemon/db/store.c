@@ -25,8 +25,9 @@ void ticket_lock(ticket_lock_t *l)
 
     (void)pthread_mutex_lock(&l->mutex);
     mine = l->next++;
-    while (l->serving != mine)
+    while (l->serving != mine) {
         (void)pthread_cond_wait(&l->cond, &l->mutex);
+    }
     (void)pthread_mutex_unlock(&l->mutex);
 }
 
@@ -53,8 +54,9 @@ static int check_wal(store_t *store, store_options_t *o)
                         "SELECT journal_mode = 'wal' FROM pragma_journal_mode",
                         &wal);
 
-    if (rc < 0 || wal)
+    if (rc < 0 || wal) {
         return rc;
+    }
     (void)snprintf(o->error, sizeof(o->error),
                    "%s: cannot be put into WAL mode; is it on a network file "
                    "system?",
@@ -66,8 +68,9 @@ static store_t *new_store(const char *path)
 {
     store_t *store = calloc(1, sizeof(*store));
 
-    if (!store)
+    if (!store) {
         return NULL;
+    }
     store->path = strdup(path);
     if (!store->path || pthread_mutex_init(&store->lock.mutex, NULL) != 0 ||
         pthread_cond_init(&store->lock.cond, NULL) != 0 ||
@@ -87,21 +90,26 @@ int store_open(store_t **out, store_options_t *o)
 
     o->error[0] = '\0';
     store = new_store(o->path);
-    if (!store)
+    if (!store) {
         return WERR_NOMEM;
+    }
     rc = sqlite_open(&store->writer, o->path, SQLITE_ROLE_WRITER, o->error,
                      sizeof(o->error));
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         rc = check_wal(store, o);
-    if (rc == WERR_OK)
+    }
+    if (rc == WERR_OK) {
         rc = migrate_run(store->writer, o->path, schema_files, schema_nfiles,
                          o->error, sizeof(o->error));
-    if (rc == WERR_OK)
+    }
+    if (rc == WERR_OK) {
         rc = checkpoint_start(store);
+    }
     if (rc < 0) {
-        if (!o->error[0])
+        if (!o->error[0]) {
             (void)snprintf(o->error, sizeof(o->error), "%s: %s", o->path,
                            werr_text(rc));
+        }
         store_close(&store);
         return rc;
     }
@@ -113,8 +121,9 @@ void store_close(store_t **store)
 {
     store_t *s = *store;
 
-    if (!s)
+    if (!s) {
         return;
+    }
     checkpoint_stop(s);
     sqlite_shut(&s->writer); /* the last connection empties the WAL */
     (void)pthread_cond_destroy(&s->cond);
@@ -132,8 +141,9 @@ int store_reader(store_t *store, db_t **out)
     int rc =
         sqlite_open(out, store->path, SQLITE_ROLE_READER, error, sizeof(error));
 
-    if (rc < 0)
+    if (rc < 0) {
         log_error("db", "msg=\"no read connection\" error=%s", log_str(error));
+    }
     return rc;
 }
 
@@ -148,8 +158,9 @@ static int64_t mono_us(void)
 {
     struct timespec ts;
 
-    if (clock_gettime(CLOCK_MONOTONIC, &ts) != 0)
+    if (clock_gettime(CLOCK_MONOTONIC, &ts) != 0) {
         return 0;
+    }
     return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
@@ -158,8 +169,9 @@ static int commit(store_t *store, db_t *db)
     int64_t start = mono_us();
     int rc;
 
-    if (db->broken)
+    if (db->broken) {
         return db->broken;
+    }
     rc = sqlite_run(db, "COMMIT");
     if (rc == WERR_OK) {
         store->commits++;
@@ -174,8 +186,9 @@ static int write_locked(store_t *store, store_fn fn, void *arg)
     int rc, committed;
 
     rc = sqlite_run(db, "BEGIN IMMEDIATE"); /* waits 5 s for a busy file */
-    if (rc < 0)
+    if (rc < 0) {
         return rc;
+    }
     db->broken = WERR_OK;
     db->writing = true;
     rc = fn(db, arg);
@@ -188,9 +201,10 @@ static int write_locked(store_t *store, store_fn fn, void *arg)
     }
     db->writing = false;
     if (sqlite_in_transaction(db) &&
-        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
+        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK) {
         log_error("db", "msg=\"rollback failed\" error=%s",
                   log_str(sqlite3_errmsg(db->handle)));
+    }
     db->broken = WERR_OK;
     return rc;
 }
@@ -207,9 +221,10 @@ int store_write(store_t *store, store_fn fn, void *arg)
     inside = store;
     rc = write_locked(store, fn, arg);
     inside = NULL;
-    if (werr_is_fault(rc))
+    if (werr_is_fault(rc)) {
         log_error("db", "msg=\"write failed\" code=%d error=%s", rc,
                   log_str(db_message(store->writer)));
+    }
     ticket_unlock(&store->lock);
     return rc;
 }

@@ -23,12 +23,14 @@ static void unlink_call(gw_call_t *call)
 {
     gw_client_t *c = call->client;
 
-    if (call->prev)
+    if (call->prev) {
         call->prev->next = call->next;
-    else
+    } else {
         c->calls = call->next;
-    if (call->next)
+    }
+    if (call->next) {
         call->next->prev = call->prev;
+    }
     atomic_fetch_sub(&c->active, 1);
 }
 
@@ -36,8 +38,9 @@ static void finish(gw_call_t *call, const gw_result_t *result)
 {
     call->client->completed = true;
     unlink_call(call);
-    if (call->done)
+    if (call->done) {
         call->done(call->arg, result);
+    }
     gw_call_free(call);
 }
 
@@ -81,13 +84,15 @@ static void release_waiting(gw_client_t *c, const gw_login_t *login, bool ok)
 
     for (; call; call = next) {
         next = call->next;
-        if (call->login != login || !call->waiting)
+        if (call->login != login || !call->waiting) {
             continue;
+        }
         call->waiting = false;
-        if (ok)
+        if (ok) {
             perform(call);
-        else
+        } else {
             call->verdict = GW_CALL_UNAUTHORISED;
+        }
     }
 }
 
@@ -98,16 +103,18 @@ static void login_done(gw_call_t *call, const gw_result_t *r)
     char token[GW_TOKEN_MAX] = "";
     bool ok;
 
-    if (r->http_status >= 200 && r->http_status < 300)
+    if (r->http_status >= 200 && r->http_status < 300) {
         login->driver->login_reply(r->body, r->len, token, sizeof(token));
+    }
     ok = token[0] != '\0';
     login->running = false;
     if (ok) {
         memcpy(login->token, token, sizeof(token));
         login->generation++;
-        if (c->o.token_store)
+        if (c->o.token_store) {
             c->o.token_store(c->o.arg, login->account->name, login->token,
                              clock_now_ms() + TOKEN_LIFE_MS);
+        }
         log_info("gateway", "msg=\"signed in\" account=%s",
                  log_str(login->account->name));
     } else {
@@ -127,11 +134,13 @@ static gw_call_t *new_call(gw_client_t *c, gw_login_t *login,
 {
     gw_call_t *call = gw_call_new(c, login, request);
 
-    if (!call)
+    if (!call) {
         return NULL;
+    }
     call->next = c->calls;
-    if (c->calls)
+    if (c->calls) {
         c->calls->prev = call;
+    }
     c->calls = call;
     atomic_fetch_add(&c->active, 1);
     return call;
@@ -143,8 +152,9 @@ static int start_login(gw_client_t *c, gw_login_t *login)
     gw_call_t *call;
     int rc;
 
-    if (login->running)
+    if (login->running) {
         return WERR_OK;
+    }
     gw_request_init(&request);
     rc = login->driver->login(login->account, &request);
     if (rc != WERR_OK) {
@@ -152,8 +162,9 @@ static int start_login(gw_client_t *c, gw_login_t *login)
         return rc;
     }
     call = new_call(c, login, &request);
-    if (!call)
+    if (!call) {
         return WERR_NOMEM;
+    }
     call->is_login = true;
     login->running = true;
     perform(call);
@@ -165,8 +176,9 @@ static bool sign_in_again(gw_call_t *call)
 {
     gw_login_t *login = call->login;
 
-    if (call->is_login || !call->request.authorised)
+    if (call->is_login || !call->request.authorised) {
         return false;
+    }
     if (call->generation != login->generation && !call->renewed) {
         /* another call has brought a newer token meanwhile */
         call->renewed = true;
@@ -179,8 +191,9 @@ static bool sign_in_again(gw_call_t *call)
         return false;
     }
     call->signed_in = true;
-    if (!can_login(login) || start_login(call->client, login) != WERR_OK)
+    if (!can_login(login) || start_login(call->client, login) != WERR_OK) {
         return false;
+    }
     call->waiting = true;
     return true;
 }
@@ -192,10 +205,12 @@ static void complete(gw_call_t *call, CURLcode code)
     (void)curl_multi_remove_handle(call->client->multi, call->easy);
     call->running = false;
     gw_call_result(call, code, &result);
-    if (result.http_status == 401 && sign_in_again(call))
+    if (result.http_status == 401 && sign_in_again(call)) {
         return;
-    if (call->is_login)
+    }
+    if (call->is_login) {
         login_done(call, &result);
+    }
     finish(call, &result);
 }
 
@@ -204,8 +219,9 @@ static void complete(gw_call_t *call, CURLcode code)
 static gw_login_t *login_of(gw_client_t *c, const gateway_account_t *account)
 {
     for (size_t i = 0; i < c->o.naccounts; i++) {
-        if (strcmp(c->logins[i].account->name, account->name) == 0)
+        if (strcmp(c->logins[i].account->name, account->name) == 0) {
             return &c->logins[i];
+        }
     }
     return NULL;
 }
@@ -213,20 +229,23 @@ static gw_login_t *login_of(gw_client_t *c, const gateway_account_t *account)
 static void load_token(gw_client_t *c, gw_login_t *login)
 {
     login->loaded = true;
-    if (c->o.token_load)
+    if (c->o.token_load) {
         c->o.token_load(c->o.arg, login->account->name, login->token,
                         sizeof(login->token));
-    if (login->token[0] == '\0' && login->account->token)
+    }
+    if (login->token[0] == '\0' && login->account->token) {
         (void)snprintf(login->token, sizeof(login->token), "%s",
                        login->account->token);
+    }
 }
 
 static void start_call(gw_call_t *call)
 {
     gw_login_t *login = call->login;
 
-    if (!login->loaded)
+    if (!login->loaded) {
         load_token(call->client, login);
+    }
     if (call->request.authorised && can_login(login) &&
         (login->running || login->token[0] == '\0') &&
         start_login(call->client, login) == WERR_OK) {
@@ -247,8 +266,9 @@ int gw_call(gw_client_t *c, const gateway_account_t *account,
         return WERR_INVALID;
     }
     call = new_call(c, login, request);
-    if (!call)
+    if (!call) {
         return WERR_NOMEM;
+    }
     call->done = done;
     call->arg = arg;
     start_call(call);
@@ -272,10 +292,11 @@ static void end_stranded(gw_client_t *c)
 
             login_done(call, &none);
         }
-        if (call->verdict == GW_CALL_UNAUTHORISED)
+        if (call->verdict == GW_CALL_UNAUTHORISED) {
             end_call(call, 401, "sign-in failed");
-        else
+        } else {
             end_call(call, 0, "the call could not be started");
+        }
         call = c->calls; /* done may have changed the list */
     }
 }
@@ -285,13 +306,16 @@ static void tick(gw_client_t *c, int64_t now)
     int64_t timeout = POLL_MAX_MS;
     bool woken = atomic_exchange(&c->woken, false);
 
-    if (!woken && !c->completed && now < c->next_tick)
+    if (!woken && !c->completed && now < c->next_tick) {
         return;
+    }
     c->completed = false;
-    if (c->o.tick)
+    if (c->o.tick) {
         c->o.tick(c->o.arg, c, &timeout);
-    if (timeout < TICK_MIN_MS)
+    }
+    if (timeout < TICK_MIN_MS) {
         timeout = TICK_MIN_MS;
+    }
     c->next_tick = now + (timeout > POLL_MAX_MS ? POLL_MAX_MS : timeout);
 }
 
@@ -305,8 +329,9 @@ static void drain(gw_client_t *c)
         gw_call_t *call = NULL;
         CURLcode code = msg->data.result;
 
-        if (msg->msg != CURLMSG_DONE)
+        if (msg->msg != CURLMSG_DONE) {
             continue;
+        }
         (void)curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &call);
         complete(call, code);
     }
@@ -321,28 +346,34 @@ static void *run(void *arg)
         bool stopping = atomic_load(&c->stopping);
         int64_t now = clock_mono_ms(), until;
 
-        if (!stopping)
+        if (!stopping) {
             tick(c, now);
+        }
         drain(c);
-        if (stopping && (!c->calls || now >= atomic_load(&c->stop_at)))
+        if (stopping && (!c->calls || now >= atomic_load(&c->stop_at))) {
             break;
+        }
         until = stopping ? atomic_load(&c->stop_at) : c->next_tick;
         now = clock_mono_ms();
-        if (c->completed || until < now)
+        if (c->completed || until < now) {
             until = now;
+        }
         (void)curl_multi_poll(c->multi, NULL, 0, (int)(until - now), NULL);
     }
-    while (c->calls)
+    while (c->calls) {
         end_call(c->calls, 0, "stopped");
+    }
     return NULL;
 }
 
 static void destroy(gw_client_t *c)
 {
-    if (c->multi)
+    if (c->multi) {
         (void)curl_multi_cleanup(c->multi);
-    if (c->logins)
+    }
+    if (c->logins) {
         explicit_bzero(c->logins, c->o.naccounts * sizeof(*c->logins));
+    }
     free(c->logins);
     free(c);
 }
@@ -360,8 +391,9 @@ static int set_up(gw_client_t *c, const gw_client_options_t *o)
     c->o = *o;
     c->logins = calloc(o->naccounts ? o->naccounts : 1, sizeof(*c->logins));
     c->multi = curl_multi_init();
-    if (!c->logins || !c->multi)
+    if (!c->logins || !c->multi) {
         return WERR_NOMEM;
+    }
     for (size_t i = 0; i < o->naccounts; i++) {
         c->logins[i].account = &o->accounts[i];
         c->logins[i].driver = gw_driver(o->accounts[i].driver);
@@ -380,15 +412,18 @@ int gw_client_start(gw_client_t **out, const gw_client_options_t *o)
 
     *out = NULL;
     (void)pthread_once(&global_once, global_init);
-    if (global_result != CURLE_OK)
+    if (global_result != CURLE_OK) {
         return WERR_SYSTEM;
+    }
     c = calloc(1, sizeof(*c));
-    if (!c)
+    if (!c) {
         return WERR_NOMEM;
+    }
     rc = set_up(c, o);
     *out = c; /* before its thread, which may look there */
-    if (rc == WERR_OK && pthread_create(&c->thread, NULL, run, c) != 0)
+    if (rc == WERR_OK && pthread_create(&c->thread, NULL, run, c) != 0) {
         rc = WERR_SYSTEM;
+    }
     if (rc != WERR_OK) {
         *out = NULL;
         destroy(c);
@@ -406,8 +441,9 @@ void gw_client_stop(gw_client_t **client, int64_t timeout_ms)
 {
     gw_client_t *c = *client;
 
-    if (!c)
+    if (!c) {
         return;
+    }
     *client = NULL;
     atomic_store(&c->stop_at, clock_mono_ms() + timeout_ms);
     atomic_store(&c->stopping, true);

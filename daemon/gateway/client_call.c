@@ -25,8 +25,9 @@ gw_call_t *gw_call_new(gw_client_t *c, gw_login_t *login, gw_request_t *request)
         buf_init(&call->body, ANSWER_MAX);
     }
     if (call && call->easy && !call->request.url.failed &&
-        !call->request.body.failed)
+        !call->request.body.failed) {
         return call;
+    }
     gw_request_free(request);
     gw_call_free(call);
     return NULL;
@@ -34,12 +35,15 @@ gw_call_t *gw_call_new(gw_client_t *c, gw_login_t *login, gw_request_t *request)
 
 void gw_call_free(gw_call_t *call)
 {
-    if (!call)
+    if (!call) {
         return;
-    if (call->running)
+    }
+    if (call->running) {
         (void)curl_multi_remove_handle(call->client->multi, call->easy);
-    if (call->easy)
+    }
+    if (call->easy) {
         curl_easy_cleanup(call->easy);
+    }
     curl_slist_free_all(call->headers);
     gw_request_free(&call->request);
     buf_free(&call->body);
@@ -66,8 +70,9 @@ static size_t on_read(char *data, size_t one, size_t n, void *arg)
     size_t left = call->request.body.len - call->uploaded;
 
     n *= one;
-    if (n > left)
+    if (n > left) {
         n = left;
+    }
     memcpy(data, call->request.body.data + call->uploaded, n);
     call->uploaded += n;
     return n;
@@ -92,8 +97,9 @@ static bool add_header(gw_call_t *call, const char *line)
 {
     struct curl_slist *list = curl_slist_append(call->headers, line);
 
-    if (list)
+    if (list) {
         call->headers = list;
+    }
     return list != NULL;
 }
 
@@ -106,8 +112,9 @@ static bool set_headers(gw_call_t *call)
     call->headers = NULL;
     ok = add_header(call, "Accept: application/json") &&
          add_header(call, "Expect:");
-    if (ok && call->request.body.len > 0)
+    if (ok && call->request.body.len > 0) {
         ok = add_header(call, "Content-Type: application/json");
+    }
     if (ok && call->request.authorised && call->login->token[0]) {
         (void)snprintf(bearer, sizeof(bearer), "Authorization: Bearer %s",
                        call->login->token);
@@ -138,8 +145,9 @@ static bool set_body(gw_call_t *call)
         SET(CURLOPT_READDATA, call);
         SET(CURLOPT_SEEKFUNCTION, on_seek);
     }
-    if (strcmp(r->method, "POST") != 0)
+    if (strcmp(r->method, "POST") != 0) {
         SET(CURLOPT_CUSTOMREQUEST, r->method);
+    }
     return ok;
 }
 

@@ -10,8 +10,9 @@ static const gw_driver_t *const drivers[] = {&gw_waapi};
 const gw_driver_t *gw_driver(const char *name)
 {
     for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
-        if (strcmp(drivers[i]->name, name) == 0)
+        if (strcmp(drivers[i]->name, name) == 0) {
             return drivers[i];
+        }
     }
     return NULL;
 }

@@ -33,8 +33,9 @@ int gw_events_init(gw_events_t *ev, json_t *root, size_t n)
         return WERR_NOMEM;
     }
     ev->n = n;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         ev->items[i].media_size = -1;
+    }
     return WERR_OK;
 }
 
@@ -43,8 +44,9 @@ const char *gw_events_dup(gw_events_t *ev, const char *s, size_t len)
     gw_memory_t *m = ev->memory;
     gw_copy_t *c = malloc(sizeof(*c) + len + 1);
 
-    if (!c)
+    if (!c) {
         return NULL;
+    }
     memcpy(c->text, s, len);
     c->text[len] = '\0';
     c->next = m->copies;

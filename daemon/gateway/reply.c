@@ -11,15 +11,19 @@
 
 gw_outcome_t gw_outcome_of(int http_status)
 {
-    if (http_status >= 200 && http_status < 300)
+    if (http_status >= 200 && http_status < 300) {
         return GW_ACCEPTED;
+    }
     if (http_status == 429 || http_status == 425 || http_status == 503 ||
-        (http_status >= 300 && http_status < 400))
+        (http_status >= 300 && http_status < 400)) {
         return GW_RETRY;
-    if (http_status == 401)
+    }
+    if (http_status == 401) {
         return GW_UNAUTHORISED;
-    if (http_status >= 400 && http_status < 500 && http_status != 408)
+    }
+    if (http_status >= 400 && http_status < 500 && http_status != 408) {
         return GW_REFUSED;
+    }
     return GW_UNKNOWN;
 }
 
@@ -29,8 +33,9 @@ void gw_copy(char *out, size_t size, const char *text)
 
     if (len >= size) {
         len = size - 1;
-        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) {
             len--;
+        }
     }
     memcpy(out, text, len);
     out[len] = '\0';
@@ -44,10 +49,12 @@ static bool next_path(const char **paths, char path[PATH_MAX_LEN])
         const char *from = *paths;
 
         *paths += len;
-        if (**paths == '|')
+        if (**paths == '|') {
             ++*paths;
-        if (len == 0 || len >= PATH_MAX_LEN)
+        }
+        if (len == 0 || len >= PATH_MAX_LEN) {
             continue;
+        }
         memcpy(path, from, len);
         path[len] = '\0';
         return true;
@@ -62,8 +69,9 @@ const json_t *gw_first(const json_t *j, const char *paths)
     while (next_path(&paths, path)) {
         const json_t *v = jsonr_path(j, path);
 
-        if (v && !json_is_null(v))
+        if (v && !json_is_null(v)) {
             return v;
+        }
     }
     return NULL;
 }
@@ -75,8 +83,9 @@ const char *gw_first_str(const json_t *j, const char *paths)
     while (next_path(&paths, path)) {
         const char *s = jsonr_str(j, path);
 
-        if (s)
+        if (s) {
             return s;
+        }
     }
     return NULL;
 }
@@ -86,8 +95,9 @@ bool gw_first_time(const json_t *j, const char *paths, int64_t *ms)
     char path[PATH_MAX_LEN];
 
     while (next_path(&paths, path)) {
-        if (jsonr_time(j, path, ms))
+        if (jsonr_time(j, path, ms)) {
             return true;
+        }
     }
     return false;
 }

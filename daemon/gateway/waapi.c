@@ -17,11 +17,14 @@ static const char *const secrets[] = {
 
 static bool is_secret(const char *key, size_t len, bool pairing)
 {
-    if (pairing && len == 4 && memcmp(key, "code", 4) == 0)
+    if (pairing && len == 4 && memcmp(key, "code", 4) == 0) {
         return true;
+    }
     for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
-        if (strlen(secrets[i]) == len && strncasecmp(key, secrets[i], len) == 0)
+        if (strlen(secrets[i]) == len &&
+            strncasecmp(key, secrets[i], len) == 0) {
             return true;
+        }
     }
     return false;
 }
@@ -29,15 +32,17 @@ static bool is_secret(const char *key, size_t len, bool pairing)
 /* Index of the closing quote of the string that begins after at. */
 static size_t string_end(const char *s, size_t len, size_t at)
 {
-    while (at < len && s[at] != '"')
+    while (at < len && s[at] != '"') {
         at += s[at] == '\\' && at + 1 < len ? 2 : 1;
+    }
     return at < len ? at : len;
 }
 
 static size_t skip_space(const char *s, size_t len, size_t at)
 {
-    while (at < len && s[at] != '\0' && strchr(" \t\r\n", s[at]))
+    while (at < len && s[at] != '\0' && strchr(" \t\r\n", s[at])) {
         at++;
+    }
     return at;
 }
 
@@ -56,17 +61,20 @@ static void waapi_redact(char *body, size_t len)
         size_t key, end, value, last;
 
         key = string_end(body, len, at) + 1;
-        if (key >= len)
+        if (key >= len) {
             return;
+        }
         end = string_end(body, len, key);
         value = skip_space(body, len, end + 1);
         at = end + 1;
         if (value >= len || body[value] != ':' ||
-            !is_secret(body + key, end - key, pairing))
+            !is_secret(body + key, end - key, pairing)) {
             continue;
+        }
         value = skip_space(body, len, value + 1);
-        if (value >= len || body[value] != '"')
+        if (value >= len || body[value] != '"') {
             continue;
+        }
         last = string_end(body, len, value + 1);
         memset(body + value + 1, '*', last - value - 1);
         at = last + 1;

@@ -17,10 +17,12 @@ static const char *status_word(const waapi_reading_t *r)
     const json_t *v = gw_first(r->data, "status|ack|update.status");
     json_int_t n = json_is_integer(v) ? json_integer_value(v) : -1;
 
-    if (strcmp(r->name, "message.status") != 0)
+    if (strcmp(r->name, "message.status") != 0) {
         return strrchr(r->name, '.') + 1;
-    if (json_is_string(v) && *json_string_value(v))
+    }
+    if (json_is_string(v) && *json_string_value(v)) {
         return json_string_value(v);
+    }
     return n >= 0 && n < (json_int_t)(sizeof(ack_words) / sizeof(*ack_words))
                ? ack_words[n]
                : NULL;
@@ -38,10 +40,12 @@ int waapi_status(waapi_reading_t *r)
     ev->from_me = true;
     ev->status = status_word(r);
     ev->wa_id = waapi_bare_id(r, id, &rc);
-    if (!id)
+    if (!id) {
         return waapi_refuse(r, "no message id");
-    if (!ev->status)
+    }
+    if (!ev->status) {
         return waapi_refuse(r, "no status");
+    }
     ev->ts = waapi_time(r, "timestamp");
     ev->error_code = gw_first_str(r->data, "error_code|errorCode|error.code");
     ev->error_title = gw_first_str(
@@ -79,12 +83,14 @@ int waapi_about(waapi_reading_t *r)
     const json_t *emoji = gw_first(r->data, "emoji|reaction|text");
     int rc;
 
-    if (!id)
+    if (!id) {
         return waapi_refuse(r, "no message id");
+    }
     ev->from_me = waapi_truth(r->data, "from_me|fromMe");
     rc = waapi_take_chat(r, chat);
-    if (rc != WERR_OK || ev->group)
+    if (rc != WERR_OK || ev->group) {
         return rc;
+    }
     ev->wa_id = waapi_bare_id(r, id, &rc);
     ev->ts = waapi_time(r, "timestamp");
     if (strcmp(r->name, "message.reaction") == 0) {
@@ -112,14 +118,17 @@ int waapi_session(waapi_reading_t *r)
     ev->kind = GW_SESSION;
     ev->status = gw_first_str(r->data, "status|state|connection");
     if (!ev->status && strcmp(last, "status") != 0 &&
-        strcmp(last, "update") != 0)
+        strcmp(last, "update") != 0) {
         ev->status = last;
-    if (!ev->status)
+    }
+    if (!ev->status) {
         return waapi_refuse(r, "no status");
+    }
     ev->ts = waapi_time(r, "timestamp");
     ev->error_title = gw_first_str(r->data, "reason");
-    if (phone && phone_from_jid(phone, strlen(phone), out) == JID_PHONE)
+    if (phone && phone_from_jid(phone, strlen(phone), out) == JID_PHONE) {
         ev->session_phone = waapi_keep(r, out, strlen(out), &rc);
+    }
     return rc;
 }
 
@@ -142,8 +151,9 @@ int waapi_typing(waapi_reading_t *r)
     r->ev->typing = waapi_truth(r->data, "isTyping|is_typing") ||
                     (presence && (strcmp(presence, "composing") == 0 ||
                                   strcmp(presence, "recording") == 0));
-    if (!who || waapi_take_jid(r, who, &rc) > JID_ALIAS)
+    if (!who || waapi_take_jid(r, who, &rc) > JID_ALIAS) {
         r->ev->kind = GW_OTHER;
+    }
     r->ev->chat = who;
     return rc;
 }
@@ -156,7 +166,8 @@ int waapi_alias(waapi_reading_t *r)
 
     r->ev->kind = GW_ALIAS;
     if (!lid || !phone || waapi_take_jid(r, lid, &rc) != JID_ALIAS ||
-        waapi_take_jid(r, phone, &rc) != JID_PHONE)
+        waapi_take_jid(r, phone, &rc) != JID_PHONE) {
         return waapi_refuse(r, "no pair of LID and phone");
+    }
     return rc;
 }

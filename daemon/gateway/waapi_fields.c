@@ -21,9 +21,10 @@
 
 int waapi_refuse(waapi_reading_t *r, const char *why)
 {
-    if (r->size > 0)
+    if (r->size > 0) {
         (void)snprintf(r->reason, r->size, "%s: %s",
                        r->name ? r->name : "event", why);
+    }
     return WERR_INVALID;
 }
 
@@ -31,8 +32,9 @@ const char *waapi_keep(waapi_reading_t *r, const char *s, size_t len, int *rc)
 {
     const char *copy = gw_events_dup(r->out, s, len);
 
-    if (!copy)
+    if (!copy) {
         *rc = WERR_NOMEM;
+    }
     return copy;
 }
 
@@ -42,10 +44,11 @@ jid_kind_t waapi_take_jid(waapi_reading_t *r, const char *jid, int *rc)
     char out[ALIAS_MAX];
     jid_kind_t kind = phone_from_jid(jid, strlen(jid), out);
 
-    if (kind == JID_PHONE && !r->ev->phone)
+    if (kind == JID_PHONE && !r->ev->phone) {
         r->ev->phone = waapi_keep(r, out, strlen(out), rc);
-    else if (kind == JID_ALIAS && !r->ev->alias)
+    } else if (kind == JID_ALIAS && !r->ev->alias) {
         r->ev->alias = waapi_keep(r, out, strlen(out), rc);
+    }
     return kind;
 }
 
@@ -62,8 +65,9 @@ static void take_others(waapi_reading_t *r, const char *const paths[], size_t n,
 
             (void)snprintf(path, sizeof(path), "%.*s", (int)len, p);
             jid = jsonr_str(r->data, path);
-            if (jid)
+            if (jid) {
                 (void)waapi_take_jid(r, jid, rc);
+            }
             p += len + (p[len] == '|');
         }
     }
@@ -76,8 +80,9 @@ int waapi_take_chat(waapi_reading_t *r, const char *jid)
     jid_kind_t kind;
     int rc = WERR_OK;
 
-    if (!jid)
+    if (!jid) {
         return waapi_refuse(r, "no chat is told");
+    }
     r->ev->chat = jid;
     kind = waapi_take_jid(r, jid, &rc);
     if (kind == JID_GROUP || kind == JID_BROADCAST) {
@@ -86,8 +91,9 @@ int waapi_take_chat(waapi_reading_t *r, const char *jid)
         return rc;
     }
     take_others(r, others, r->ev->from_me ? 1 : 2, &rc);
-    if (rc == WERR_OK && !r->ev->phone && !r->ev->alias)
+    if (rc == WERR_OK && !r->ev->phone && !r->ev->alias) {
         return waapi_refuse(r, "chat is neither a phone, a LID nor a group");
+    }
     return rc;
 }
 
@@ -97,12 +103,14 @@ const char *waapi_bare_id(waapi_reading_t *r, const char *id, int *rc)
     const char *second, *third;
     size_t len;
 
-    if (!id || !strchr(id, '@'))
+    if (!id || !strchr(id, '@')) {
         return id;
+    }
     second = strchr(id, '_');
     third = second ? strchr(second + 1, '_') : NULL;
-    if (!third || third[1] == '\0')
+    if (!third || third[1] == '\0') {
         return id;
+    }
     len = strcspn(third + 1, "_");
     return third[1 + len] == '\0' ? third + 1
                                   : waapi_keep(r, third + 1, len, rc);
@@ -118,7 +126,8 @@ int64_t waapi_time(const waapi_reading_t *r, const char *paths)
     int64_t ms;
 
     if (gw_first_time(r->data, paths, &ms) ||
-        jsonr_time(r->root, "timestamp", &ms))
+        jsonr_time(r->root, "timestamp", &ms)) {
         return ms;
+    }
     return 0;
 }

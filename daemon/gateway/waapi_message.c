@@ -37,13 +37,16 @@ static shape_t shape_of(const waapi_reading_t *r)
 
     if (r->data == r->root || jsonr_str(r->data, "wa_message_id") ||
         jsonr_str(r->data, "chat_jid") ||
-        json_object_get(r->root, "organization_id"))
+        json_object_get(r->root, "organization_id")) {
         return V2;
-    if (json_is_object(message))
+    }
+    if (json_is_object(message)) {
         return jsonr_str(message, "remote_jid") ? V1_CODE : V1_FLAT;
+    }
     if (json_object_get(r->root, "sessionId") ||
-        jsonr_str(r->data, "message_id"))
+        jsonr_str(r->data, "message_id")) {
         return V1_DOCUMENT;
+    }
     return SEED;
 }
 
@@ -56,19 +59,23 @@ static void take_media(gw_event_t *ev, const json_t *data,
                                "message.metadata.file_name";
     const json_t *size = gw_first(data, "file_size|fileSize|message.file_size");
 
-    if (strcmp(ev->type, "text") == 0)
+    if (strcmp(ev->type, "text") == 0) {
         return;
+    }
     ev->media_url = gw_first_str(data, "media_url|mediaUrl|message.media_url|"
                                        "message.metadata.media_url");
     ev->media_mime = gw_first_str(data, mime);
     ev->media_name = gw_first_str(data, name);
-    if (!ev->media_mime)
+    if (!ev->media_mime) {
         ev->media_mime = raw->mime;
-    if (!ev->media_name)
+    }
+    if (!ev->media_name) {
         ev->media_name = raw->name;
+    }
     ev->media_size = raw->size;
-    if (json_is_integer(size) && json_integer_value(size) >= 0)
+    if (json_is_integer(size) && json_integer_value(size) >= 0) {
         ev->media_size = json_integer_value(size);
+    }
 }
 
 /* A type that the gateway told gives way to a more telling one of the raw
@@ -78,10 +85,12 @@ static const char *choose_type(const char *told, const waapi_raw_t *raw,
 {
     const char *type = told ? waapi_type(told) : "text";
 
-    if (raw->type && (!type || strcmp(type, "text") == 0))
+    if (raw->type && (!type || strcmp(type, "text") == 0)) {
         return raw->type;
-    if (type)
+    }
+    if (type) {
         return type;
+    }
     return *text ? "text" : "unsupported";
 }
 
@@ -91,17 +100,20 @@ static void take_content(waapi_reading_t *r, shape_t shape,
     gw_event_t *ev = r->ev;
 
     ev->text = gw_first_str(r->data, shapes[shape].text);
-    if (!ev->text)
+    if (!ev->text) {
         ev->text = raw->text;
-    if (!ev->text)
+    }
+    if (!ev->text) {
         ev->text = "";
+    }
     ev->type =
         choose_type(gw_first_str(r->data, shapes[shape].type), raw, ev->text);
     ev->reply_to = gw_first_str(
         r->data, "reply_to|quoted_message_id|message.metadata.quoted_id|"
                  "message.quoted_message_id");
-    if (!ev->reply_to)
+    if (!ev->reply_to) {
         ev->reply_to = raw->reply_to;
+    }
     take_media(ev, r->data, raw);
 }
 
@@ -110,10 +122,11 @@ static void take_about(gw_event_t *ev, const waapi_raw_t *raw)
 {
     ev->kind = raw->kind;
     ev->wa_id = raw->about;
-    if (raw->kind == GW_REACTION)
+    if (raw->kind == GW_REACTION) {
         ev->emoji = raw->text ? raw->text : "";
-    else if (raw->kind == GW_EDIT)
+    } else if (raw->kind == GW_EDIT) {
         ev->text = raw->text;
+    }
 }
 
 int waapi_message(waapi_reading_t *r)
@@ -132,8 +145,9 @@ int waapi_message(waapi_reading_t *r)
     to = ev->from_me ? gw_first_str(r->data, "to") : NULL;
     rc =
         waapi_take_chat(r, to ? to : gw_first_str(r->data, shapes[shape].chat));
-    if (rc != WERR_OK || ev->kind == GW_OTHER)
+    if (rc != WERR_OK || ev->kind == GW_OTHER) {
         return rc;
+    }
     ev->ts = waapi_time(r, shapes[shape].time);
     ev->push_name =
         ev->from_me ? NULL : gw_first_str(r->data, shapes[shape].name);

@@ -46,10 +46,13 @@ static int dispatch(waapi_reading_t *r)
         size_t len = strlen(name);
         bool all = name[len - 1] == '.';
 
-        if (all ? strncmp(r->name, name, len) != 0 : strcmp(r->name, name) != 0)
+        if (all ? strncmp(r->name, name, len) != 0
+                : strcmp(r->name, name) != 0) {
             continue;
-        if (!json_is_object(r->data))
+        }
+        if (!json_is_object(r->data)) {
             return waapi_refuse(r, "data is not an object");
+        }
         return readers[i].read(r);
     }
     return read_nothing(r);
@@ -59,10 +62,12 @@ static int dispatch(waapi_reading_t *r)
 
 static int hex_of(char c)
 {
-    if (c >= '0' && c <= '9')
+    if (c >= '0' && c <= '9') {
         return c - '0';
-    if (c >= 'a' && c <= 'f')
+    }
+    if (c >= 'a' && c <= 'f') {
         return c - 'a' + 10;
+    }
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
@@ -76,8 +81,9 @@ static bool query_session(spool_str_t q, char *out, size_t size)
                           memcmp(q.data + at, key, sizeof(key) - 1) != 0)) {
         const char *amp = memchr(q.data + at, '&', q.len - at);
 
-        if (!amp)
+        if (!amp) {
             return false;
+        }
         at = (size_t)(amp - q.data) + 1;
     }
     for (at += sizeof(key) - 1; at < q.len && q.data[at] != '&'; at++) {
@@ -88,8 +94,9 @@ static bool query_session(spool_str_t q, char *out, size_t size)
             c = (char)(hex_of(q.data[at + 1]) * 16 + hex_of(q.data[at + 2]));
             at += 2;
         }
-        if (c == '\0' || n + 1 >= size)
+        if (c == '\0' || n + 1 >= size) {
             return false;
+        }
         out[n++] = c;
     }
     out[n] = '\0';
@@ -102,11 +109,13 @@ static int take_session(waapi_reading_t *r, const spool_record_t *rec)
     int rc = WERR_OK;
 
     r->ev->session = gw_first_str(r->data, "sessionId");
-    if (!r->ev->session)
+    if (!r->ev->session) {
         r->ev->session =
             gw_first_str(r->root, "sessionId|session_id|instance_id");
-    if (!r->ev->session && query_session(rec->query, name, sizeof(name)))
+    }
+    if (!r->ev->session && query_session(rec->query, name, sizeof(name))) {
         r->ev->session = waapi_keep(r, name, strlen(name), &rc);
+    }
     return rc;
 }
 
@@ -116,17 +125,20 @@ static int open_envelope(waapi_reading_t *r, const spool_record_t *rec)
     spool_str_t header = spool_record_header(rec, "x-webhook-event");
     int rc = WERR_OK;
 
-    if (!json_is_object(r->root))
+    if (!json_is_object(r->root)) {
         return waapi_refuse(r, "not an object");
+    }
     r->name = jsonr_str(r->root, "event");
     r->data = json_object_get(r->root, "data");
     if (!r->name && header.data && header.len > 0 && header.len < 128) {
         r->name = waapi_keep(r, header.data, header.len, &rc);
-        if (!json_is_object(r->data))
+        if (!json_is_object(r->data)) {
             r->data = r->root;
+        }
     }
-    if (rc == WERR_OK && !r->name)
+    if (rc == WERR_OK && !r->name) {
         return waapi_refuse(r, "no event name");
+    }
     r->ev->name = r->name;
     return rc;
 }
@@ -140,19 +152,24 @@ int waapi_parse(const spool_record_t *rec, gw_events_t *out, char *reason,
 
     memset(out, 0, sizeof(*out));
     root = jsonr_parse(rec->body.data, rec->body.len, reason, size);
-    if (!root)
+    if (!root) {
         return WERR_INVALID;
+    }
     r.root = root;
     rc = gw_events_init(out, root, 1);
-    if (rc != WERR_OK)
+    if (rc != WERR_OK) {
         return rc;
+    }
     r.ev = out->items;
     rc = open_envelope(&r, rec);
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         rc = take_session(&r, rec);
-    if (rc == WERR_OK)
+    }
+    if (rc == WERR_OK) {
         rc = dispatch(&r);
-    if (rc != WERR_OK)
+    }
+    if (rc != WERR_OK) {
         gw_events_free(out);
+    }
     return rc;
 }

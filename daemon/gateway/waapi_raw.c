@@ -106,12 +106,14 @@ const char *waapi_type(const char *word)
     static const char suffix[] = "Message";
     size_t len = strlen(word), cut = sizeof(suffix) - 1;
 
-    if (len > cut && strcasecmp(word + len - cut, suffix) == 0)
+    if (len > cut && strcasecmp(word + len - cut, suffix) == 0) {
         len -= cut;
+    }
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         if (strlen(types[i].word) == len &&
-            strncasecmp(types[i].word, word, len) == 0)
+            strncasecmp(types[i].word, word, len) == 0) {
             return types[i].type;
+        }
     }
     return NULL;
 }
@@ -122,10 +124,12 @@ static const json_t *unwrap(const json_t *m)
         const json_t *inner = NULL;
 
         for (size_t i = 0; !inner && i < sizeof(wrappers) / sizeof(*wrappers);
-             i++)
+             i++) {
             inner = json_object_get(json_object_get(m, wrappers[i]), "message");
-        if (!json_is_object(inner))
+        }
+        if (!json_is_object(inner)) {
             break;
+        }
         m = inner;
     }
     return m;
@@ -136,8 +140,9 @@ static bool protocol_is(const json_t *p, int64_t number, const char *name)
 {
     const json_t *type = json_object_get(p, "type");
 
-    if (json_is_string(type))
+    if (json_is_string(type)) {
         return strcmp(json_string_value(type), name) == 0;
+    }
     return json_is_integer(type) && json_integer_value(type) == number;
 }
 
@@ -145,15 +150,17 @@ static void read_protocol(const json_t *p, waapi_raw_t *out)
 {
     out->silent = true;
     out->about = jsonr_str(p, "key.id");
-    if (!out->about)
+    if (!out->about) {
         return;
+    }
     /* a missing type is proto3's zero: REVOKE */
     if (!json_object_get(p, "type") || protocol_is(p, 0, "REVOKE")) {
         out->kind = GW_DELETE;
     } else if (protocol_is(p, 14, "MESSAGE_EDIT")) {
         out->text = gw_first_str(p, EDITED_TEXT);
-        if (out->text)
+        if (out->text) {
             out->kind = GW_EDIT;
+        }
     }
 }
 
@@ -162,16 +169,19 @@ static bool read_content(const json_t *m, waapi_raw_t *out)
     for (size_t i = 0; i < sizeof(contents) / sizeof(contents[0]); i++) {
         const json_t *c = json_object_get(m, contents[i].key);
 
-        if (!json_is_object(c))
+        if (!json_is_object(c)) {
             continue;
+        }
         out->type = contents[i].type;
         out->text = gw_first_str(c, contents[i].text);
         out->mime = jsonr_str(c, "mimetype");
         out->name = gw_first_str(c, "fileName|title");
-        if (!out->mime)
+        if (!out->mime) {
             out->name = NULL;
-        if (!jsonr_i64(c, "fileLength", &out->size) || out->size < 0)
+        }
+        if (!jsonr_i64(c, "fileLength", &out->size) || out->size < 0) {
             out->size = -1;
+        }
         out->reply_to = jsonr_str(c, "contextInfo.stanzaId");
         return true;
     }
@@ -181,8 +191,9 @@ static bool read_content(const json_t *m, waapi_raw_t *out)
 static bool is_silent(const json_t *m)
 {
     for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++) {
-        if (json_object_get(m, silent[i]))
+        if (json_object_get(m, silent[i])) {
             return true;
+        }
     }
     return false;
 }
@@ -194,13 +205,15 @@ void waapi_raw_read(const json_t *message, waapi_raw_t *out)
     memset(out, 0, sizeof(*out));
     out->kind = GW_OTHER;
     out->size = -1;
-    if (!json_is_object(m))
+    if (!json_is_object(m)) {
         return;
+    }
     if ((v = json_object_get(m, "reactionMessage")) != NULL) {
         out->about = jsonr_str(v, "key.id");
         out->text = json_string_value(json_object_get(v, "text"));
-        if (out->about)
+        if (out->about) {
             out->kind = GW_REACTION;
+        }
         out->silent = !out->about;
         return;
     }
@@ -210,8 +223,10 @@ void waapi_raw_read(const json_t *message, waapi_raw_t *out)
     }
     out->silent = is_silent(m);
     out->text = jsonr_str(m, "conversation");
-    if (out->text)
+    if (out->text) {
         out->type = "text";
-    if (out->text || read_content(m, out))
+    }
+    if (out->text || read_content(m, out)) {
         out->kind = GW_MESSAGE;
+    }
 }

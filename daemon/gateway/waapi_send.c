@@ -30,15 +30,17 @@ static void session_url(const gateway_account_t *a, const char *session,
 static void add_jid(buf_t *url, const char *phone)
 {
     gw_url_add(url, phone);
-    if (!strchr(phone, '@'))
+    if (!strchr(phone, '@')) {
         gw_url_add(url, "@s.whatsapp.net");
+    }
 }
 
 int waapi_send(const gateway_account_t *a, const gw_send_t *s, gw_request_t *r)
 {
     if (!s->session || !s->phone || !s->text || !*s->session || !*s->phone ||
-        !*s->text || !s->type || strcmp(s->type, "text") != 0)
+        !*s->text || !s->type || strcmp(s->type, "text") != 0) {
         return WERR_INVALID;
+    }
     session_url(a, s->session, r);
     buf_adds(&r->url, "/messages/text");
     r->method = "POST";
@@ -62,8 +64,9 @@ int waapi_lookup(const gateway_account_t *a, const gw_send_t *s,
 int waapi_mark_read(const gateway_account_t *a, const char *session,
                     const char *chat_phone, gw_request_t *r)
 {
-    if (!session || !chat_phone || !*session || !*chat_phone)
+    if (!session || !chat_phone || !*session || !*chat_phone) {
         return WERR_INVALID;
+    }
     session_url(a, session, r);
     buf_adds(&r->url, "/chats/");
     add_jid(&r->url, chat_phone);
@@ -74,8 +77,9 @@ int waapi_mark_read(const gateway_account_t *a, const char *session,
 
 int waapi_login(const gateway_account_t *a, gw_request_t *r)
 {
-    if (!a->email || !a->password)
+    if (!a->email || !a->password) {
         return WERR_INVALID;
+    }
     buf_adds(&r->url, a->base_url);
     buf_adds(&r->url, "/auth/login");
     r->method = "POST";
@@ -95,8 +99,9 @@ void waapi_login_reply(const char *body, size_t len, char *token, size_t size)
     token[0] = '\0';
     /* a cut token would be refused for ever; one with a line end would
      * forge headers */
-    if (t && strlen(t) < size && !strpbrk(t, "\r\n"))
+    if (t && strlen(t) < size && !strpbrk(t, "\r\n")) {
         memcpy(token, t, strlen(t) + 1);
+    }
     json_decref(root);
 }
 
@@ -120,12 +125,14 @@ static bool bare_id(const char *id, char out[WA_ID_MAX])
     const char *from = at ? strchr(at, '_') : id;
     size_t len;
 
-    if (!from)
+    if (!from) {
         return false;
+    }
     from += at ? 1 : 0;
     len = at ? strcspn(from, "_") : strlen(from);
-    if (len >= WA_ID_MAX)
+    if (len >= WA_ID_MAX) {
         return false;
+    }
     memcpy(out, from, len);
     out[len] = '\0';
     return is_wa_id(out);
@@ -140,8 +147,9 @@ static void take_id(const json_t *root, gw_reply_t *out)
     };
 
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        if (bare_id(jsonr_str(root, paths[i]), out->wa_id))
+        if (bare_id(jsonr_str(root, paths[i]), out->wa_id)) {
             return;
+        }
         out->wa_id[0] = '\0';
     }
 }
@@ -152,17 +160,20 @@ static void take_error(const json_t *root, int http_status, gw_reply_t *out)
     const char *text = gw_first_str(root, "error.message|message|error");
     int64_t after = 0;
 
-    if (code)
+    if (code) {
         gw_copy(out->code, sizeof(out->code), code);
-    else
+    } else {
         (void)snprintf(out->code, sizeof(out->code), "%d", http_status);
-    if (text)
+    }
+    if (text) {
         gw_copy(out->reason, sizeof(out->reason), text);
-    else
+    } else {
         (void)snprintf(out->reason, sizeof(out->reason),
                        "the gateway answered %d", http_status);
-    if (jsonr_i64(root, "retryAfter", &after) && after > 0)
+    }
+    if (jsonr_i64(root, "retryAfter", &after) && after > 0) {
         out->retry_after_s = after > 86400 ? 86400 : (int)after;
+    }
 }
 
 void waapi_send_reply(int http_status, const char *body, size_t len,
@@ -198,10 +209,12 @@ static const json_t *list_of(const json_t *root)
 {
     const json_t *data = json_object_get(root, "data");
 
-    if (json_is_array(root))
+    if (json_is_array(root)) {
         return root;
-    if (json_is_array(data))
+    }
+    if (json_is_array(data)) {
         return data;
+    }
     return jsonr_path(data, "messages");
 }
 
@@ -231,18 +244,21 @@ static void scan_line(const json_t *m, const gw_lookup_t *l, scan_t *s,
         return;
     }
     if (!json_is_true(mine) &&
-        !(direction && strcmp(direction, "OUTGOING") == 0))
+        !(direction && strcmp(direction, "OUTGOING") == 0)) {
         return;
-    if (!text || strcmp(text, l->text) != 0)
+    }
+    if (!text || strcmp(text, l->text) != 0) {
         return;
+    }
     if (!bare_id(
             gw_first_str(m, "wa_message_id|message_id|messageId|key.id|id"),
             id)) {
         s->readable = false; /* this one, or the same words said before? */
         return;
     }
-    if (l->known && l->known(l->arg, id))
+    if (l->known && l->known(l->arg, id)) {
         return;
+    }
     s->found = true;
     gw_copy(wa_id, size, id);
 }
@@ -258,24 +274,28 @@ gw_found_t waapi_lookup_reply(int http_status, const char *body, size_t len,
     size_t i;
 
     wa_id[0] = '\0';
-    if (http_status != 200)
+    if (http_status != 200) {
         return GW_NOT_TOLD;
+    }
     root = jsonr_parse(body, len, reason, sizeof(reason));
     list = list_of(root);
-    if (!json_is_array(list))
+    if (!json_is_array(list)) {
         goto out;
+    }
     json_array_foreach(list, i, m)
     {
         scan_line(m, l, &s, wa_id, size);
-        if (s.found)
+        if (s.found) {
             break;
+        }
     }
     /* No absence is shown by a full page that does not reach back far enough,
      * nor by an empty one: the chat may go by another id (LID) there. */
-    if (s.found)
+    if (s.found) {
         found = GW_FOUND;
-    else if (s.readable && (s.reaches || (i > 0 && i < LOOKUP_LIMIT)))
+    } else if (s.readable && (s.reaches || (i > 0 && i < LOOKUP_LIMIT))) {
         found = GW_ABSENT;
+    }
 out:
     json_decref(root);
     return found;

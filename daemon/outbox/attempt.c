@@ -72,15 +72,17 @@ static void on_lookup(void *arg, const gw_result_t *r)
                      .arg = a};
     gw_found_t found = GW_NOT_TOLD;
 
-    if (r->http_status > 0)
+    if (r->http_status > 0) {
         found = a->driver->lookup_reply(r->http_status, r->body, r->len, &l,
                                         a->reply.wa_id, sizeof(a->reply.wa_id));
-    if (found == GW_FOUND)
+    }
+    if (found == GW_FOUND) {
         end(a, END_SENT);
-    else if (found == GW_ABSENT && a->absence_proves)
+    } else if (found == GW_ABSENT && a->absence_proves) {
         end(a, END_RETRY);
-    else
+    } else {
         end(a, END_UNKNOWN);
+    }
 }
 
 static void look_up(attempt_t *a)
@@ -111,8 +113,9 @@ void attempt_lookups(outbox_t *o, int64_t *next)
             look_up(a);
             continue;
         }
-        if (a->lookup_at < *next)
+        if (a->lookup_at < *next) {
             *next = a->lookup_at;
+        }
         a->next = o->lookups;
         o->lookups = a;
     }
@@ -125,8 +128,9 @@ static void on_answer(attempt_t *a, const gw_result_t *r)
     a->driver->send_reply(r->http_status, r->body, r->len, &a->reply);
     a->theirs = true;
     a->http_status = r->http_status;
-    if (r->retry_after_s > a->reply.retry_after_s)
+    if (r->retry_after_s > a->reply.retry_after_s) {
         a->reply.retry_after_s = r->retry_after_s;
+    }
     switch (a->reply.outcome) {
     case GW_ACCEPTED:
         end(a, END_SENT);
@@ -153,10 +157,11 @@ static void on_sent(void *arg, const gw_result_t *r)
         return;
     }
     explain(a, r->timed_out ? "timeout" : "connection", r->error);
-    if (r->bytes_sent)
+    if (r->bytes_sent) {
         look_up_later(a, false);
-    else
+    } else {
         end(a, END_RETRY);
+    }
 }
 
 static void begin_message(attempt_t *a)
@@ -217,8 +222,9 @@ static void begin_read(attempt_t *a)
 void attempt_begin(attempt_t *a)
 {
     a->started = clock_now_ms();
-    if (strcmp(a->d.kind, "read") == 0)
+    if (strcmp(a->d.kind, "read") == 0) {
         begin_read(a);
-    else
+    } else {
         begin_message(a);
+    }
 }

@@ -34,8 +34,9 @@ typedef struct {
 static const gateway_account_t *account_of(const outbox_t *o, const char *name)
 {
     for (size_t i = 0; i < o->naccounts; i++) {
-        if (strcmp(o->accounts[i].name, name) == 0)
+        if (strcmp(o->accounts[i].name, name) == 0) {
             return &o->accounts[i];
+        }
     }
     return NULL;
 }
@@ -45,8 +46,9 @@ static int prepare(batch_t *b, size_t i, const gateway_account_t *account)
 {
     attempt_t *a = calloc(1, sizeof(*a));
 
-    if (!a)
+    if (!a) {
         return WERR_NOMEM;
+    }
     a->o = b->o;
     a->d = b->due[i];
     b->due[i].text = NULL;
@@ -70,17 +72,20 @@ static int sort_out(batch_t *b)
         int64_t wait = 0;
         int rc;
 
-        if (!account || !gw_driver(account->driver))
+        if (!account || !gw_driver(account->driver)) {
             wait = UNKNOWN_ACCOUNT_MS;
-        else if (strcmp(d->kind, "message") == 0)
+        } else if (strcmp(d->kind, "message") == 0) {
             wait =
                 pacing_take(b->o->pacing, d->session, d->chat, d->first, mono);
+        }
         b->defer[i] = wait > 0 ? now + wait : 0;
-        if (wait > 0)
+        if (wait > 0) {
             continue;
+        }
         rc = prepare(b, i, account);
-        if (rc != WERR_OK)
+        if (rc != WERR_OK) {
             return rc;
+        }
     }
     return WERR_OK;
 }
@@ -101,8 +106,9 @@ static int start_batch(tx_t *tx, void *arg)
         int rc = a ? delivery_start(tx, a->d.id, a->id)
                    : delivery_defer(tx, b->due[i].id, b->defer[i]);
 
-        if (rc != WERR_OK && !moved(rc))
+        if (rc != WERR_OK && !moved(rc)) {
             return rc;
+        }
         if (rc != WERR_OK && a) {
             attempt_free(a);
             b->attempts[i] = NULL;
@@ -118,8 +124,9 @@ static int take_batch(batch_t *b)
     outbox_t *o = b->o;
     int rc = sort_out(b);
 
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         rc = domain_write(o->domain, start_batch, b);
+    }
     for (size_t i = 0; i < b->n; i++) {
         attempt_t *a = b->attempts[i];
 
@@ -130,8 +137,9 @@ static int take_batch(batch_t *b)
             attempt_free(a);
         }
     }
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         atomic_fetch_add(&o->counters.deferred, b->deferred);
+    }
     return rc;
 }
 
@@ -142,14 +150,17 @@ int lanes_take(outbox_t *o, int64_t *next_due)
     int rc;
 
     *next_due = INT64_MAX;
-    if (o->inflight >= (size_t)o->options.max_inflight)
+    if (o->inflight >= (size_t)o->options.max_inflight) {
         return WERR_OK;
+    }
     b = calloc(1, sizeof(*b));
-    if (!b)
+    if (!b) {
         return WERR_NOMEM;
+    }
     b->o = o;
-    if (room > OUTBOX_BATCH)
+    if (room > OUTBOX_BATCH) {
         room = OUTBOX_BATCH;
+    }
     rc = delivery_due(o->db, clock_now_ms(), b->due, room, &b->n, next_due);
     if (rc == WERR_OK && b->n > 0) {
         rc = take_batch(b);
@@ -168,15 +179,18 @@ static int64_t backoff(outbox_t *o, const attempt_t *a)
     size_t i = (size_t)a->d.attempts; /* before this one */
     int64_t after = (int64_t)a->reply.retry_after_s * 1000, ms = 0;
 
-    if (opt->nbackoff > 0)
+    if (opt->nbackoff > 0) {
         ms =
             (int64_t)opt->backoff_s[i < opt->nbackoff ? i : opt->nbackoff - 1] *
             1000;
-    if (opt->jitter && ms > 0)
+    }
+    if (opt->jitter && ms > 0) {
         ms = ms * 8 / 10 +
              (int64_t)(outbox_random(o) % (uint64_t)(ms * 4 / 10 + 1));
-    if (after > RETRY_AFTER_MAX_MS)
+    }
+    if (after > RETRY_AFTER_MAX_MS) {
         after = RETRY_AFTER_MAX_MS;
+    }
     return ms > after ? ms : after;
 }
 
@@ -186,8 +200,9 @@ static int write_sent(tx_t *tx, const attempt_t *a)
     int rc = delivery_sent(tx, a->d.id, a->id, wa_id);
 
     /* an echo may have brought the id as a message of its own */
-    if (rc == WERR_CONFLICT && wa_id)
+    if (rc == WERR_CONFLICT && wa_id) {
         rc = delivery_sent(tx, a->d.id, a->id, NULL);
+    }
     return rc;
 }
 
@@ -204,9 +219,10 @@ static int write_outcome(tx_t *tx, attempt_t *a)
     case END_SENT:
         return write_sent(tx, a);
     case END_RETRY:
-        if (!last_try(o, a))
+        if (!last_try(o, a)) {
             return delivery_retry(tx, a->d.id, a->id, tx->now + backoff(o, a),
                                   a->reply.reason);
+        }
         break;
     case END_UNKNOWN:
         return delivery_unknown(tx, a->d.id, a->id,
@@ -226,8 +242,9 @@ static int settle_all(tx_t *tx, void *arg)
     for (attempt_t *a = o->ended; a; a = a->next) {
         int rc = write_outcome(tx, a);
 
-        if (rc != WERR_OK && !moved(rc))
+        if (rc != WERR_OK && !moved(rc)) {
             return rc;
+        }
     }
     return WERR_OK;
 }
@@ -267,11 +284,13 @@ int lanes_settle(outbox_t *o)
 {
     int rc;
 
-    if (!o->ended)
+    if (!o->ended) {
         return WERR_OK;
+    }
     rc = domain_write(o->domain, settle_all, o);
-    if (rc != WERR_OK)
+    if (rc != WERR_OK) {
         return rc; /* kept, and tried again */
+    }
     while (o->ended) {
         attempt_t *a = o->ended;
 
@@ -298,8 +317,9 @@ static int read_deadline(outbox_t *o, int64_t *next)
     int rc = db_first(s);
 
     *next = INT64_MAX;
-    if (rc == DB_ROW && !db_is_null(s, 0))
+    if (rc == DB_ROW && !db_is_null(s, 0)) {
         *next = db_i64(s, 0);
+    }
     db_done(s);
     return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
 }
@@ -308,8 +328,9 @@ int lanes_expire(outbox_t *o, int64_t *next)
 {
     int rc = read_deadline(o, next);
 
-    if (rc != WERR_OK || *next > clock_now_ms())
+    if (rc != WERR_OK || *next > clock_now_ms()) {
         return rc;
+    }
     rc = domain_write(o->domain, expire, NULL);
     return rc == WERR_OK ? read_deadline(o, next) : rc;
 }

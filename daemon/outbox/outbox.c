@@ -55,12 +55,15 @@ static int step(outbox_t *o, int64_t *wait)
     int rc = lanes_settle(o);
 
     attempt_lookups(o, &next_lookup);
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         rc = lanes_expire(o, &next_deadline);
-    if (rc == WERR_OK)
+    }
+    if (rc == WERR_OK) {
         rc = lanes_take(o, &next_due);
-    if (o->ended)
+    }
+    if (o->ended) {
         next_due = 0; /* ended without a call: settle at once */
+    }
     *wait = wait_until(next_due < next_deadline ? next_due : next_deadline,
                        next_lookup);
     return rc;
@@ -73,8 +76,9 @@ static void tick(void *arg, gw_client_t *client, int64_t *timeout_ms)
 
     o->loop = client;
     rc = step(o, timeout_ms);
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         return;
+    }
     log_error("outbox", "msg=\"database\" error=%s", log_str(werr_text(rc)));
     *timeout_ms = FAULT_WAIT_MS;
 }
@@ -87,8 +91,9 @@ static int recover(tx_t *tx, void *arg)
     int64_t hold = (int64_t)o->options.unknown_hold_s * 1000, id;
     int rc = WERR_OK;
 
-    for (size_t i = 0; rc == WERR_OK && i < o->naccounts; i++)
+    for (size_t i = 0; rc == WERR_OK && i < o->naccounts; i++) {
         rc = account_ensure(tx, o->accounts[i].name, &id);
+    }
     return rc == WERR_OK ? delivery_recover(tx, tx->now + hold) : rc;
 }
 
@@ -106,8 +111,9 @@ static void destroy(outbox_t *o)
         o->lookups = a->next;
         attempt_free(a);
     }
-    if (o->db)
+    if (o->db) {
         store_reader_close(&o->db);
+    }
     pacing_free(&o->pacing);
     free(o);
 }
@@ -118,15 +124,18 @@ static int set_up(outbox_t *o)
     int rc;
 
     if (opt->tries < 1 || opt->max_inflight < 1 || opt->unknown_hold_s < 0 ||
-        opt->nbackoff > sizeof(opt->backoff_s) / sizeof(opt->backoff_s[0]))
+        opt->nbackoff > sizeof(opt->backoff_s) / sizeof(opt->backoff_s[0])) {
         return WERR_INVALID;
+    }
     if (getrandom(&o->random, sizeof(o->random), 0) !=
-        (ssize_t)sizeof(o->random))
+        (ssize_t)sizeof(o->random)) {
         return WERR_SYSTEM;
+    }
     rc = pacing_new(&o->pacing, opt->per_minute, opt->first_per_minute,
                     opt->gap_ms);
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         rc = store_reader(o->domain->store, &o->db);
+    }
     return rc == WERR_OK ? domain_write(o->domain, recover, o) : rc;
 }
 
@@ -151,8 +160,9 @@ int outbox_start(outbox_t **out, domain_t *d, const outbox_options_t *options,
     int rc;
 
     *out = NULL;
-    if (!o)
+    if (!o) {
         return WERR_NOMEM;
+    }
     o->domain = d;
     o->options = *options;
     o->accounts = accounts;
@@ -181,8 +191,9 @@ void outbox_stop(outbox_t **outbox, int64_t timeout_ms)
     gw_client_t *client;
     int rc;
 
-    if (!o)
+    if (!o) {
         return;
+    }
     *outbox = NULL;
     client = o->client; /* stays readable for its own thread until it ends */
     gw_client_stop(&client, timeout_ms);
@@ -191,9 +202,10 @@ void outbox_stop(outbox_t **outbox, int64_t timeout_ms)
     o->domain->outbox_arg = NULL;
     /* the rest stays in flight, and is unknown at the next start */
     rc = lanes_settle(o);
-    if (rc != WERR_OK)
+    if (rc != WERR_OK) {
         log_error("outbox", "msg=\"outcomes lost\" error=%s",
                   log_str(werr_text(rc)));
+    }
     destroy(o);
 }
 

@@ -40,8 +40,9 @@ int pacing_new(pacing_t **out, int per_minute, int first_per_minute, int gap_ms)
     pacing_t *p = calloc(1, sizeof(*p));
 
     *out = p;
-    if (!p)
+    if (!p) {
         return WERR_NOMEM;
+    }
     p->per_minute = per_minute;
     p->first_per_minute = first_per_minute;
     p->gap_ms = gap_ms;
@@ -52,8 +53,9 @@ void pacing_free(pacing_t **pacing)
 {
     pacing_t *p = *pacing;
 
-    if (!p)
+    if (!p) {
         return;
+    }
     *pacing = NULL;
     for (size_t i = 0; i < p->nsessions; i++) {
         free(p->sessions[i].all.times);
@@ -66,13 +68,16 @@ void pacing_free(pacing_t **pacing)
 
 static bool window_init(window_t *w, int size)
 {
-    if (size <= 0)
+    if (size <= 0) {
         return true;
+    }
     w->times = malloc((size_t)size * sizeof(*w->times));
-    if (!w->times)
+    if (!w->times) {
         return false;
-    for (int i = 0; i < size; i++)
+    }
+    for (int i = 0; i < size; i++) {
         w->times[i] = INT64_MIN / 2;
+    }
     w->size = size;
     return true;
 }
@@ -83,12 +88,14 @@ static lane_pace_t *session_of(pacing_t *p, int64_t session)
     lane_pace_t *grown, *s;
 
     for (size_t i = 0; i < p->nsessions; i++) {
-        if (p->sessions[i].session == session)
+        if (p->sessions[i].session == session) {
             return &p->sessions[i];
+        }
     }
     grown = reallocarray(p->sessions, p->nsessions + 1, sizeof(*grown));
-    if (!grown)
+    if (!grown) {
         return NULL;
+    }
     p->sessions = grown;
     s = &grown[p->nsessions];
     memset(s, 0, sizeof(*s));
@@ -108,8 +115,9 @@ static int64_t window_wait(window_t *w, int64_t now)
     int64_t wait, rounds;
     int slot;
 
-    if (w->size == 0 || w->times[w->at] + MINUTE_MS <= now)
+    if (w->size == 0 || w->times[w->at] + MINUTE_MS <= now) {
         return 0;
+    }
     slot = (w->at + w->put_off) % w->size;
     rounds = w->put_off / w->size;
     w->put_off++;
@@ -119,8 +127,9 @@ static int64_t window_wait(window_t *w, int64_t now)
 
 static void window_count(window_t *w, int64_t now)
 {
-    if (w->size == 0)
+    if (w->size == 0) {
         return;
+    }
     w->times[w->at] = now;
     w->at = (w->at + 1) % w->size;
 }
@@ -131,10 +140,12 @@ static int64_t gap_wait(pacing_t *p, int64_t chat, int64_t now)
     size_t kept = 0;
 
     for (size_t i = 0; i < p->ngaps; i++) {
-        if (p->gaps[i].until <= now)
+        if (p->gaps[i].until <= now) {
             continue;
-        if (p->gaps[i].chat == chat)
+        }
+        if (p->gaps[i].chat == chat) {
             wait = p->gaps[i].until - now;
+        }
         p->gaps[kept++] = p->gaps[i];
     }
     p->ngaps = kept;
@@ -143,14 +154,16 @@ static int64_t gap_wait(pacing_t *p, int64_t chat, int64_t now)
 
 static void gap_count(pacing_t *p, int64_t chat, int64_t now)
 {
-    if (p->gap_ms <= 0)
+    if (p->gap_ms <= 0) {
         return;
+    }
     if (p->ngaps == p->gaps_size) {
         size_t size = p->gaps_size ? p->gaps_size * 2 : 64;
         gap_t *grown = reallocarray(p->gaps, size, sizeof(*grown));
 
-        if (!grown)
+        if (!grown) {
             return; /* a gap missed harms less than a message held */
+        }
         p->gaps = grown;
         p->gaps_size = size;
     }
@@ -164,20 +177,26 @@ int64_t pacing_take(pacing_t *p, int64_t session, int64_t chat, bool first,
     lane_pace_t *s = session_of(p, session);
     int64_t wait;
 
-    if (!s)
+    if (!s) {
         return 1000;
-    if (s->paused_until > now)
+    }
+    if (s->paused_until > now) {
         return s->paused_until - now;
+    }
     wait = gap_wait(p, chat, now);
-    if (wait == 0 && first)
+    if (wait == 0 && first) {
         wait = window_wait(&s->first, now);
-    if (wait == 0)
+    }
+    if (wait == 0) {
         wait = window_wait(&s->all, now);
-    if (wait > 0)
+    }
+    if (wait > 0) {
         return wait;
+    }
     window_count(&s->all, now);
-    if (first)
+    if (first) {
         window_count(&s->first, now);
+    }
     gap_count(p, chat, now);
     return 0;
 }
@@ -194,6 +213,7 @@ void pacing_pause(pacing_t *p, int64_t session, int64_t until)
 {
     lane_pace_t *s = session_of(p, session);
 
-    if (s && s->paused_until < until)
+    if (s && s->paused_until < until) {
         s->paused_until = until;
+    }
 }

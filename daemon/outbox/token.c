@@ -26,8 +26,9 @@ void outbox_token_load(void *outbox, const char *account, char *token,
     db_bind_i64(s, 2, clock_now_ms());
     if (db_first(s) == DB_ROW) {
         text = db_text(s, 0);
-        if (text && strlen(text) < size)
+        if (text && strlen(text) < size) {
             memcpy(token, text, strlen(text) + 1);
+        }
     }
     db_done(s);
 }
@@ -55,7 +56,8 @@ void outbox_token_store(void *outbox, const char *account, const char *token,
     new_token_t t = {account, token, expires_ms};
     int rc = domain_write(o->domain, put_token, &t);
 
-    if (rc != WERR_OK)
+    if (rc != WERR_OK) {
         log_warn("outbox", "msg=\"token not kept\" account=%s error=%s",
                  log_str(account), log_str(werr_text(rc)));
+    }
 }
