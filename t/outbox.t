@@ -24,6 +24,7 @@ my $d = Wacrm::Desk->new(
     },
     nginx => sub { s/(zone=send:1m +rate)=30r/$1=600r/ or die 'no zone send' }
 )->start;
+$d->allow(qr/http\.sock failed .* while connecting to upstream/); # is down
 my $token = $d->login('cs1@test.example');
 my ($QUEUED, $UNKNOWN, $SENT, $DELIVERED, $READ, $FAILED) = (0, 1, 2, 3, 4, 6);
 
@@ -345,6 +346,41 @@ my $next = send_text(phone(21), 'sesudah cadangan');
 ok(reaches($next, $SENT), 'the lane goes on');
 is(join(',', texts(phone => phone(21))),
     'cadangan,cadangan,sesudah cadangan', 'and it was not sent again');
+
+# ---- kill -9, over and over, while calls are under way ----
+
+$d->sim('/_sim/behaviour', { route => 'send.text', do => 'slow', ms => 150,
+    times => -1 });
+my $writer = fork;
+die "fork: $!" unless defined $writer;
+if (!$writer) {
+    for my $n (1 .. 40) {
+        my $sent;
+        until ($sent) {
+            $sent = eval { send_text(phone(30 + $n % 10), "gugur $n",
+                'Idempotency-Key' => "gugur-$n") };
+            sleep 0.03;
+        }
+    }
+    POSIX::_exit(0);
+}
+for (1 .. 6) {
+    sleep 0.35;
+    $d->wacrmd_kill;
+    $d->wacrmd_start;
+}
+waitpid $writer, 0;
+is($d->sql("SELECT count(*) FROM messages WHERE body LIKE 'gugur %'"), 40,
+    'each message is there once');
+ok($d->wait_for(sub { $d->sql('SELECT count(*) FROM outbox WHERE state = 1')
+    == 0 }), 'no call is under way any more');
+my %called;
+$called{$_}++ for grep { /^gugur/ } texts();
+is(join(',', grep { $called{$_} > 1 } keys %called), '',
+    'nothing was sent twice');
+is(join(',', grep { !$called{$_} } map { $_->[0] } $d->sql("SELECT body FROM"
+    . " messages WHERE body LIKE 'gugur %' AND status = $SENT")), '',
+    'and what is called sent was');
 
 $d->sound;
 $d->done;
