@@ -14,7 +14,7 @@ use Wacrm::Desk;
 
 my $d = Wacrm::Desk->new(
     wacrmd => sub {
-        s/^backoff = .*/backoff = 1s 1s 1s\njitter = off\nunknown_hold = 4s/m
+        s/^backoff = .*/backoff = 1s 1s 1s\njitter = off\nunknown_hold = 3s/m
             or die 'no backoff';
         s/^per_minute = 30/per_minute = 0/m or die 'no per_minute';
         s/^gap = 1s/gap = 200ms/m or die 'no gap';
@@ -122,6 +122,9 @@ cmp_ok($d->{nginx}->metrics('/metrics/wacrmd')->{wacrm_outbox_deferred_total},
 
 # ---- what an answer means ----
 
+ok(reaches($lost, $UNKNOWN), '500 and nothing known: unknown');
+is(status($behind), $QUEUED, 'what stands behind waits');
+
 ok(reaches($refused, $FAILED), '400: failed');
 is(attempts($refused), 1, '400: after one try');
 my @failed = map { $_->{phone} }
@@ -141,9 +144,7 @@ ok(reaches($found, $SENT), 'no answer, but found: sent');
 is(scalar(texts(phone => phone(6))), 1, 'not called again');
 ok(reaches($closed, $SENT), 'connection closed, but found: sent');
 is(scalar(texts(phone => phone(9))), 1, 'not called again');
-ok(reaches($lost, $UNKNOWN), '500 and nothing known: unknown');
 ok(reaches($hung, $UNKNOWN), 'no answer and nothing known: unknown');
-is(status($behind), $QUEUED, 'what stands behind waits');
 @failed = map { $_->{phone} }
     @{api(GET => 'inbox?filter=failed')->{json}{conversations}};
 ok((grep { $_ eq $stranger } @failed), 'unknown: in the filter "failed"');
