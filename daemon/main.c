@@ -253,7 +253,18 @@ static void allow_second_signal(void)
     (void)alarm(ALARM_S);
 }
 
-static void wait_for_end(daemon_t *d)
+/* The workers of nginx open the spool by its path at each reload: where that
+ * leads elsewhere by now, this process would wait for nothing. */
+static int leave_moved_spool(const timers_t *t)
+{
+    log_error("main",
+              "msg=\"the spool was replaced: ending, so that a restart takes "
+              "the one that is there now\" path=%s",
+              log_str(t->spool_path));
+    return WERR_IO;
+}
+
+static int wait_for_end(daemon_t *d)
 {
     timers_t timers;
     sigset_t set;
@@ -266,11 +277,14 @@ static void wait_for_end(daemon_t *d)
         struct timespec until = {ms / 1000, ms % 1000 * 1000000};
         int got = sigtimedwait(&set, NULL, &until);
 
+        if (timers.spool_moved) {
+            return leave_moved_spool(&timers);
+        }
         if (got == SIGHUP) {
             reload_again(&d->config, &d->domain);
         } else if (got > 0) {
             log_info("main", "msg=stopping signal=%d", got);
-            return;
+            return WERR_OK;
         }
     }
 }
@@ -364,7 +378,7 @@ int main(int argc, char **argv)
     if (rc == WERR_OK) {
         log_info("main", "msg=ready version=" WACRM_VERSION " pid=%d",
                  (int)getpid());
-        wait_for_end(&d);
+        rc = wait_for_end(&d);
     }
     allow_second_signal();
     stop(&d);
