@@ -9,6 +9,8 @@
 
 B      ?= release
 PREFIX ?= /usr/local
+# Where Debian's nginx has its modules.
+MODULES ?= /usr/lib/nginx/modules
 out    := build/$(B)
 
 .SUFFIXES:
@@ -193,10 +195,9 @@ format-check:
 	clang-format --dry-run --Werror $(format_files)
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/wacrm
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(MODULES)
 	install -m 755 $(out)/wacrmd $(out)/wacrmctl $(DESTDIR)$(PREFIX)/sbin
-	install -m 644 build/module/ngx_wacrm_module.so \
-	    $(DESTDIR)$(PREFIX)/lib/wacrm
+	install -m 644 build/module/ngx_wacrm_module.so $(DESTDIR)$(MODULES)
 
 clean:
 	rm -rf build/release build/asan build/clang build/module

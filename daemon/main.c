@@ -31,7 +31,6 @@
 /* 10 s in all: what the steps may wait, then the end in any case */
 #define STOP_MS  8000
 #define ALARM_S  10
-#define BODY_MAX ((size_t)16 << 20)
 #define FORM_MAX ((size_t)1 << 20) /* what comes with a file */
 
 /* All of it, in the order of its start. */
@@ -163,11 +162,9 @@ static bool read_receipts(const config_t *c)
 }
 
 /* The largest file in JSON: Base64, and its fields. */
-static size_t body_max(const config_t *c)
+static size_t file_max(const config_t *c)
 {
-    size_t file = (size_t)c->domain.media_max / 3 * 4 + FORM_MAX;
-
-    return file > BODY_MAX ? file : BODY_MAX;
+    return (size_t)c->domain.media_max / 3 * 4 + FORM_MAX;
 }
 
 static int start_http(daemon_t *d, const config_t *c)
@@ -175,7 +172,7 @@ static int start_http(daemon_t *d, const config_t *c)
     http_options_t o = {
         .socket_path = c->http_socket,
         .workers = c->workers,
-        .body_max = body_max(c),
+        .file_max = file_max(c),
         .domain = &d->domain,
         .spool = d->spool,
         .outbox = d->outbox,
@@ -286,7 +283,18 @@ static void allow_second_signal(void)
     (void)alarm(ALARM_S);
 }
 
-static void wait_for_end(daemon_t *d)
+/* The workers of nginx open the spool by its path at each reload: where that
+ * leads elsewhere by now, this process would wait for nothing. */
+static int leave_moved_spool(const timers_t *t)
+{
+    log_error("main",
+              "msg=\"the spool was replaced: ending, so that a restart takes "
+              "the one that is there now\" path=%s",
+              log_str(t->spool_path));
+    return WERR_IO;
+}
+
+static int wait_for_end(daemon_t *d)
 {
     timers_t timers;
     sigset_t set;
@@ -299,6 +307,9 @@ static void wait_for_end(daemon_t *d)
         struct timespec until = {ms / 1000, ms % 1000 * 1000000};
         int got = sigtimedwait(&set, NULL, &until);
 
+        if (timers.spool_moved) {
+            return leave_moved_spool(&timers);
+        }
         if (got == SIGUSR1) {
             continue;
         }
@@ -306,7 +317,7 @@ static void wait_for_end(daemon_t *d)
             reload_again(&d->config, &d->domain);
         } else if (got > 0) {
             log_info("main", "msg=stopping signal=%d", got);
-            return;
+            return WERR_OK;
         }
     }
 }
@@ -401,7 +412,7 @@ int main(int argc, char **argv)
     if (rc == WERR_OK) {
         log_info("main", "msg=ready version=" WACRM_VERSION " pid=%d",
                  (int)getpid());
-        wait_for_end(&d);
+        rc = wait_for_end(&d);
     }
     allow_second_signal();
     stop(&d);

@@ -81,6 +81,7 @@ static void revive_spool(timers_t *t)
 
 static void each_few_seconds(timers_t *t)
 {
+    t->spool_moved = spool_moved(t->spool);
     revive_spool(t);
     if (t->http) {
         http_upkeep(t->http);

@@ -15,6 +15,7 @@ typedef struct {
     http_server_t *http;             /* NULL: none */
     int64_t soon, minute, hour, day; /* when they are due, monotonic ms */
     bool refresh;                    /* donors' figures may have ended */
+    bool spool_moved;                /* another spool is at the path now */
 } timers_t;
 
 /* Everything is due at once, but the daily work. */

@@ -34,6 +34,7 @@ typedef enum {
     NGX_WACRM_EVENT_QUEUE_FULL,
     NGX_WACRM_EVENT_TIMEOUT,
     NGX_WACRM_EVENT_FAULT,
+    NGX_WACRM_EVENT_NGINX,          /* refused by another module, or nginx */
     NGX_WACRM_EVENT_RESULTS
 } ngx_wacrm_event_e;
 

@@ -1,6 +1,6 @@
 /*
- * ngx_wacrm_conf.h - main configuration of ngx_wacrm_module; for
- * ngx_wacrm_module.c and ngx_wacrm_metrics.c only.
+ * ngx_wacrm_conf.h - main configuration of ngx_wacrm_module, and answers that
+ * are not JSON.
  */
 
 #ifndef _NGX_WACRM_CONF_H_INCLUDED_

@@ -137,6 +137,7 @@ ngx_wacrm_webhook_header_filter(ngx_http_request_t *r)
         }
 
     } else {
+        ngx_wacrm_count_event(wlcf->slot, NGX_WACRM_EVENT_NGINX);
         ngx_wacrm_webhook_log(r, wlcf, r->headers_out.status, "nginx");
     }
 

@@ -125,6 +125,13 @@ typedef struct {
 } spool_stat_t;
 int spool_stat(spool_t *spool, spool_stat_t *st);
 
+/*
+ * true if the path has come to lead to another environment, or to none: the
+ * directory or data.mdb was renamed, removed or replaced. What this handle
+ * holds is then not what others open; only a restart mends that.
+ */
+bool spool_moved(spool_t *spool);
+
 /* Clears reader slots of dead processes; number cleared, or an error < 0. */
 int spool_reader_check(spool_t *spool);
 

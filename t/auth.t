@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -110,6 +111,20 @@ is(scalar(grep { $_->[0] eq $other{refresh_token} }
 $d->change('UPDATE refresh_tokens SET expires_at = 1 WHERE used_at IS NULL'
     . ' AND revoked_at IS NULL');
 is(refresh($other{refresh_token})->{status}, 401, 'an expired one: 401');
+
+my $shared = login('supervisor@test.example', $PASSWORD)->{json}{refresh_token};
+my @racers = map {
+    my $pid = fork;
+    die "fork: $!" unless defined $pid;
+    POSIX::_exit(refresh($shared)->{status} == 200) if !$pid;
+    $pid;
+} 1 .. 8;
+my $winners = 0;
+for (@racers) {
+    waitpid $_, 0;
+    $winners++ if $?;
+}
+is($winners, 1, 'eight at once with one refresh token: one is served');
 
 # ---- sign-out ----
 

@@ -40,7 +40,8 @@ sub everywhere {
     is(($d->ctl([qw(user passwd nobody@test.example)], "sandi-lain\n"))[0], 1,
         "$how: not of nobody");
     ($rc, $out) = $d->ctl([qw(user list)]);
-    like($out, qr/^id=\d+ email=$who role=supervisor active=true name="Bu Tri"$/m,
+    my $line = "email=$who role=supervisor active=true name=\"Bu Tri\"";
+    like($out, qr/^id=\d+ $line$/m,
         "$how: user list");
     unlike($out, qr/\$y\$|sandi/, "$how: without hashes");
     ($rc, $out) = $d->ctl([qw(import -)], "phone,name,date,amount,ref\n"

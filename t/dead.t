@@ -29,14 +29,14 @@ sub message {
 my @odd = (
     ['a number as text' => message('ODD1', message => 12345)],
     ['a list as text' => message('ODD2', message => ['a'])],
-    ['a name of 10,000 letters' => message('ODD3', pushName => 'N' x 10000)],
+    ['a name of 3,000 letters' => message('ODD3', pushName => 'N' x 3000)],
     ['a name of control characters' => message('ODD4',
         pushName => "\x01\x02\n\t\x7f")],
     ['a time before 1970' => message('ODD5', timestamp => -5)],
     ['a time in 3000' => message('ODD6', timestamp => 32503680000)],
     ['a time that is a list' => message('ODD7', timestamp => [])],
-    ['a text of 1 MB' => message('ODD8', message => 'x' x (1 << 20))],
-    ['an id of 300 letters' => message('I' x 300)],
+    ['a text of 200,000 letters' => message('ODD8', message => 'x' x 200_000)],
+    ['an id of 200 letters' => message('I' x 200)],
     ['an unknown type' => message('ODD9', type => 'hologram')],
     ['a type of 5,000 letters' => message('ODD10', type => 't' x 5000)],
     ['no id' => message(undef)],
@@ -82,6 +82,12 @@ my @bad = (
     ['a session of 1,000 letters' => '{"event":"message.received","data":{'
         . '"from":"6281500000001","message":"x","sessionId":"'
         . 's' x 1000 . '"}}'],
+    ['a text of 1 MB' => '{"event":"message.received","data":{"from":'
+        . '"6281500000001","message":"' . 'x' x (1 << 20) . '"}}'],
+    ['an id of 300 letters' => '{"event":"message.received","data":{"from":'
+        . '"6281500000001","message":"x","id":"' . 'I' x 300 . '"}}'],
+    ['a name of 5,000 letters' => '{"event":"message.received","data":{"from":'
+        . '"6281500000001","message":"x","pushName":"' . 'N' x 5000 . '"}}'],
     ['a key twice, the second no chat' => '{"event":"message.received",'
         . '"data":{"from":"6281500000001","message":"x"},"data":7}'],
 );

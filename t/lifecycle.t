@@ -185,6 +185,44 @@ ok($d->wacrmd_stop, 'stops');
 $d->sim_stop;
 $d->{nginx}->stop;
 
+# ---- a full spool, while wacrmd is away ----
+
+{
+    my $s = Wacrm::Desk->new(agents => 0,
+        wacrmd => sub { s/^spool_size = 1g/spool_size = 8m/m or die 'size';
+            s/^welcome = on/welcome = off/m },
+        nginx => sub { s/size=1g/size=8m/ or die 'no size' })->start;
+    my $event = sub { $s->webhook({ event => 'message.received', data => {
+        from => '6281900000001', id => "SPOOL$_[0]", timestamp => int time,
+        message => 'x' x $_[1] } }) };
+    $s->wacrmd_kill;
+    my ($n, $answer) = (0);
+    for my $size (200_000, 20_000, 2_000, 1) { # to the last corner
+        for (1 .. 60) {
+            $answer = $event->($n, $size);
+            last if $answer->{status} != 200;
+            $n++;
+        }
+    }
+    is($answer->{status}, 503, "full spool: 503 after $n events");
+    ok($answer->{headers}{'retry-after'}, 'with Retry-After');
+    like($answer->{headers}{'content-type'}, qr/json/, 'in JSON');
+    is($s->api(GET => '/healthz')->{status}, 503, '/healthz tells');
+    $s->wacrmd_start;
+    ok($s->wait_for(sub { $s->api(GET => '/healthz')->{status} == 200 }),
+        'well again as soon as wacrmd has taken them');
+    ok($s->wait_for(sub { $event->($n, 200_000)->{status} == 200 }),
+        'the gateway tries again: 200');
+    ok($s->applied, 'applied');
+    is($s->sql("SELECT count(*) FROM messages WHERE wa_id LIKE 'SPOOL%'"),
+        $n + 1, 'what got a 200 is there, once');
+    is($s->sql('SELECT sum(unread) FROM chats'), $n + 1, 'each');
+    $s->sound;
+    ok($s->wacrmd_stop, 'full spool: wacrmd stops cleanly');
+    $s->sim_stop;
+    $s->{nginx}->finish;
+}
+
 # ---- a full disk ----
 
 SKIP: {
@@ -240,8 +278,9 @@ sub full_disk {
     ok($f->applied, 'to the end');
     is($f->sql('SELECT sum(unread) FROM chats'), 501, 'each once');
     $f->sound;
-    is(join("\n", grep { / error / && !/full|put back|status=503/ } split /\n/, $f->log),
-        '', 'no other error in the log');
+    my @errors = grep { / error / && !/full|put back|status=503/ }
+        split /\n/, $f->log;
+    is(join("\n", @errors), '', 'no other error in the log');
     is($f->api(POST => '/api/crm/messages/send', token => $agent,
         json => { phone => '628180000001', message => 'lapang' })->{status},
         200, 'sending, too');

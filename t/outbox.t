@@ -14,7 +14,7 @@ use Wacrm::Desk;
 
 my $d = Wacrm::Desk->new(
     wacrmd => sub {
-        s/^backoff = .*/backoff = 1s 1s 1s\njitter = off\nunknown_hold = 4s/m
+        s/^backoff = .*/backoff = 1s 1s 1s\njitter = off\nunknown_hold = 3s/m
             or die 'no backoff';
         s/^per_minute = 30/per_minute = 0/m or die 'no per_minute';
         s/^gap = 1s/gap = 200ms/m or die 'no gap';
@@ -24,6 +24,7 @@ my $d = Wacrm::Desk->new(
     },
     nginx => sub { s/(zone=send:1m +rate)=30r/$1=600r/ or die 'no zone send' }
 )->start;
+$d->allow(qr/http\.sock failed .* while connecting to upstream/); # is down
 my $token = $d->login('cs1@test.example');
 my ($QUEUED, $UNKNOWN, $SENT, $DELIVERED, $READ, $FAILED) = (0, 1, 2, 3, 4, 6);
 
@@ -121,6 +122,9 @@ cmp_ok($d->{nginx}->metrics('/metrics/wacrmd')->{wacrm_outbox_deferred_total},
 
 # ---- what an answer means ----
 
+ok(reaches($lost, $UNKNOWN), '500 and nothing known: unknown');
+is(status($behind), $QUEUED, 'what stands behind waits');
+
 ok(reaches($refused, $FAILED), '400: failed');
 is(attempts($refused), 1, '400: after one try');
 my @failed = map { $_->{phone} }
@@ -140,9 +144,7 @@ ok(reaches($found, $SENT), 'no answer, but found: sent');
 is(scalar(texts(phone => phone(6))), 1, 'not called again');
 ok(reaches($closed, $SENT), 'connection closed, but found: sent');
 is(scalar(texts(phone => phone(9))), 1, 'not called again');
-ok(reaches($lost, $UNKNOWN), '500 and nothing known: unknown');
 ok(reaches($hung, $UNKNOWN), 'no answer and nothing known: unknown');
-is(status($behind), $QUEUED, 'what stands behind waits');
 @failed = map { $_->{phone} }
     @{api(GET => 'inbox?filter=failed')->{json}{conversations}};
 ok((grep { $_ eq $stranger } @failed), 'unknown: in the filter "failed"');
@@ -327,6 +329,59 @@ is(scalar(() = $d->calls(route => 'login')), $logins,
     'the token of the gateway is kept over a restart');
 is($d->sql('SELECT count(*) FROM outbox WHERE state = 1'), 0,
     'nothing is left in flight');
+
+# ---- an older database ----
+
+behave(phone(21), 'status', status => 503);
+my $again = send_text(phone(21), 'cadangan');
+ok($d->wait_for(sub { $d->calls(phone => phone(21)) == 1 }), 'it waits');
+my ($rc, $out) = $d->ctl(['backup', "$d->{dir}/older.db"]);
+is($rc, 0, 'a backup') or diag($out);
+ok(reaches($again, $SENT), 'then it is sent');
+ok($d->wacrmd_stop, 'wacrmd stops');
+($rc, $out) = $d->ctl(['restore', "$d->{dir}/older.db"]);
+is($rc, 0, 'restore') or diag($out);
+$d->wacrmd_start;
+ok(reaches($again, $UNKNOWN), 'what waited then is unknown now');
+my $next = send_text(phone(21), 'sesudah cadangan');
+ok(reaches($next, $SENT), 'the lane goes on');
+is(join(',', texts(phone => phone(21))),
+    'cadangan,cadangan,sesudah cadangan', 'and it was not sent again');
+
+# ---- kill -9, over and over, while calls are under way ----
+
+$d->sim('/_sim/behaviour', { route => 'send.text', do => 'slow', ms => 150,
+    times => -1 });
+my $writer = fork;
+die "fork: $!" unless defined $writer;
+if (!$writer) {
+    for my $n (1 .. 40) {
+        my $sent;
+        until ($sent) {
+            $sent = eval { send_text(phone(30 + $n % 10), "gugur $n",
+                'Idempotency-Key' => "gugur-$n") };
+            sleep 0.03;
+        }
+    }
+    POSIX::_exit(0);
+}
+for (1 .. 6) {
+    sleep 0.35;
+    $d->wacrmd_kill;
+    $d->wacrmd_start;
+}
+waitpid $writer, 0;
+is($d->sql("SELECT count(*) FROM messages WHERE body LIKE 'gugur %'"), 40,
+    'each message is there once');
+ok($d->wait_for(sub { $d->sql('SELECT count(*) FROM outbox WHERE state = 1')
+    == 0 }), 'no call is under way any more');
+my %called;
+$called{$_}++ for grep { /^gugur/ } texts();
+is(join(',', grep { $called{$_} > 1 } keys %called), '',
+    'nothing was sent twice');
+is(join(',', grep { !$called{$_} } map { $_->[0] } $d->sql("SELECT body FROM"
+    . " messages WHERE body LIKE 'gugur %' AND status = $SENT")), '',
+    'and what is called sent was');
 
 $d->sound;
 $d->done;

@@ -23,6 +23,13 @@ my $state = "$root/build/t/run.$$";
 my ($port, $sim) = (Wacrm::Nginx::free_port(), Wacrm::Nginx::free_port());
 my $log = "$state.out";
 
+# nothing may outlive a test that failed
+my %started;
+END {
+    local $?;
+    kill 'TERM', keys %started;
+}
+
 # (pid, seconds until it was ready, its last line)
 sub run {
     my (%env) = @_;
@@ -34,16 +41,20 @@ sub run {
     if (!$pid) {
         %ENV = (%ENV, WACRM_STATE => $state, WACRM_PORT => $port,
             WACRM_SIM_PORT => $sim, %env);
+        # what is ignored here could not be trapped there
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE);
         open STDIN, '<', '/dev/null';
         open STDOUT, '>', $log;
         open STDERR, '>&', \*STDOUT;
         exec "$root/scripts/run" or POSIX::_exit(127);
     }
+    $started{$pid} = 1;
     my $out = '';
     while (time < $begin + 120) {
         $out = do { local $/; open my $fh, '<', $log or next; <$fh> } || '';
         return ($pid, time - $begin, $out) if $out =~ /^ready /m;
         if (waitpid($pid, POSIX::WNOHANG()) == $pid) {
+            delete $started{$pid};
             my $rc = $? >> 8;
             $out = do { local $/; open my $fh, '<', $log; <$fh> };
             return (0, $rc, $out);
@@ -59,7 +70,10 @@ sub stop {
     kill $signal, $pid;
     my $end = time + 15;
     while (time < $end) {
-        return $? if waitpid($pid, POSIX::WNOHANG()) == $pid;
+        if (waitpid($pid, POSIX::WNOHANG()) == $pid) {
+            delete $started{$pid};
+            return $?;
+        }
         sleep 0.02;
     }
     return -1;

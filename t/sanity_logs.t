@@ -85,7 +85,8 @@ for my $body ('{"event":"message.received","data":{"from":"' . phone(3)
     $d->webhook($body);
 }
 ok($d->applied, 'what came is applied');
-cmp_ok($d->sql('SELECT count(*) FROM dead_letters'), '>=', 3, 'some of it dead');
+cmp_ok($d->sql('SELECT count(*) FROM dead_letters'), '>=', 3,
+    'some of it dead');
 
 # ---- people ----
 
@@ -133,7 +134,7 @@ ok($d->wacrmd_stop, 'wacrmd stops');
 
 my @logs = grep { -s } glob "$d->{dir}/*.log";
 cmp_ok(scalar @logs, '>=', 2, scalar(@logs) . ' logs');
-my %text = map { (split m{/})[-1] => scalar $d->{nginx}->read((split m{/})[-1]) }
+my %text = map { m{([^/]+)$}; ($1 => scalar $d->{nginx}->read($1)) }
     @logs;
 cmp_ok(length $text{'wacrmd.log'}, '>', 5000, 'wacrmd has talked');
 cmp_ok(length $text{'error.log'}, '>', 1000, 'so has nginx');

@@ -34,6 +34,9 @@ $t->http(<<'EOC');
             wacrm_webhook_verify_token_file %%DIR%%/secret;
             deny all;
         }
+        location /metrics {
+            wacrm_metrics;
+        }
         location /limited {
             wacrm_webhook limited;
             limit_req zone=slow;
@@ -59,6 +62,11 @@ is($t->post("/open?$query", ' ' x 2048)->{status}, 413, 'too large');
 ok($t->wait_for(sub { $t->read('access.log') =~ / 413 / }),
    'the last request is in the access log');
 unlike($t->read('access.log'), qr/\Q$secret/, 'and none has its secret there');
+
+is($t->metrics->{'wacrm_events_total{source="denied",result="nginx"}'}, 2,
+   'what nginx refuses is counted');
+is($t->metrics->{'wacrm_events_total{source="open",result="too_large"}'}, 1,
+   'what is too large has a name of its own');
 
 is_deeply([map { $_->{q} } $t->spool_dump($t->path('spool'))],
           [('a=1&key=' . '*' x length($secret) . '&z=2') x 2],

@@ -14,7 +14,18 @@
 #include "db/sqlite.h"
 #include "db/store.h"
 
+/* What waited to be sent may have left since the backup was made: as if in
+ * flight, it is unknown at the next start, and only a person sends it again. */
+DB_QUERY(restore_doubt, "UPDATE outbox SET state = 1 WHERE state = 0 "
+                        "AND kind = 'message'");
+
 static const char *const parts[] = {"", "-wal", "-shm"};
+
+static int doubt(db_t *db, void *arg)
+{
+    (void)arg;
+    return db_exec(db_stmt(db, &restore_doubt));
+}
 
 /* The copy must be whole, and of a schema that we know. */
 static int check_copy(const char *copy, char *error, size_t size)
@@ -31,6 +42,12 @@ static int check_copy(const char *copy, char *error, size_t size)
     rc = store_check(store, reason, sizeof(reason));
     if (rc < 0) {
         (void)snprintf(error, size, "the backup is damaged: %s", reason);
+    }
+    if (rc == WERR_OK) {
+        rc = store_write(store, doubt, NULL);
+        if (rc < 0) {
+            (void)snprintf(error, size, "%s: %s", copy, werr_text(rc));
+        }
     }
     store_close(&store);
     return rc;

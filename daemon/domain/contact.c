@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "domain/event.h"
 
 #define NAME_MAX_BYTES 400
@@ -91,6 +92,19 @@ int contact_find(db_t *db, const char *phone, int64_t *id)
     return rc;
 }
 
+/* As much of a name as is kept, in whole characters. */
+static void take_name(const char *name, char out[NAME_MAX_BYTES])
+{
+    size_t len = strlen(name), n = 0, step;
+
+    while (n < len && (step = utf8_len(name + n, len - n)) > 0 &&
+           n + step < NAME_MAX_BYTES) {
+        n += step;
+    }
+    memcpy(out, name, n);
+    out[n] = '\0';
+}
+
 /* What stands for a name where nobody has told one. */
 static bool is_placeholder(const char *name, const char *phone)
 {
@@ -108,7 +122,7 @@ static int make(tx_t *tx, const contact_hint_t *h, person_t *p)
     snprintf(p->phone, sizeof(p->phone), "%s",
              told(h->phone) ? h->phone : h->alias);
     if (told(h->name)) {
-        snprintf(p->name, sizeof(p->name), "%s", h->name);
+        take_name(h->name, p->name);
     } else {
         phone_format(p->phone, p->name, sizeof(p->name));
     }
@@ -235,7 +249,8 @@ static int learn(tx_t *tx, const contact_hint_t *h, person_t *p, bool *newcomer)
 
     if (told(h->name) && strcmp(h->name, p->name) != 0 &&
         is_placeholder(p->name, p->phone)) {
-        rc = set_text(tx, &contact_set_name, p->id, h->name);
+        take_name(h->name, p->name);
+        rc = set_text(tx, &contact_set_name, p->id, p->name);
         if (rc == WERR_OK) {
             rc = event_raise(tx, EVENT_CONTACT, 0, 0, p->id);
         }

@@ -9,6 +9,8 @@
 #include "domain/media_url.h"
 
 #define LIMIT_MAX 200
+/* A page ends early where its messages are long: the next one goes on. */
+#define PAGE_BYTES ((size_t)1 << 20)
 
 #define COLUMNS                                                             \
     "SELECT m.id, m.chat_id, CASE WHEN k.donor = 1 OR k.gift_count > 0 "    \
@@ -212,21 +214,29 @@ int message_write_json_for(db_t *db, int64_t id, const media_viewer_t *viewer,
 /* Newest first, into scratch; one more than wanted tells that there is more. */
 static int render_parts(db_t *db, int64_t chat, const media_viewer_t *viewer,
                         int limit, int64_t before, buf_t *scratch,
-                        part_t *parts, size_t *n)
+                        part_t *parts, size_t *n, bool *more)
 {
     db_stmt_t *s =
         db_stmt(db, before == 0 ? &message_json_newest : &message_json_before);
     int rc;
 
     *n = 0;
+    *more = false;
     db_bind_i64(s, 1, chat);
     db_bind_i64(s, 2, limit + 1);
     if (before != 0) {
         db_bind_i64(s, 3, before);
     }
-    while ((rc = db_step(s)) == DB_ROW && *n <= (size_t)limit) {
-        part_t *p = &parts[(*n)++];
+    while ((rc = db_step(s)) == DB_ROW) {
+        part_t *p = &parts[*n];
 
+        if (*n == (size_t)limit || scratch->len > PAGE_BYTES) {
+            *more = true;
+            db_done(s);
+            rc = DB_DONE;
+            break;
+        }
+        (*n)++;
         p->id = db_i64(s, 0);
         p->ts = db_i64(s, 8);
         p->at = scratch->len;
@@ -265,7 +275,7 @@ int chat_messages(db_t *db, int64_t chat, const media_viewer_t *viewer,
                   int limit, int64_t before, buf_t *out, const char *key,
                   bool *more, int64_t *oldest)
 {
-    part_t parts[LIMIT_MAX + 1];
+    part_t parts[LIMIT_MAX];
     buf_t scratch;
     size_t n;
     int rc;
@@ -274,12 +284,11 @@ int chat_messages(db_t *db, int64_t chat, const media_viewer_t *viewer,
         return WERR_INVALID;
     }
     buf_init(&scratch, 0);
-    rc = render_parts(db, chat, viewer, limit, before, &scratch, parts, &n);
+    rc = render_parts(db, chat, viewer, limit, before, &scratch, parts, &n,
+                      more);
     if (rc != WERR_OK) {
         goto out;
     }
-    *more = n > (size_t)limit;
-    n = *more ? (size_t)limit : n;
     *oldest = n > 0 ? parts[n - 1].id : 0;
     jw_open_array(out, key);
     if (n > 0) {

@@ -23,7 +23,8 @@ typedef struct http_server_s http_server_t;
 typedef struct {
     const char *socket_path; /* made 0660 */
     int workers;             /* 2 */
-    size_t body_max;         /* bytes, default 16 MiB */
+    size_t file_max;         /* bytes of a body that may hold a file; 0: no
+                                more than of any other */
     domain_t *domain;
     spool_t *spool;         /* health, metrics, revocation */
     const outbox_t *outbox; /* metrics */

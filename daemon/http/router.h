@@ -17,12 +17,17 @@ typedef enum {
     ACCESS_ADMIN
 } access_t;
 
+enum {
+    ROUTE_HEAVY = 1, /* hashes a password: one at a time */
+    ROUTE_FILE = 2   /* its body may hold a file */
+};
+
 typedef struct {
     const char *method;
     const char *pattern; /* segments; "{name}" takes one whatever it holds */
     access_t access;
     route_fn handler;
-    bool heavy; /* hashes a password: one at a time */
+    unsigned flags;
 } route_t;
 
 #define ROUTE_PARAMS_MAX 2

@@ -25,7 +25,9 @@
 /* More than nginx keeps its upstream connections (60 s). */
 #define IDLE_SECONDS 75
 #define HEAD_BYTES   (32u << 10)
-#define BODY_MAX     (16u << 20)
+/* Parsed JSON takes up to seventy times its bytes: little of strangers. */
+#define BODY_MAX        (128u << 10)
+#define BODY_PUBLIC_MAX (16u << 10)
 
 static void on_log(void *cls, const char *format, va_list ap)
 {
@@ -74,7 +76,6 @@ static void *on_target(void *cls, const char *target,
     r->options = &s->options;
     r->connection = connection;
     r->started_us = stats_now_us();
-    buf_init(&r->body, s->options.body_max);
     response_init(&r->response);
     return r;
 }
@@ -116,6 +117,16 @@ static void find_route(request_t *r, const char *method)
     }
 }
 
+static size_t body_max(const request_t *r)
+{
+    const route_t *route = r->match.route;
+    size_t max = route->access == ACCESS_PUBLIC ? BODY_PUBLIC_MAX : BODY_MAX;
+
+    return (route->flags & ROUTE_FILE) != 0 && r->options->file_max > max
+               ? r->options->file_max
+               : max;
+}
+
 /* The whole body is taken in before anything is answered: an early answer
  * would reach nginx as a broken connection. */
 static void take_body(request_t *r, const char *data, size_t len)
@@ -123,10 +134,12 @@ static void take_body(request_t *r, const char *data, size_t len)
     if (r->found != ROUTE_FOUND || r->too_big) {
         return;
     }
-    if (len > r->options->body_max - r->body.len) {
+    if (r->body.data == NULL) {
+        buf_init(&r->body, body_max(r));
+    }
+    if (len > body_max(r) - r->body.len) {
         r->too_big = true;
         buf_free(&r->body);
-        buf_init(&r->body, r->options->body_max);
         return;
     }
     buf_add(&r->body, data, len);
@@ -172,7 +185,7 @@ static enum MHD_Result dispatch(request_t *r)
     r->state = REQUEST_QUEUED;
     atomic_fetch_add(&s->open, 1);
     if (!answer_at_once(r)) {
-        bool heavy = r->match.route->heavy;
+        bool heavy = (r->match.route->flags & ROUTE_HEAVY) != 0;
         if (jobs_reserve(s->jobs, heavy)) {
             MHD_suspend_connection(r->connection);
             jobs_put(s->jobs, &r->job, heavy);
@@ -321,9 +334,6 @@ static int start_parts(http_server_t *s)
 static int copy_options(http_server_t *s, const http_options_t *o)
 {
     s->options = *o;
-    if (s->options.body_max == 0) {
-        s->options.body_max = BODY_MAX;
-    }
     s->socket_path = strdup(o->socket_path);
     s->secret = malloc(o->jwt_secret_len + 1);
     s->issuer = o->issuer != NULL ? strdup(o->issuer) : NULL;

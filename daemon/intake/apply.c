@@ -1,5 +1,6 @@
 #include "intake/apply.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,6 +59,41 @@ static const char *default_remote(const work_t *w)
         return set->default_session;
     }
     return "default";
+}
+
+/*
+ * Far above all that WhatsApp itself allows (65536 characters of text); what
+ * is longer would make every page slow that shows it.
+ */
+static const struct {
+    size_t at, max;
+    const char *why;
+} bounds[] = {
+    {offsetof(gw_event_t, text), 262144, "text too long"},
+    {offsetof(gw_event_t, wa_id), 255, "message id too long"},
+    {offsetof(gw_event_t, reply_to), 255, "quoted id too long"},
+    {offsetof(gw_event_t, client_id), 255, "client id too long"},
+    {offsetof(gw_event_t, push_name), 4096, "name too long"},
+    {offsetof(gw_event_t, media_url), 8192, "media URL too long"},
+    {offsetof(gw_event_t, media_mime), 255, "media type too long"},
+    {offsetof(gw_event_t, media_name), 1024, "file name too long"},
+    {offsetof(gw_event_t, status), 255, "status too long"},
+    {offsetof(gw_event_t, error_code), 255, "error code too long"},
+    {offsetof(gw_event_t, error_title), 4096, "error text too long"},
+    {offsetof(gw_event_t, emoji), 255, "reaction too long"},
+};
+
+static int check_bounds(const work_t *w)
+{
+    for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
+        const char *text;
+
+        memcpy(&text, (const char *)w->ev + bounds[i].at, sizeof(text));
+        if (text != NULL && strlen(text) > bounds[i].max) {
+            return refuse(w, bounds[i].why);
+        }
+    }
+    return WERR_OK;
 }
 
 static int find_session(work_t *w)
@@ -297,7 +333,10 @@ static int apply_event(work_t *w)
     if (w->ev->kind == GW_ALIAS) {
         return apply_alias(w);
     }
-    rc = find_session(w);
+    rc = check_bounds(w);
+    if (rc == WERR_OK) {
+        rc = find_session(w);
+    }
     if (rc != WERR_OK) {
         return rc;
     }

@@ -13,8 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static void touch(const char *s)
 {
-    if (s && strlen(s) > 64 * 1024 * 1024)
+    if (s && strlen(s) > 64 * 1024 * 1024) {
         abort();
+    }
 }
 
 static void check_event(const gw_event_t *e)
@@ -33,20 +34,26 @@ static void check_event(const gw_event_t *e)
     touch(e->error_code);
     touch(e->error_title);
     touch(e->session_phone);
-    if (!e->name)
+    if (!e->name) {
         abort();
+    }
     /* what the header promises to intake */
-    if (e->kind == GW_MESSAGE && (!e->text || !e->type))
+    if (e->kind == GW_MESSAGE && (!e->text || !e->type)) {
         abort();
-    if (e->kind == GW_MESSAGE && !e->phone && !e->alias)
+    }
+    if (e->kind == GW_MESSAGE && !e->phone && !e->alias) {
         abort();
-    if ((e->kind == GW_STATUS || e->kind == GW_SESSION) && !e->status)
+    }
+    if ((e->kind == GW_STATUS || e->kind == GW_SESSION) && !e->status) {
         abort();
+    }
     if ((e->kind == GW_REACTION && !e->emoji) ||
-        (e->kind == GW_EDIT && !e->text))
+        (e->kind == GW_EDIT && !e->text)) {
         abort();
-    if (e->kind == GW_ALIAS && (!e->alias || !e->phone))
+    }
+    if (e->kind == GW_ALIAS && (!e->alias || !e->phone)) {
         abort();
+    }
 }
 
 static void parse(const char *body, size_t len, const char *event)
@@ -69,8 +76,9 @@ static void parse(const char *body, size_t len, const char *event)
     reason[0] = '\0';
     rc = gw_waapi.parse(&rec, &ev, reason, sizeof(reason));
     if (rc == WERR_OK) {
-        for (size_t i = 0; i < ev.n; i++)
+        for (size_t i = 0; i < ev.n; i++) {
             check_event(&ev.items[i]);
+        }
         gw_events_free(&ev);
     } else if (rc != WERR_INVALID || reason[0] == '\0') {
         abort();
@@ -93,8 +101,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     char *copy = malloc(len ? len : 1);
 
-    if (!copy)
+    if (!copy) {
         return 0;
+    }
     memcpy(copy, data, len);
     parse(copy, len, NULL);
     parse(copy, len, "message.received");

@@ -18,10 +18,11 @@ static void put(const char *name, spool_str_t value)
     for (size_t i = 0; i < value.len; i++) {
         unsigned char c = (unsigned char)value.data[i];
 
-        if (c < 0x20 || c == '%' || c == 0x7f)
+        if (c < 0x20 || c == '%' || c == 0x7f) {
             printf("%%%02x", c);
-        else
+        } else {
             putchar(c);
+        }
     }
 }
 
@@ -77,13 +78,15 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < batch.n; i++) {
             after = batch.items[i].seq;
             count++;
-            if (!count_only)
+            if (!count_only) {
                 print(&batch.items[i]);
+            }
         }
         spool_batch_free(&batch);
     }
     spool_close(&spool);
-    if (count_only)
+    if (count_only) {
         printf("%" PRIu64 "\n", count);
+    }
     return rc == SPOOL_EMPTY ? 0 : 1;
 }

@@ -18,15 +18,18 @@ int main(int argc, char **argv)
         return 2;
     }
     rc = mdb_env_create(&env);
-    if (rc == 0)
+    if (rc == 0) {
         rc = mdb_env_open(env, argv[1], 0, 0660);
-    if (rc == 0)
+    }
+    if (rc == 0) {
         rc = mdb_txn_begin(env, NULL, 0, &txn);
+    }
     if (rc == 0) {
         printf("held\n");
         fflush(stdout);
-        while (fread(&c, 1, 1, stdin) == 1)
+        while (fread(&c, 1, 1, stdin) == 1) {
             ;
+        }
         mdb_txn_abort(txn);
     } else {
         fprintf(stderr, "spool_hold: %s\n", mdb_strerror(rc));

@@ -36,7 +36,6 @@ static inline void web_open(web_t *w)
     w->options = (http_options_t){
         .socket_path = w->socket,
         .workers = 2,
-        .body_max = 16 << 20,
         .domain = &w->crm.domain,
         .jwt_secret = WEB_SECRET,
         .jwt_secret_len = sizeof(WEB_SECRET) - 1,

@@ -82,8 +82,9 @@ static json_t *sim_call(const sim_t *sim, const char *path, const char *body)
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, sim_on_write);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
-    if (body)
+    if (body) {
         (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
+    }
     assert_int_equal(curl_easy_perform(easy), CURLE_OK);
     curl_easy_cleanup(easy);
     (void)fclose(f);

@@ -43,18 +43,21 @@ static inline void open_store(void)
 {
     store_options_t o = {.path = path};
 
-    if (store_open(&store, &o) != WERR_OK)
+    if (store_open(&store, &o) != WERR_OK) {
         fail_msg("%s", o.error);
-    if (store_write(store, make_table, NULL) != WERR_OK)
+    }
+    if (store_write(store, make_table, NULL) != WERR_OK) {
         fail_msg("no table for the tests");
+    }
 }
 
 static inline int setup(void **state)
 {
     (void)state;
     (void)snprintf(dir, sizeof(dir), "/tmp/wacrm-store-XXXXXX");
-    if (!mkdtemp(dir))
+    if (!mkdtemp(dir)) {
         return -1;
+    }
     (void)snprintf(path, sizeof(path), "%s/wacrm.db", dir);
     open_store();
     return 0;
@@ -111,8 +114,9 @@ static inline int64_t rows(db_t *db)
     db_stmt_t *s = db_stmt(db, &count);
     int64_t n = -1;
 
-    if (db_first(s) == DB_ROW)
+    if (db_first(s) == DB_ROW) {
         n = db_i64(s, 0);
+    }
     db_done(s);
     return n;
 }
@@ -141,8 +145,9 @@ static inline int put_blobs(db_t *db, void *arg)
         db_bind_i64(s, 1, (*seq)++);
         db_bind_blob(s, 2, blob, sizeof(blob));
         rc = db_exec(s);
-        if (rc < 0)
+        if (rc < 0) {
             return rc;
+        }
     }
     return WERR_OK;
 }
@@ -160,12 +165,14 @@ static inline int ten_and_count(db_t *db, void *arg)
         db_bind_i64(s, 1, ++*seq);
         db_bind_blob(s, 2, path, sizeof(path));
         rc = db_exec(s);
-        if (rc < 0)
+        if (rc < 0) {
             return rc;
+        }
     }
     s = db_stmt(db, &advance);
-    if (db_first(s) != DB_ROW)
+    if (db_first(s) != DB_ROW) {
         return WERR_SYSTEM;
+    }
     db_done(s);
     return WERR_OK;
 }
@@ -175,8 +182,9 @@ static inline db_t *raw(void)
     char error[256];
     db_t *db;
 
-    if (sqlite_open(&db, path, SQLITE_ROLE_WRITER, error, sizeof(error)) < 0)
+    if (sqlite_open(&db, path, SQLITE_ROLE_WRITER, error, sizeof(error)) < 0) {
         fail_msg("%s", error);
+    }
     return db;
 }
 

@@ -29,8 +29,9 @@ static int teardown(void **state)
 static void grows_and_terminates(void **state)
 {
     (void)state;
-    for (int i = 0; i < 10000; i++)
+    for (int i = 0; i < 10000; i++) {
         buf_addc(&b, (char)('a' + i % 26));
+    }
     buf_adds(&b, "end");
     assert_int_equal(b.len, 10003);
     assert_int_equal(strlen(b.data), 10003);
@@ -63,8 +64,9 @@ static void keeps_its_maximum(void **state)
 
     (void)state;
     buf_init(&small, 300);
-    for (int i = 0; i < 300; i++)
+    for (int i = 0; i < 300; i++) {
         buf_addc(&small, 'x');
+    }
     assert_false(small.failed);
     buf_addc(&small, 'y');
     assert_true(small.failed);

@@ -78,13 +78,15 @@ static void parses(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        if (!clock_parse_iso(good[i].text, strlen(good[i].text), &ms))
+        if (!clock_parse_iso(good[i].text, strlen(good[i].text), &ms)) {
             fail_msg("refused: %s", good[i].text);
+        }
         assert_int_equal(ms, good[i].ms);
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        if (clock_parse_iso(bad[i], strlen(bad[i]), &ms))
+        if (clock_parse_iso(bad[i], strlen(bad[i]), &ms)) {
             fail_msg("accepted: %s", bad[i]);
+        }
     }
     assert_false(clock_parse_iso("2026-01-01T00:00:00Z", 12, &ms));
     assert_false(clock_parse_iso("2026-01-01T00:00\0000Z", 19, &ms));

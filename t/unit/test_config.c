@@ -23,8 +23,9 @@
 static void add_row(buf_t *b, const option_t *o)
 {
     buf_addf(b, "| `%s` | %s | ", o->key, option_type_text(o->type));
-    if (o->fallback)
+    if (o->fallback) {
         buf_addf(b, "`%s`", o->fallback);
+    }
     buf_addf(b, " | %s | %s |\n", o->live ? "reload" : "restart", o->text);
 }
 
@@ -37,12 +38,13 @@ static void print_tables(void)
     for (size_t i = 0; i < config_noptions; i++) {
         const option_t *o = &config_options[i];
 
-        if (strcmp(o->section, section) != 0)
+        if (strcmp(o->section, section) != 0) {
             buf_addf(&b,
                      "\n## [%s%s]\n\n| key | value | default | takes "
                      "effect | meaning |\n|---|---|---|---|---|\n",
                      o->section,
                      strcmp(o->section, "gateway") == 0 ? " NAME" : "");
+        }
         section = o->section;
         add_row(&b, o);
     }
@@ -78,8 +80,9 @@ static size_t rows_of(const char *text)
 {
     size_t n = 0;
 
-    for (const char *p = strstr(text, "\n| `"); p; p = strstr(p + 1, "\n| `"))
+    for (const char *p = strstr(text, "\n| `"); p; p = strstr(p + 1, "\n| `")) {
         n++;
+    }
     return n;
 }
 
@@ -99,8 +102,9 @@ static void document_tells_all(void **state)
         add_row(&row, o);
         at = from ? strstr(from, row.data) : NULL;
         next = from ? strstr(from + 1, "\n## ") : NULL;
-        if (at && (!next || at < next))
+        if (at && (!next || at < next)) {
             continue;
+        }
         print_error(DOCUMENT " lacks in [%s]: %s", o->section, row.data);
         failed++;
     }
@@ -119,13 +123,15 @@ static int setup(void **state)
 
     (void)state;
     (void)snprintf(dir, sizeof(dir), "/tmp/wacrm-config-XXXXXX");
-    if (!mkdtemp(dir))
+    if (!mkdtemp(dir)) {
         return -1;
+    }
     (void)snprintf(file, sizeof(file), "%s/wacrmd.conf", dir);
     (void)snprintf(secret, sizeof(secret), "%s/secret", dir);
     f = fopen(secret, "we");
-    if (!f || fputs("0123456789abcdef0123456789abcdef\n", f) < 0)
+    if (!f || fputs("0123456789abcdef0123456789abcdef\n", f) < 0) {
         return -1;
+    }
     return fclose(f);
 }
 
@@ -157,8 +163,9 @@ static void defaults(void **state)
     config_t c;
 
     (void)state;
-    if (!load(&c, ""))
+    if (!load(&c, "")) {
         fail_msg("%s", error);
+    }
     domain_settings_default(&d);
     outbox_options_default(&o);
     assert_string_equal(c.database, "/var/lib/wacrm/wacrm.db");
@@ -202,8 +209,9 @@ static void values(void **state)
     config_t c;
 
     (void)state;
-    if (!load(&c, "token_file = /dev/null\n"))
+    if (!load(&c, "token_file = /dev/null\n")) {
         assert_non_null(strstr(error, "is empty"));
+    }
     if (!load(&c, "timeout = 2m\nread_receipts = off\nemail = a@b\n"
                   "password = p\\nq;r\n[gateway two-2]\nbase_url=https://x\n"
                   "[wacrmd]\nstate_dir = /s\nspool_size = 512M\n"
@@ -211,8 +219,9 @@ static void values(void **state)
                   "[organisation]\ntimezone = -09:30\nraw_retention = 0d\n"
                   "welcome_text = a\\nb {name}\ndefault_gateway = two-2\n"
                   "vip_amount = 25000000000\n"
-                  "[outbox]\nbackoff = 1s  2m 1h\ngap = 1500ms\n"))
+                  "[outbox]\nbackoff = 1s  2m 1h\ngap = 1500ms\n")) {
         fail_msg("%s", error);
+    }
     assert_int_equal(c.gateways[0].timeout_s, 120);
     assert_false(c.gateways[0].read_receipts);
     assert_string_equal(c.gateways[0].password, "p\\nq;r");
@@ -244,8 +253,9 @@ static void environment(void **state)
     assert_int_equal(setenv("WACRM_LOG_LEVEL", "error", 1), 0);
     assert_int_equal(setenv("WACRM_OUTBOX_TRIES", "7", 1), 0);
     assert_int_equal(setenv("WACRM_GATEWAY_MAIN_TIMEOUT", "9s", 1), 0);
-    if (!load(&c, "[outbox]\ntries = 2\n"))
+    if (!load(&c, "[outbox]\ntries = 2\n")) {
         fail_msg("%s", error);
+    }
     assert_string_equal(c.gateways[0].base_url, "http://e/v1");
     assert_string_equal(c.gateways[0].token, "tok;en ;x");
     assert_string_equal(c.domain.default_session, "desk");
@@ -277,8 +287,9 @@ static void same(void **state)
         bool differs =
             strcmp(o->key, "tries") == 0 || strcmp(o->key, "welcome_text") == 0;
 
-        if (strcmp(o->section, "gateway") != 0)
+        if (strcmp(o->section, "gateway") != 0) {
             assert_int_equal(config_value_same(o, &a, &b), !differs);
+        }
     }
     config_free(&a);
     config_free(&b);

@@ -70,8 +70,9 @@ static void on_tick(void *arg, gw_client_t *client, int64_t *timeout_ms)
     for (size_t i = 0; i < bench.n; i++) {
         call_t *call = &bench.calls[i];
 
-        if (call->started)
+        if (call->started) {
             continue;
+        }
         call->started = true;
         assert_int_equal(
             gw_call(client, &bench.account, &call->request, on_done, call),
@@ -157,8 +158,9 @@ static const gw_result_t *finish(call_t *call)
     (void)clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += 10;
     (void)pthread_mutex_lock(&bench.lock);
-    while (!call->ended && rc == 0)
+    while (!call->ended && rc == 0) {
         rc = pthread_cond_timedwait(&bench.changed, &bench.lock, &until);
+    }
     (void)pthread_mutex_unlock(&bench.lock);
     assert_true(call->ended);
     return &call->result;
@@ -182,8 +184,9 @@ static void signs_in_once_and_sends(void **state)
     const gw_result_t *r;
 
     (void)state;
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = 0; i < 8; i++) {
         calls[i] = begin("halo");
+    }
     for (size_t i = 0; i < 8; i++) {
         r = finish(calls[i]);
         assert_int_equal(r->http_status, 201);
@@ -238,8 +241,9 @@ static void kept_connections(void **state)
     size_t i;
 
     (void)state;
-    for (int n = 0; n < 10; n++)
+    for (int n = 0; n < 10; n++) {
         assert_int_equal(perform("halo")->http_status, 201);
+    }
     root = sim_call(&sim, "calls", NULL);
     calls = json_object_get(root, "calls");
     assert_int_equal(json_array_size(calls), 11);
@@ -374,8 +378,9 @@ static void stop_is_bounded(void **state)
     bench.account.timeout_s = 30;
     behave("{\"do\":\"hang\"}");
     call = begin("halo");
-    while (sim_count(&sim, "route=send.text") == 0)
+    while (sim_count(&sim, "route=send.text") == 0) {
         (void)usleep(10000);
+    }
     begun = clock_mono_ms();
     gw_client_stop(&bench.client, 200);
     assert_in_range(clock_mono_ms() - begun, 150, 2000);

@@ -133,6 +133,30 @@ static void refuses(void **state)
     expect_refused(deep, sizeof(deep));
 }
 
+/* 3 bytes of text may be 300 of memory. */
+static void bounded(void **state)
+{
+    static char text[400000];
+    char reason[100];
+    json_t *v;
+
+    (void)state;
+    memset(text, ' ', sizeof(text));
+    for (size_t i = 0; i < 100000; i++) {
+        memcpy(text + 1 + 3 * i, "{},", 3);
+    }
+    text[0] = '[';
+    memcpy(text + 1 + 3 * 100000, "1]", 2);
+    assert_null(jsonr_parse(text, sizeof(text), reason, sizeof(reason)));
+    assert_string_equal(reason, "JSON, more than 100000 values");
+    text[0] = '"'; /* in a string they are none, nor after an escaped quote */
+    memcpy(text + 1, "\\\"", 2);
+    text[sizeof(text) - 1] = '"';
+    v = jsonr_parse(text, sizeof(text), reason, sizeof(reason));
+    assert_true(json_is_string(v));
+    json_decref(v);
+}
+
 static void any_top_level(void **state)
 {
     char reason[100];
@@ -149,6 +173,7 @@ int main(void)
         cmocka_unit_test(strings),  cmocka_unit_test(integers),
         cmocka_unit_test(booleans), cmocka_unit_test(times),
         cmocka_unit_test(refuses),  cmocka_unit_test(any_top_level),
+        cmocka_unit_test(bounded),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -17,8 +17,9 @@ static int pipes[2];
 static int setup(void **state)
 {
     (void)state;
-    if (pipe(pipes) != 0)
+    if (pipe(pipes) != 0) {
         return -1;
+    }
     log_setup(LOG_INFO, pipes[1]);
     return 0;
 }
@@ -143,8 +144,9 @@ static void ring_of_eight(void **state)
     const char *first = log_str("first");
 
     (void)state;
-    for (int i = 0; i < 7; i++)
+    for (int i = 0; i < 7; i++) {
         (void)log_str("other");
+    }
     assert_string_equal(first, "\"first\"");
 }
 

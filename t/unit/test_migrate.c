@@ -126,8 +126,9 @@ static void restores_nothing_bad(void **state)
         WERR_NOTFOUND);
     f = fopen(copy, "we");
     assert_non_null(f);
-    for (int i = 0; i < 1000; i++)
+    for (int i = 0; i < 1000; i++) {
         assert_true(fputs("no database ", f) >= 0);
+    }
     assert_int_equal(fclose(f), 0);
     assert_int_equal(
         store_restore(copy, path, kept, sizeof(kept), error, sizeof(error)),

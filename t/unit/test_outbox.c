@@ -131,10 +131,12 @@ static int remove_one(const char *path, const struct stat *st, int type,
 static int teardown(void **state)
 {
     (void)state;
-    if (desk.outbox)
+    if (desk.outbox) {
         stop_outbox(500);
-    if (desk.store)
+    }
+    if (desk.store) {
         close_desk();
+    }
     return nftw(desk.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -194,9 +196,10 @@ static row_t wait_for(int64_t message, int64_t state)
         (void)usleep(20000);
         r = row(message);
     }
-    if (r.state != state)
+    if (r.state != state) {
         fail_msg("message %d stays in state %d (%s)", (int)message,
                  (int)r.state, r.reason);
+    }
     return r;
 }
 
@@ -359,8 +362,9 @@ static void outcomes(void **state)
     for (size_t i = 0; i < N; i++) {
         char body[160];
 
-        if (cases[i].known)
+        if (cases[i].known) {
             wrote_before(cases[i].phone);
+        }
         (void)snprintf(body, sizeof(body), "{\"phone\":\"%s\",%s}",
                        cases[i].phone, cases[i].rule);
         behave(body);
@@ -370,13 +374,15 @@ static void outcomes(void **state)
     for (size_t i = 0; i < N; i++) {
         row_t r = wait_for(ids[i], cases[i].state);
 
-        if (calls_for(cases[i].phone) != cases[i].calls)
+        if (calls_for(cases[i].phone) != cases[i].calls) {
             fail_msg("%s: %d calls", cases[i].rule, calls_for(cases[i].phone));
+        }
         assert_int_equal(r.wa_id[0] != '\0', cases[i].id);
-        if (cases[i].state == DELIVERY_SENT)
+        if (cases[i].state == DELIVERY_SENT) {
             assert_int_equal(r.status, STATUS_SENT);
-        else
+        } else {
             assert_true(r.reason[0] != '\0');
+        }
     }
     assert_int_equal(outbox_counters(desk.outbox)->unknown, 3);
     assert_int_equal(outbox_counters(desk.outbox)->failed, 3);
@@ -407,8 +413,9 @@ static void waits_as_told(void **state)
     a = queue("6281333000160", "satu");
     start_outbox();
     begun = clock_mono_ms();
-    while (sim_count(&sim, "route=send.text") == 0)
+    while (sim_count(&sim, "route=send.text") == 0) {
         (void)usleep(10000);
+    }
     (void)usleep(200000);
     b = queue("6281333000161", "dua");
     /* the session as a whole was asked to wait; the other burnt no try */
@@ -497,11 +504,13 @@ static void kill_in_flight(void)
         open_desk();
         desk.account.timeout_s = 30;
         start_outbox();
-        for (;;)
+        for (;;) {
             (void)pause();
+        }
     }
-    while (sim_count(&sim, "route=send.text&phone=6281333000180") == 0)
+    while (sim_count(&sim, "route=send.text&phone=6281333000180") == 0) {
         (void)usleep(10000);
+    }
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
     open_desk();
@@ -578,8 +587,9 @@ static void stop_keeps_what_hangs(void **state)
     a = queue("6281333000190", "satu");
     desk.account.timeout_s = 30;
     start_outbox();
-    while (sim_count(&sim, "route=send.text") == 0)
+    while (sim_count(&sim, "route=send.text") == 0) {
         (void)usleep(10000);
+    }
     begun = clock_mono_ms();
     stop_outbox(200);
     assert_true(clock_mono_ms() - begun < 2000);
@@ -657,11 +667,13 @@ static long sleeps(void)
                        entry->d_name);
         f = entry->d_name[0] == '.' ? NULL : fopen(path, "r");
         while (f && fgets(line, sizeof(line), f)) {
-            if (strncmp(line, key, sizeof(key) - 1) == 0)
+            if (strncmp(line, key, sizeof(key) - 1) == 0) {
                 n += strtol(line + sizeof(key) - 1, NULL, 10);
+            }
         }
-        if (f)
+        if (f) {
             (void)fclose(f);
+        }
     }
     closedir(d);
     return n;
@@ -681,8 +693,9 @@ static void paced(void **state)
         ids[i] = queue(phone, "halo");
     }
     start_outbox();
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         (void)wait_for(ids[i], DELIVERY_SENT);
+    }
     (void)usleep(300000);
     /* those put off are slept for, not polled for */
     before = sleeps();

@@ -63,10 +63,12 @@ static void typed(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         bool ok = phone_from_typed(cases[i].text, strlen(cases[i].text), out);
 
-        if (ok != (cases[i].want != NULL))
+        if (ok != (cases[i].want != NULL)) {
             fail_msg("%s: %s", cases[i].text, ok ? out : "refused");
-        if (ok)
+        }
+        if (ok) {
             assert_string_equal(out, cases[i].want);
+        }
     }
     assert_false(phone_from_typed("08123\0004567890", 13, out));
 }
@@ -125,10 +127,12 @@ static void jids(void **state)
         jid_kind_t kind =
             phone_from_jid(cases[i].text, strlen(cases[i].text), out);
 
-        if (kind != cases[i].kind)
+        if (kind != cases[i].kind) {
             fail_msg("%s: kind %d", cases[i].text, (int)kind);
-        if (cases[i].want)
+        }
+        if (cases[i].want) {
             assert_string_equal(out, cases[i].want);
+        }
     }
 }
 

@@ -39,11 +39,13 @@ static int setup(void **state)
     (void)state;
     log_setup(LOG_WARN, STDERR_FILENO);
     (void)snprintf(dir, sizeof(dir), "/tmp/wacrm-plan-XXXXXX");
-    if (!mkdtemp(dir))
+    if (!mkdtemp(dir)) {
         return -1;
+    }
     (void)snprintf(path, sizeof(path), "%s/wacrm.db", dir);
-    if (store_open(&store, &o) < 0 || store_reader(store, &db) < 0)
+    if (store_open(&store, &o) < 0 || store_reader(store, &db) < 0) {
         return -1;
+    }
     return 0;
 }
 
@@ -63,8 +65,9 @@ static char *explained(const db_query_t *query)
 {
     char *sql = statement_rewrite(query->sql), *out = NULL;
 
-    if (!sql || asprintf(&out, "EXPLAIN QUERY PLAN %s", sql) < 0)
+    if (!sql || asprintf(&out, "EXPLAIN QUERY PLAN %s", sql) < 0) {
         fail_msg("out of memory");
+    }
     free(sql);
     return out;
 }
@@ -79,14 +82,17 @@ static bool is_alias_of(const char *sql, const char *table, const char *name)
         bool word = p == sql || strchr(" (,\n\t", p[-1]) != NULL;
 
         p += n;
-        if (!word || *p != ' ')
+        if (!word || *p != ' ') {
             continue;
+        }
         p += strspn(p, " ");
-        if (strncmp(p, "AS ", 3) == 0)
+        if (strncmp(p, "AS ", 3) == 0) {
             p += 3;
+        }
         if (strncmp(p, name, strlen(name)) == 0 &&
-            strchr(" ,)\n\t", p[strlen(name)]))
+            strchr(" ,)\n\t", p[strlen(name)])) {
             return true;
+        }
     }
     return false;
 }
@@ -94,8 +100,9 @@ static bool is_alias_of(const char *sql, const char *table, const char *name)
 static bool is_big(const char *sql, const char *name)
 {
     for (size_t i = 0; i < sizeof(big) / sizeof(big[0]); i++) {
-        if (strcmp(name, big[i]) == 0 || is_alias_of(sql, big[i], name))
+        if (strcmp(name, big[i]) == 0 || is_alias_of(sql, big[i], name)) {
             return true;
+        }
     }
     return false;
 }
@@ -105,8 +112,9 @@ static bool names_big(const char *sql)
     for (size_t i = 0; i < sizeof(big) / sizeof(big[0]); i++) {
         const char *p = strstr(sql, big[i]);
 
-        if (p)
+        if (p) {
             return true;
+        }
     }
     return false;
 }
@@ -142,12 +150,15 @@ static int explain(const db_query_t *query, bool print, char *first,
     while (code == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
         const char *line = (const char *)sqlite3_column_text(st, 3);
 
-        if (print)
+        if (print) {
             print_message("  %s\n", line);
-        if (strncmp(line, "SCAN ", 5) == 0)
+        }
+        if (strncmp(line, "SCAN ", 5) == 0) {
             *scans = true;
-        if (is_bad(query->sql, line) && bad++ == 0)
+        }
+        if (is_bad(query->sql, line) && bad++ == 0) {
             (void)snprintf(first, size, "%s", line);
+        }
     }
     (void)sqlite3_finalize(st);
     free(sql);
@@ -165,16 +176,17 @@ static void every_plan(void **state)
         bool scans;
         int bad = explain(all[i], false, line, sizeof(line), &scans);
 
-        if (bad < 0)
+        if (bad < 0) {
             print_error("%s: %s: %s\n", all[i]->file, all[i]->name, line);
-        else if (bad > 0 && !all[i]->scan)
+        } else if (bad > 0 && !all[i]->scan) {
             print_error("%s: %s: %s, and it does not say why\n", all[i]->file,
                         all[i]->name, line);
-        else if (bad == 0 && !scans && all[i]->scan)
+        } else if (bad == 0 && !scans && all[i]->scan) {
             print_error("%s: %s: gives a reason (%s) that it does not need\n",
                         all[i]->file, all[i]->name, all[i]->scan);
-        else
+        } else {
             continue;
+        }
         failed++;
     }
     print_message("%zu queries explained\n", n);
@@ -209,8 +221,10 @@ static void finds_what_is_bad(void **state)
         bool scans;
         int bad = explain(&q, false, line, sizeof(line), &scans);
 
-        if ((bad > 0) != (cases[i].bad > 0) || (bad < 0) != (cases[i].bad < 0))
+        if ((bad > 0) != (cases[i].bad > 0) ||
+            (bad < 0) != (cases[i].bad < 0)) {
             fail_msg("%s: %d", cases[i].sql, bad);
+        }
     }
 }
 
@@ -223,11 +237,13 @@ static void print_plans(int argc, char **argv)
 
     for (size_t i = 0; i < n; i++) {
         for (int k = 1; k < argc; k++) {
-            if (strcmp(all[i]->name, argv[k]) != 0)
+            if (strcmp(all[i]->name, argv[k]) != 0) {
                 continue;
+            }
             print_message("%s: %s\n", all[i]->file, all[i]->name);
-            if (explain(all[i], true, line, sizeof(line), &scans) < 0)
+            if (explain(all[i], true, line, sizeof(line), &scans) < 0) {
                 print_message("  %s\n", line);
+            }
         }
     }
 }
@@ -242,8 +258,9 @@ int main(int argc, char **argv)
     if (argc > 1) {
         int rc = setup(NULL);
 
-        if (rc == 0)
+        if (rc == 0) {
             print_plans(argc, argv);
+        }
         return rc == 0 ? teardown(NULL) : rc;
     }
     return cmocka_run_group_tests(tests, setup, teardown);

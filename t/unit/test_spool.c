@@ -127,6 +127,30 @@ static void test_append_read_delete(void **state)
     assert_null(s);
 }
 
+static void test_moved(void **state)
+{
+    char other[sizeof(dir.spool)], data[sizeof(dir.spool) + 16];
+    spool_options_t opt = {.create = true, .size = MIB};
+    spool_t *s = open_sized(MIB), *fresh;
+
+    (void)state;
+    snprintf(other, sizeof(other), "%s/old", dir.base);
+    snprintf(data, sizeof(data), "%s/data.mdb", dir.spool);
+    assert_false(spool_moved(s));
+    assert_int_equal(rename(dir.spool, other), 0);
+    assert_true(spool_moved(s));
+    assert_int_equal(spool_open(&fresh, dir.spool, &opt), SPOOL_OK);
+    assert_true(spool_moved(s)); /* another one lies there now */
+    assert_false(spool_moved(fresh));
+    assert_int_equal(unlink(data), 0);
+    assert_true(spool_moved(fresh));
+    spool_close(&fresh);
+    spool_close(&s);
+    /* both directories go */
+    test_dir_drop(&dir);
+    snprintf(dir.spool, sizeof(dir.spool), "%s", other);
+}
+
 static void test_bad_arguments(void **state)
 {
     spool_options_t opt = {.create = true};
@@ -1026,6 +1050,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_append_read_delete),
+        TEST(test_moved),
         TEST(test_bad_arguments),
         TEST(test_file_systems),
         TEST(test_sequence_and_id),

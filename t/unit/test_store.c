@@ -176,8 +176,9 @@ static void queries_are_listed(void **state)
 
     (void)state;
     for (size_t i = 0; i < n; i++) {
-        if (all[i] == &put || all[i] == &names)
+        if (all[i] == &put || all[i] == &names) {
             found++;
+        }
         assert_non_null(all[i]->sql);
     }
     assert_int_equal(found, 2);
@@ -253,8 +254,9 @@ static int hold(db_t *db, void *arg)
 {
     (void)db;
     holding = true;
-    while (!go_on)
+    while (!go_on) {
         pause_ms(1);
+    }
     return note(db, arg);
 }
 
@@ -275,8 +277,9 @@ static void first_come_first_served(void **state)
     assert_int_equal(pthread_create(&threads[0], NULL, hold_thread,
                                     (void *)(uintptr_t)letters[0]),
                      0);
-    while (!holding)
+    while (!holding) {
         pause_ms(1);
+    }
     assert_false(store_contended(store));
     for (int i = 1; i < 5; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, note_thread,
@@ -315,8 +318,9 @@ static void waits_for_another_process(void **state)
         if (sqlite_open(&db, path, SQLITE_ROLE_WRITER, error, sizeof(error)) <
                 0 ||
             sqlite_run(db, "BEGIN IMMEDIATE") < 0 ||
-            write(pipes[1], "x", 1) != 1)
+            write(pipes[1], "x", 1) != 1) {
             _exit(1);
+        }
         pause_ms(150);
         _exit(sqlite_run(db, "COMMIT") < 0);
     }
@@ -334,8 +338,9 @@ static void the_wal_is_reset(void **state)
     int seq = 1;
 
     (void)state;
-    for (int i = 0; i < 40; i++) /* 40 MB */
+    for (int i = 0; i < 40; i++) { /* 40 MB */
         assert_int_equal(store_write(store, put_blobs, &seq), WERR_OK);
+    }
     for (int i = 0; i < 500 && st.checkpoints == 0; i++) {
         pause_ms(10);
         store_stat(store, &st);

@@ -18,16 +18,20 @@ static void write_for_ever(int fd)
     db_stmt_t *s;
 
     if (store_open(&store, &o) < 0 ||
-        store_write(store, make_table, NULL) < 0 || store_reader(store, &r) < 0)
+        store_write(store, make_table, NULL) < 0 ||
+        store_reader(store, &r) < 0) {
         _exit(1);
+    }
     s = db_stmt(r, &blob_limits);
-    if (db_first(s) != DB_ROW)
+    if (db_first(s) != DB_ROW) {
         _exit(1);
+    }
     seq = (int)db_i64(s, 1);
     db_done(s);
     while (store_write(store, ten_and_count, &seq) == WERR_OK) {
-        if (write(fd, &seq, sizeof(seq)) != (ssize_t)sizeof(seq))
+        if (write(fd, &seq, sizeof(seq)) != (ssize_t)sizeof(seq)) {
             _exit(1);
+        }
     }
     _exit(1);
 }
@@ -37,8 +41,9 @@ static int last_told(int fd)
 {
     int seq, last = 0;
 
-    while (read(fd, &seq, sizeof(seq)) == (ssize_t)sizeof(seq))
+    while (read(fd, &seq, sizeof(seq)) == (ssize_t)sizeof(seq)) {
         last = seq;
+    }
     return last;
 }
 
@@ -56,8 +61,9 @@ static void survives_kill(void **state)
 
         assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
         pid = fork();
-        if (pid == 0)
+        if (pid == 0) {
             write_for_ever(pipes[1]);
+        }
         (void)close(pipes[1]);
         pause_ms(25 + round * 3);
         assert_int_equal(kill(pid, SIGKILL), 0);
@@ -85,10 +91,12 @@ static int full_then_more(db_t *db, void *arg)
     int rc = WERR_OK, seq = 1;
 
     (void)arg;
-    for (int i = 0; i < 64 && rc == WERR_OK; i++)
+    for (int i = 0; i < 64 && rc == WERR_OK; i++) {
         rc = put_blobs(db, &seq);
-    if (rc != WERR_FULL)
+    }
+    if (rc != WERR_FULL) {
         return WERR_SYSTEM;
+    }
     /* the transaction is gone: nothing of what follows may be committed */
     rc = put_pair(db, "after", "x");
     return rc == WERR_FULL ? WERR_OK : rc;
@@ -103,22 +111,28 @@ static int write_to_full_disk(void)
     int rc;
 
     (void)signal(SIGXFSZ, SIG_IGN);
-    if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
         return 1;
+    }
     if (store_open(&store, &o) != WERR_OK ||
         store_write(store, make_table, NULL) != WERR_OK ||
-        store_write(store, put_one, "before") != WERR_OK)
+        store_write(store, put_one, "before") != WERR_OK) {
         return 2;
+    }
     rc = store_write(store, full_then_more, NULL);
-    if (rc != WERR_FULL)
+    if (rc != WERR_FULL) {
         return 3;
-    if (store_reader(store, &r) != WERR_OK)
+    }
+    if (store_reader(store, &r) != WERR_OK) {
         return 4;
-    if (!has(r, "before") || has(r, "after"))
+    }
+    if (!has(r, "before") || has(r, "after")) {
         return 5;
+    }
     /* and when there is room again, it goes on */
-    if (store_write(store, put_one, "later") != WERR_OK || !has(r, "later"))
+    if (store_write(store, put_one, "later") != WERR_OK || !has(r, "later")) {
         return 6;
+    }
     store_reader_close(&r);
     store_close(&store);
     return 0;
@@ -133,8 +147,9 @@ static void full_disk(void **state)
     (void)state;
     store_close(&store);
     pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
         _exit(write_to_full_disk());
+    }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
@@ -193,8 +208,9 @@ static _Atomic bool stop_writing;
 static void *write_thread(void *arg)
 {
     while (!stop_writing) {
-        if (store_write(store, ten_and_count, arg) != WERR_OK)
+        if (store_write(store, ten_and_count, arg) != WERR_OK) {
             return NULL;
+        }
     }
     return arg;
 }

@@ -83,8 +83,9 @@ static const char *text_of(const gw_event_t *e, const char *key)
     };
 
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        if (strcmp(fields[i].key, key) == 0)
+        if (strcmp(fields[i].key, key) == 0) {
             return fields[i].value;
+        }
     }
     fail_msg("no field %s", key);
     return NULL;
@@ -92,22 +93,27 @@ static const char *text_of(const gw_event_t *e, const char *key)
 
 static int64_t number_of(const gw_event_t *e, const char *key)
 {
-    if (strcmp(key, "ts") == 0)
+    if (strcmp(key, "ts") == 0) {
         return e->ts;
-    if (strcmp(key, "media_size") == 0)
+    }
+    if (strcmp(key, "media_size") == 0) {
         return e->media_size;
+    }
     fail_msg("no number %s", key);
     return 0;
 }
 
 static bool flag_of(const gw_event_t *e, const char *key)
 {
-    if (strcmp(key, "from_me") == 0)
+    if (strcmp(key, "from_me") == 0) {
         return e->from_me;
-    if (strcmp(key, "group") == 0)
+    }
+    if (strcmp(key, "group") == 0) {
         return e->group;
-    if (strcmp(key, "typing") == 0)
+    }
+    if (strcmp(key, "typing") == 0) {
         return e->typing;
+    }
     fail_msg("no flag %s", key);
     return false;
 }
@@ -120,18 +126,21 @@ static void compare(const char *file, const gw_event_t *e, json_t *want)
     json_object_foreach(want, key, v)
     {
         if (json_is_boolean(v)) {
-            if (flag_of(e, key) != json_is_true(v))
+            if (flag_of(e, key) != json_is_true(v)) {
                 fail_msg("%s: %s is %d", file, key, flag_of(e, key));
+            }
         } else if (json_is_integer(v)) {
-            if (number_of(e, key) != json_integer_value(v))
+            if (number_of(e, key) != json_integer_value(v)) {
                 fail_msg("%s: %s is %lld", file, key,
                          (long long)number_of(e, key));
+            }
         } else {
             const char *is = text_of(e, key);
             const char *must = json_string_value(v);
 
-            if (!is != !must || (is && strcmp(is, must) != 0))
+            if (!is != !must || (is && strcmp(is, must) != 0)) {
                 fail_msg("%s: %s is %s", file, key, is ? is : "NULL");
+            }
         }
     }
 }
@@ -155,8 +164,9 @@ static void check_file(const char *file, json_t *root)
         assert_null(ev.items);
         return;
     }
-    if (rc != WERR_OK)
+    if (rc != WERR_OK) {
         fail_msg("%s: %s", file, reason);
+    }
     assert_int_equal(ev.n, 1);
     if (ev.items[0].kind == GW_MESSAGE) {
         assert_non_null(ev.items[0].text);
@@ -175,13 +185,15 @@ static int each_file(const char *dir, file_fn fn)
     char path[1024];
     int n = 0;
 
-    if (!d)
+    if (!d) {
         return 0;
+    }
     while ((entry = readdir(d)) != NULL) {
         const char *dot = strrchr(entry->d_name, '.');
 
-        if (!dot || strcmp(dot, ".json") != 0)
+        if (!dot || strcmp(dot, ".json") != 0) {
             continue;
+        }
         (void)snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
         fn(entry->d_name, path);
         n++;
@@ -195,8 +207,9 @@ static void check_own(const char *name, const char *path)
     json_error_t error;
     json_t *root = json_load_file(path, 0, &error);
 
-    if (!root)
+    if (!root) {
         fail_msg("%s: %s", path, error.text);
+    }
     check_file(name, root);
     json_decref(root);
 }
@@ -241,11 +254,13 @@ static void check_sample(const char *name, const char *path)
                        : (int)strlen(from + 2) - 5,
                    from + 2);
     rc = parse(text, event, NULL, &ev, reason, sizeof(reason));
-    if (rc != WERR_OK)
+    if (rc != WERR_OK) {
         fail_msg("%s: %s", name, reason);
+    }
     assert_string_equal(ev.items[0].name, event);
-    if (strcmp(event, "webhook.test") != 0)
+    if (strcmp(event, "webhook.test") != 0) {
         assert_int_not_equal(ev.items[0].kind, GW_OTHER);
+    }
     if (strcmp(event, "message.received") == 0) {
         assert_int_equal(ev.items[0].kind, GW_MESSAGE);
         assert_string_equal(ev.items[0].phone, "6281234567890");
@@ -264,8 +279,9 @@ static void samples(void **state)
     (void)state;
     (void)snprintf(path, sizeof(path), "%s/waapi-seed",
                    dir ? dir : "../shared/gateway-samples");
-    if (each_file(path, check_sample) == 0)
+    if (each_file(path, check_sample) == 0) {
         skip();
+    }
 }
 
 static void not_json(void **state)
@@ -286,8 +302,9 @@ static void not_json(void **state)
         (void)snprintf(cut, sizeof(cut), "%.*s", (int)n,
                        "{\"event\":\"message.received\",\"data\":{\"from\":"
                        "\"6281333000111\",\"message\":\"x\",\"id\":\"3EB0\"}}");
-        if (parse(cut, NULL, NULL, &ev, reason, sizeof(reason)) == WERR_OK)
+        if (parse(cut, NULL, NULL, &ev, reason, sizeof(reason)) == WERR_OK) {
             gw_events_free(&ev);
+        }
     }
 }
 
@@ -314,10 +331,11 @@ static void query_sessions(void **state)
         assert_int_equal(parse("{\"event\":\"x\"}", NULL, cases[i].query, &ev,
                                reason, sizeof(reason)),
                          WERR_OK);
-        if (cases[i].want)
+        if (cases[i].want) {
             assert_string_equal(ev.items[0].session, cases[i].want);
-        else
+        } else {
             assert_null(ev.items[0].session);
+        }
         gw_events_free(&ev);
     }
 }
