@@ -71,6 +71,8 @@ my $media = $d->{nginx}->request(POST => '/api/crm/media',
         . "--x--\r\n");
 my ($media_id) = ($media->{body} || '') =~ /"media_id":"([0-9a-f]+)"/;
 ok($media_id, 'a file is kept') or diag $media->{body};
+$d->change('INSERT INTO message_media (message_id, media_id)'
+    . " SELECT $message, id FROM media WHERE public_id = '$media_id'");
 
 # ---- the operations ----
 

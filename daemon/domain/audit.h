@@ -15,7 +15,7 @@
 
 typedef struct {
     int64_t user;       /* 0: who acts on this thread (audit_as) */
-    const char *action; /* "message.send": docs/http.md lists them */
+    const char *action; /* "message.send": docs/openapi.yaml lists them */
     int64_t contact;    /* 0: none */
     int64_t session;    /* 0: none */
     int64_t object;     /* row that the action is about; 0: none */

@@ -26,9 +26,10 @@ DB_QUERY(erase_outbox,
          "WHERE c.contact_id = $1)");
 DB_QUERY(erase_reasons, "UPDATE outbox SET reason = NULL WHERE reason IS NOT "
                         "NULL AND message_id IN " MESSAGES);
-DB_QUERY(erase_messages,
-         "UPDATE messages SET body = '', error_title = NULL, "
-         "deleted_at = coalesce(deleted_at, $2) WHERE chat_id IN " CHATS);
+/* An edit that comes late is older than edited_at. */
+DB_QUERY(erase_messages, "UPDATE messages SET body = '', error_title = NULL, "
+                         "deleted_at = coalesce(deleted_at, $2), edited_at = "
+                         "$2 WHERE chat_id IN " CHATS);
 DB_QUERY(erase_templates,
          "DELETE FROM message_template_sends WHERE message_id IN " MESSAGES);
 DB_QUERY(erase_reactions,
@@ -60,6 +61,11 @@ DB_QUERY(erase_info,
          "DELETE FROM contact_info WHERE phone IN (SELECT phone FROM contacts "
          "WHERE id = $1 UNION SELECT alias FROM contact_aliases "
          "WHERE contact_id = $1)");
+DB_QUERY(erase_backfill,
+         "DELETE FROM backfill_chats WHERE EXISTS (SELECT 1 FROM "
+         "(SELECT phone FROM contacts WHERE id = $1 UNION SELECT alias FROM "
+         "contact_aliases WHERE contact_id = $1) AS w WHERE jid = w.phone OR "
+         "jid LIKE w.phone || '@%')");
 DB_QUERY(erase_merge_rows, "DELETE FROM merge_rows WHERE merge_id IN " MERGES);
 DB_QUERY(erase_merge_chats,
          "DELETE FROM merge_chats WHERE merge_id IN " MERGES);
@@ -82,17 +88,18 @@ static const struct {
     const db_query_t *query;
     bool dated;
 } steps[] = {
-    {&erase_reasons, false},        {&erase_waiting, false},
-    {&erase_outbox, true},          {&erase_messages, true},
-    {&erase_templates, false},      {&erase_reactions, false},
-    {&erase_files, false},          {&erase_media, false},
-    {&erase_chats, false},          {&erase_answers, false},
-    {&erase_notes, false},          {&erase_reminders, false},
-    {&erase_gifts, false},          {&erase_consents, false},
-    {&erase_info, false},           {&erase_merge_rows, false},
-    {&erase_merge_chats, false},    {&erase_merge_aliases, false},
-    {&erase_merge_contacts, false}, {&erase_merges, false},
-    {&erase_aliases, false},        {&erase_contact, true},
+    {&erase_reasons, false},       {&erase_waiting, false},
+    {&erase_outbox, true},         {&erase_messages, true},
+    {&erase_templates, false},     {&erase_reactions, false},
+    {&erase_files, false},         {&erase_media, false},
+    {&erase_chats, false},         {&erase_answers, false},
+    {&erase_notes, false},         {&erase_reminders, false},
+    {&erase_gifts, false},         {&erase_consents, false},
+    {&erase_info, false},          {&erase_backfill, false},
+    {&erase_merge_rows, false},    {&erase_merge_chats, false},
+    {&erase_merge_aliases, false}, {&erase_merge_contacts, false},
+    {&erase_merges, false},        {&erase_aliases, false},
+    {&erase_contact, true},
 };
 
 typedef struct {

@@ -82,7 +82,8 @@ int message_apply_edit(tx_t *tx, message_row_t *m, const char *text, int64_t ts)
     db_stmt_t *s;
     int rc;
 
-    if (ts <= m->edited_at) {
+    /* what is deleted, or erased, does not come back */
+    if ((m->deleted_at != 0 && ts >= m->deleted_at) || ts <= m->edited_at) {
         return WERR_OK;
     }
     s = db_stmt(tx->db, &message_set_body);

@@ -22,9 +22,9 @@
 #include "db/statement.h"
 
 static const char *const big[] = {
-    "chats",  "messages",        "contacts",      "donations",
-    "events", "raw_events",      "outbox",        "dead_letters",
-    "parked", "contact_aliases", "message_media", "reactions", "media",
+    "chats",      "messages",        "contacts",      "donations", "events",
+    "raw_events", "outbox",          "dead_letters",  "parked",    "audit",
+    "consents",   "contact_aliases", "message_media", "reactions", "media",
 };
 
 static char dir[32];
