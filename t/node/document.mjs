@@ -213,6 +213,10 @@ export class Document {
                 || LISTS.some((k) => k in s))) {
                 found.push(`${where}: an object of anything`);
             }
+            if (object && s.properties && !s.required
+                && !/requestBody/.test(where)) {
+                found.push(`${where}: an object without a required member`);
+            }
             if ([s.type].flat().includes('array') && !('items' in s)) {
                 found.push(`${where}: a list of anything`);
             }
