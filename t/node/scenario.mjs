@@ -80,8 +80,8 @@ async function sending(call) {
     const path = { id: String(sent.json.data.id) };
     await call('retry', { path, want: 409, name: 'not failed' });
 
-    await sim('/_sim/behaviour', { do: 'status', status: 422, route: 'send.text',
-        phone: PHONE });
+    await sim('/_sim/behaviour', { do: 'status', status: 422,
+        route: 'send.text', phone: PHONE });
     const lost = await call('send', { body: { phone: PHONE, type: 'text',
         message: 'will be refused' } });
     const failed = { id: lost.json.data.id };
