@@ -85,7 +85,8 @@ install_node_packages() {
     say "installing the npm packages of t/node"
     # A cache of its own: the owner of the clone may have no home.
     as_owner env npm_config_cache="$root/build/npm-cache" \
-        npm ci --prefix "$dir" --ignore-scripts > "$log" 2>&1 < /dev/null || {
+        npm ci --prefix "$dir" --include=dev --ignore-scripts \
+        > "$log" 2>&1 < /dev/null || {
         tail -5 "$log" >&2
         die "npm could not install the packages of t/node; it needs the" \
             "registry, or a mirror named in its settings (whole output:" \

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/jsonr.h"
 #include "control/command.h"
+#include "domain/audit.h"
 #include "domain/user.h"
 #include "http/auth.h"
 
@@ -136,6 +137,10 @@ bool command_token(command_t *c, const json_t *request)
         rc = WERR_SYSTEM;
     }
     buf_init(&token, 0);
+    if (rc == WERR_OK) {
+        rc = audit_write(c->domain,
+                         &(audit_t){.action = "token.make", .object = user.id});
+    }
     if (rc == WERR_OK) {
         rc = auth_sign_access(&keys, &user, jti, now,
                               now + c->config->access_ttl_s, &token);

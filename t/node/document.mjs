@@ -177,9 +177,9 @@ export class Document {
             return [`${r.status} is not documented: ${
                 r.text.slice(0, 300)}`];
         }
-        const faults = Object.keys(declared.headers || {})
-            .filter((h) => !r.headers.has(h))
-            .map((h) => `no header ${h}`);
+        const faults = Object.entries(declared.headers || {})
+            .flatMap(([name, h]) => this.headerFaults(name,
+                this.resolve(h).schema, r.headers.get(name)));
         const type = (r.headers.get('content-type') || '')
             .split(';')[0].trim();
         const content = declared.content;
@@ -201,6 +201,15 @@ export class Document {
         return [...faults, ...this.misfits(content[key].schema, r.json)];
     }
 
+    /* What is declared comes, and is what it is declared to be. */
+    headerFaults(name, schema, value) {
+        return value === null ? [`no header ${name}`]
+            : this.misfits(schema, /^\d+$/.test(value)
+                && [schema.type, typeof schema.const].some((t) =>
+                    t === 'integer' || t === 'number')
+                ? Number(value) : value).map((e) => `${name}: ${e}`);
+    }
+
     /* Objects that do not say what is in them, by where they stand. */
     loose() {
         const found = [];
@@ -212,6 +221,10 @@ export class Document {
             if (object && !('properties' in s || 'additionalProperties' in s
                 || LISTS.some((k) => k in s))) {
                 found.push(`${where}: an object of anything`);
+            }
+            if (object && s.properties && !s.required
+                && !/requestBody/.test(where)) {
+                found.push(`${where}: an object without a required member`);
             }
             if ([s.type].flat().includes('array') && !('items' in s)) {
                 found.push(`${where}: a list of anything`);

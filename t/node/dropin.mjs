@@ -252,16 +252,18 @@ async function rate() {
     const { api } = await page(await login('cs2'));
     const paths = ['/messages/send', '/messages/template',
         '/messages/quick-reply'];
-    let last;
-    for (let i = 0; i < 31; i++) {
-        last = await refused(api.post(paths[i % 3], {}));
-        if (i < 30 && last.status !== 422) {
-            break;
-        }
+    const began = Date.now();
+    let last = { status: 422 };
+    let taken = 0;
+    while (last.status === 422 && taken < 60) {
+        last = await refused(api.post(paths[taken % 3], {}));
+        taken += last.status === 422 ? 1 : 0;
     }
+    const more = Math.floor((Date.now() - began) / 2000); /* 30 a minute */
+    ok(taken >= 30 && taken <= 31 + more,
+        '30 of the three kinds of sending go (S54, G47)', `${taken} went`);
     is([last.status, last.data],
-        [429, { message: 'Too many messages. Please wait.' }],
-        'the 31st of the three kinds of sending: 429 (S54, G47)');
+        [429, { message: 'Too many messages. Please wait.' }], 'then 429');
     const h = last.headers;
     like(h['retry-after'], /^[1-9]\d*$/, 'Retry-After');
     is([h['x-ratelimit-limit'], h['x-ratelimit-remaining'],

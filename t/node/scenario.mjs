@@ -80,8 +80,8 @@ async function sending(call) {
     const path = { id: String(sent.json.data.id) };
     await call('retry', { path, want: 409, name: 'not failed' });
 
-    await sim('/_sim/behaviour', { do: 'status', status: 422, route: 'send.text',
-        phone: PHONE });
+    await sim('/_sim/behaviour', { do: 'status', status: 422,
+        route: 'send.text', phone: PHONE });
     const lost = await call('send', { body: { phone: PHONE, type: 'text',
         message: 'will be refused' } });
     const failed = { id: lost.json.data.id };
@@ -292,13 +292,25 @@ async function keys(call) {
     await call('retry', { path: { id: '1' }, headers: long, want: 422 });
 }
 
+async function reports(call) {
+    const as = 'supervisor';
+    const query = { year: '2026', start_month: '1', limit: '5' };
+    await call('lybunt', { as, query });
+    await call('sybunt', { as, query });
+    await call('lybunt', { as, query: { year: '2027', limit: '5' } });
+    await call('sybunt', { as, query: { year: '2028', exclusive: '1',
+        limit: '5' } });
+    await call('retention', { as, query: { year: '2026' } });
+    await call('rfm', { as });
+}
+
 export async function scenario(call) {
     await signIn(call);
     await operations(call);
     await inbox(call);
     await sending(call);
-    for (const part of [stale, files, importing, contacts, merging, keys,
-        searching]) {
+    for (const part of [stale, files, importing, contacts, merging,
+        reports, keys, searching]) {
         await attempt(part, call);
     }
     await attempt(async () => consents(call, await templates(call)));

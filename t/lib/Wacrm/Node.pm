@@ -36,10 +36,8 @@ my $DIR = "$Wacrm::Nginx::ROOT/t/node";
 sub run {
     my ($desk, $program, %more) = @_;
 
-    unless (-d "$DIR/node_modules") {
-        Test::More::BAIL_OUT("no packages in $DIR/node_modules:"
-            . ' run scripts/test once, or npm ci there');
-    }
+    -d "$DIR/node_modules" or die "no packages in $DIR/node_modules:"
+        . " run scripts/test once, or npm ci there\n";
     my $origin = 'http://127.0.0.1:' . $desk->{nginx}->port;
     local $ENV{WACRM_TEST} = JSON::PP->new->canonical->encode({
         origin => $origin, sim => "http://127.0.0.1:$desk->{sim_port}",
@@ -51,18 +49,19 @@ sub run {
     delete @ENV{qw(http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy)};
     my $pid = open my $out, '-|', 'node', "$DIR/$program"
         or die "node: $!";
-    my ($seen, $plan) = (0);
+    my ($seen, $failed, $plan) = (0, 0);
     while (my $line = <$out>) {
         chomp $line;
         if ($line =~ /^(not )?ok \d+(?: - (.*))?$/) {
             my ($bad, $name) = ($1, $2);
             $seen++;
+            $failed = $bad;
             Test::More::ok(!$bad, $name);
         } elsif ($line =~ /^1\.\.(\d+)$/) {
             $plan = $1;
         } else {
             $line =~ s/^# ?//;
-            Test::More::diag($line);
+            $failed ? Test::More::diag($line) : Test::More::note($line);
         }
     }
     close $out;

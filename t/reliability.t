@@ -1,0 +1,374 @@
+#!/usr/bin/env perl
+# Whatever the gateway does, and wherever wacrmd dies: nothing is lost, nothing
+# is sent twice, a lane keeps its order, and what nobody knows is said to be
+# unknown.
+
+use strict;
+use warnings;
+
+use IO::Handle;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use lib 't/lib';
+use Wacrm::Desk;
+
+my $d = Wacrm::Desk->new(
+    wacrmd => sub {
+        s/^backoff = .*/backoff = 1s 1s 1s\njitter = off\nunknown_hold = 3s/m
+            or die 'no backoff';
+        s/^per_minute = 30/per_minute = 0/m or die 'no per_minute';
+        s/^gap = 1s/gap = 0ms/m or die 'no gap';
+        s/^first_per_minute = 5/first_per_minute = 0/m or die 'no first';
+        s/^timeout = 30s/timeout = 1s/m or die 'no timeout';
+        s/^welcome = on/welcome = off/m or die 'no welcome';
+    },
+    nginx => sub { s/(zone=send:1m +rate)=30r/$1=600r/ or die 'no zone send' }
+)->start;
+my %token = map { $_ => $d->login("$_\@test.example") } qw(cs1 cs2);
+my ($QUEUED, $UNKNOWN, $SENT, $FAILED) = (0, 1, 2, 6);
+my $begun = time;
+
+# ---- one lane for each case ----
+
+my $next = 0;
+my @all; # every message that was ever queued: {id, text, name}
+
+sub phone { sprintf '62818%08d', ++$next }
+
+sub send_text {
+    my ($phone, $text, $who) = @_;
+    my $r = $d->api(POST => '/api/crm/messages/send',
+        token => $token{$who || 'cs1'},
+        json => { phone => $phone, message => $text });
+    my $id = $r->{json}{data}{id} or die "send: $r->{status} $r->{body}";
+    push @all, { id => $id, text => $text };
+    return $id;
+}
+
+sub behave {
+    my ($phone, %rule) = @_;
+    my $r = $d->sim('/_sim/behaviour', { route => 'send.text', %rule,
+        defined $phone ? (phone => $phone) : () });
+    die $r->{body} unless $r->{status} == 200;
+}
+
+# Somebody who has written before: the gateway has a history of them.
+sub known {
+    my ($phone) = @_;
+    $d->sim('/_sim/webhook', { from => $phone, text => 'Halo',
+        timestamp => int((time - 300) * 1000) });
+}
+
+sub status { scalar $d->sql("SELECT status FROM messages WHERE id = $_[0]") }
+sub state {
+    scalar $d->sql("SELECT state FROM outbox WHERE message_id = $_[0]")
+}
+sub settled { # the last of a lane, and so the whole
+    my ($id, $seconds) = @_;
+    return $d->wait_for(sub { my $s = status($id); $s != $QUEUED
+        && state($id) >= 4 }, $seconds || 20);
+}
+sub sends {
+    my ($key, $value) = @_;
+    return grep { $_->{body} && $_->{body}{$key} eq $value }
+        $d->calls(route => 'send.text');
+}
+sub calls { map { $_->{body}{message} } sends(phone => $_[0]) }
+sub seen { scalar grep { $_->{status} != 401 } sends(message => $_[0]) }
+# how often the gateway has taken it
+sub taken {
+    my %n;
+    $n{$_->{text}}++ for grep { $_->{from_me} }
+        @{$d->sim('/_sim/messages')->{json}{messages}};
+    return \%n;
+}
+sub config { $d->sim('/_sim/config', $_[0]) }
+
+# A lane: the message of the case, and one behind it.
+sub lane {
+    my ($name, %case) = @_;
+    my $phone = phone();
+    known($phone) if $case{known};
+    behave($phone, %{$case{rule}}) if $case{rule};
+    my $text = "$name " . ++$next;
+    return { %case, name => $name, phone => $phone, text => $text,
+        id => send_text($phone, $text),
+        behind => send_text($phone, "$text, lalu") };
+}
+
+my %word = ($UNKNOWN => 'unknown', $SENT => 'sent', $FAILED => 'failed');
+
+sub check {
+    my (@lanes) = @_;
+    my $ok = 1;
+    $ok &= settled($_->{behind}) for @lanes;
+    ok($ok, 'every lane goes on');
+    my $taken = taken();
+    for my $l (@lanes) {
+        my $is = status($l->{id});
+        $is = $SENT if $is > $SENT && $is < $FAILED;
+        is($word{$is} || $is, $word{$l->{is}}, "$l->{name}: $word{$l->{is}}");
+        is($taken->{$l->{text}} || 0, $l->{taken},
+            "$l->{name}: taken by the gateway");
+        is(seen($l->{text}), $l->{calls}, "$l->{name}: calls")
+            if defined $l->{calls};
+        my @order = calls($l->{phone});
+        my ($last) = grep { $order[$_] eq $l->{text} } reverse 0 .. $#order;
+        my ($first) = grep { $order[$_] eq "$l->{text}, lalu" } 0 .. $#order;
+        ok(defined $first && (!defined $last || $last < $first),
+            "$l->{name}: in order");
+        is($taken->{"$l->{text}, lalu"}, 1, "$l->{name}: the next one, once");
+    }
+}
+
+# ---- what the gateway does ----
+
+sub rule { my ($do, %more) = @_; return (rule => { do => $do, %more }) }
+
+my @cases = (
+    ['answers', is => $SENT, taken => 1, calls => 1],
+    ['503', rule('status', status => 503), is => $SENT, taken => 1,
+        calls => 2],
+    ['500, not done', rule('status', status => 500), known => 1,
+        is => $SENT, taken => 1, calls => 2],
+    ['500, who knows', rule('status', status => 500), is => $UNKNOWN,
+        taken => 0, calls => 1],
+    ['500, done', rule('status', status => 500, accept => \1), is => $SENT,
+        taken => 1, calls => 1],
+    ['502, done', rule('status', status => 502, accept => \1), known => 1,
+        is => $SENT, taken => 1, calls => 1],
+    ['408, done', rule('status', status => 408, accept => \1), is => $SENT,
+        taken => 1, calls => 1],
+    ['400', rule('status', status => 400), is => $FAILED, taken => 0,
+        calls => 1],
+    ['hangs', rule('hang'), known => 1, is => $UNKNOWN, taken => 0,
+        calls => 1],
+    ['hangs, done', rule('hang', accept => \1), is => $SENT, taken => 1,
+        calls => 1],
+    ['slow', rule('slow', ms => 600), is => $SENT, taken => 1, calls => 1],
+    ['too slow', rule('slow', ms => 2500), is => $SENT, taken => 1,
+        calls => 1],
+    ['twice', rule('twice'), is => $SENT, taken => 1, calls => 1],
+    ['closes before', rule('close', when => 'after', accept => \0),
+        known => 1, is => $UNKNOWN, taken => 0, calls => 1],
+    ['closes after', rule('close', when => 'after'), is => $SENT, taken => 1,
+        calls => 1],
+    ['garbage', rule('garbage'), is => $SENT, taken => 1, calls => 1],
+    ['garbage, not done', rule('garbage', accept => \0), is => $UNKNOWN,
+        taken => 0, calls => 1],
+    ['huge', rule('huge'), is => $SENT, taken => 1, calls => 1],
+    ['redirect', rule('redirect'), is => $SENT, taken => 1, calls => 2],
+    ['unauthorised', rule('unauthorised'), is => $SENT, taken => 1,
+        calls => 1],
+    ['no id', rule('no_id'), is => $SENT, taken => 1, calls => 1],
+);
+
+for my $echo (0, 1) {
+    config({ echo => $echo ? \1 : \0 });
+    my @lanes = map { my ($name, @case) = @$_;
+        lane($echo ? "$name, echo" : $name, @case) } @cases;
+    check(@lanes);
+    my ($no_id) = grep { $_->{name} =~ /^no id/ } @lanes;
+    my $wa_id = $d->sql("SELECT coalesce(wa_id, '') FROM messages WHERE id = $no_id->{id}");
+    is(length $wa_id ? 1 : 0, $echo, 'an echo brings the id that was not told');
+}
+
+# 429 stops a whole session for a while: by itself.
+config({ echo => \0 });
+check(lane('429', rule('limited', retry_after => 1), is => $SENT, taken => 1,
+    calls => 2));
+
+# ---- where wacrmd dies ----
+
+sub hold_database {
+    my $held = "$d->{dir}/held";
+    unlink $held;
+    open my $sqlite, '|-', 'sqlite3', '-batch', $d->{db} or die $!;
+    $sqlite->autoflush(1);
+    print {$sqlite} ".timeout 5000\nBEGIN IMMEDIATE;\n.system touch $held\n";
+    $d->wait_for(sub { -e $held }, 5) or die 'no lock';
+    return $sqlite;
+}
+
+sub in_flight { $d->sql("SELECT count(*) FROM outbox WHERE state = 1") }
+
+# Kills it once the condition is there, and starts it again.
+sub kill_when {
+    my ($what, $condition) = @_;
+    ok($d->wait_for($condition, 5), $what);
+    $d->wacrmd_kill;
+    $d->wacrmd_start;
+}
+
+for my $echo (0, 1) {
+    my $with = $echo ? ', echo' : '';
+    config({ echo => $echo ? \1 : \0 });
+
+    # before it is in flight
+    my $phone = phone();
+    my $lock = hold_database();
+    my $pid = fork;
+    die "fork: $!" unless defined $pid;
+    if (!$pid) {
+        eval { $d->api(POST => '/api/crm/messages/send', token => $token{cs1},
+            json => { phone => $phone, message => "ditolak$with" }) };
+        POSIX::_exit(0);
+    }
+    sleep 0.3;
+    $d->wacrmd_kill;
+    close $lock;
+    waitpid $pid, 0;
+    $d->wacrmd_start;
+    is($d->sql("SELECT count(*) FROM messages WHERE body = 'ditolak$with'"),
+        0, "no 200, no message$with");
+
+    $d->change("UPDATE outbox SET not_before = 0 WHERE state < 4");
+    my $first = send_text($phone, "antre$with 1");
+    behave($phone, do => 'slow', ms => 300) if !$echo;
+    my $second = send_text($phone, "antre$with 2");
+    kill_when("queued$with", sub { 1 });
+    ok(settled($second), "what was queued leaves$with");
+    cmp_ok(taken()->{"antre$with 2"}, '==', 1, 'once');
+
+    # in flight, before the first byte: the sign-in takes its time
+    $d->wacrmd_stop;
+    $d->change('UPDATE accounts SET token = NULL');
+    behave(undef, route => 'login', do => 'hang');
+    $d->wacrmd_start;
+    my @lanes = (lane("before the bytes$with", is => $UNKNOWN, taken => 0,
+        calls => 0));
+    kill_when("in flight, nothing sent$with", sub { in_flight() == 1 });
+    is(status($lanes[0]{id}), $UNKNOWN, 'nobody knows, and it says so');
+    check(@lanes);
+    my $r = $d->api(POST => "/api/crm/messages/$lanes[0]{id}/retry",
+        token => $token{cs1});
+    is($r->{status}, 200, 'again, by hand');
+    ok($d->wait_for(sub { status($lanes[0]{id}) >= $SENT }, 5), 'it is sent');
+
+    # the bytes are there, the answer is not
+    @lanes = (
+        lane("hung$with", rule('hang'), known => 1, is => $UNKNOWN,
+            taken => 0, calls => 1),
+        lane("hung, done$with", rule('hang', accept => \1), is => $SENT,
+            taken => 1, calls => 1),
+        lane("slow$with", rule('slow', ms => 1500), is => $SENT,
+            taken => 1, calls => 1),
+        lane("slow, without id$with", rule('no_id', ms => 1500), is => $SENT,
+            taken => 1, calls => 1),
+    );
+    kill_when("four calls, no answer$with", sub {
+        my $n = 0;
+        $n += seen($_->{text}) for @lanes;
+        $n == 4;
+    });
+    check(@lanes);
+
+    # the answer is there, and not yet in the database
+    @lanes = (
+        lane("answered$with", rule('slow', ms => 400), is => $SENT,
+            taken => 1, calls => 1),
+        lane("answered without id$with", rule('no_id', ms => 400),
+            is => $SENT, taken => 1, calls => 1),
+        lane("answered 400$with", rule('status', status => 400, ms => 400),
+            known => 1, is => $UNKNOWN, taken => 0, calls => 1),
+    );
+    $d->wait_for(sub { in_flight() == 3 }, 5);
+    $lock = hold_database();
+    ok($d->wait_for(sub { 3 == grep { my ($c) =
+        sends(message => $_->{text}); $c && $c->{status} } @lanes }, 5),
+        "answered$with");
+    sleep 0.05;
+    $d->wacrmd_kill;
+    close $lock;
+    is(in_flight(), 3, 'which the database does not know');
+    $d->wacrmd_start;
+    check(@lanes);
+}
+
+# A stop in order takes the answer along.
+config({ echo => \0 });
+my $calm = lane('stopped', rule('slow', ms => 500), is => $SENT, taken => 1,
+    calls => 1);
+$d->wait_for(sub { seen($calm->{text}) == 1 }, 5);
+ok($d->wacrmd_stop, 'a stop while a call is under way');
+is(status($calm->{id}), $SENT, 'waits for its answer');
+$d->wacrmd_start;
+check($calm);
+
+# ---- two agents, one donor ----
+
+my $donor = phone();
+my @agents;
+for my $who (qw(cs1 cs2)) {
+    my $pid = fork;
+    die "fork: $!" unless defined $pid;
+    if (!$pid) {
+        eval { send_text($donor, "$who bicara $_", $who) for 1 .. 5; 1 }
+            or POSIX::_exit(1);
+        POSIX::_exit(0);
+    }
+    push @agents, $pid;
+}
+my $bad = 0;
+for (@agents) {
+    waitpid $_, 0;
+    $bad++ if $?;
+}
+is($bad, 0, 'two agents write to one donor');
+my @said = map { $_->[0] } $d->sql("SELECT m.body FROM messages m"
+    . " JOIN chats c ON c.id = m.chat_id JOIN contacts k ON"
+    . " k.id = c.contact_id WHERE k.phone = '$donor' ORDER BY m.id");
+is(scalar @said, 10, 'ten messages');
+ok($d->wait_for(sub { calls($donor) == 10 }, 10), 'ten calls');
+is(join('|', calls($donor)), join('|', @said),
+    'in the order in which they were queued');
+
+# ---- a merge during a send ----
+
+for my $case (['answered', 'slow', ms => 700], ['lost', 'hang',
+    accept => \1]) {
+    my ($name, $do, %more) = @$case;
+    my $phone = phone();
+    my $lid = 20389977000000 + $next . '@lid';
+    known($_) for $phone, $lid;
+    ok($d->applied, 'somebody with two names');
+    behave($lid, do => $do, %more);
+    my @ids = map { send_text($lid, "$name lid $_") } 1 .. 3;
+    my $other = send_text($phone, "$name nomor");
+    ok($d->wait_for(sub { seen("$name lid 1") == 1 }, 5), 'a call is out');
+    $d->event('lid.mapping.resolved', { lid => $lid,
+        phone_number => $phone });
+    ok($d->applied, 'and they are merged');
+    ok(settled($ids[-1]) && settled($other), "$name: all are settled");
+    my $taken = taken();
+    is(join(' ', map { $taken->{$_} || 0 } map({ "$name lid $_" } 1 .. 3),
+        "$name nomor"), '1 1 1 1', "$name: each was sent once");
+    is(join(' ', map { status($_) } @ids, $other), "2 2 2 2",
+        "$name: and is known to be");
+    my @order = grep { /^$name lid/ } map { $_->{body}{message} }
+        $d->calls(route => 'send.text');
+    is(join('|', @order), join('|', map { "$name lid $_" } 1 .. 3),
+        "$name: in order");
+}
+
+# ---- and all of it together ----
+
+is($d->sql("SELECT count(*) FROM outbox WHERE state < 4"), 0,
+    'nothing is left to do');
+my $taken = taken();
+my @double = grep { $_->{text} && ($taken->{$_->{text}} || 0) > 1 } @all;
+is(join(', ', map { $_->{text} } @double), '', 'nothing was sent twice');
+my %status = map { $_->[0] => $_->[1] }
+    $d->sql('SELECT id, status FROM messages WHERE direction = 1');
+my @lost = grep { !defined $status{$_->{id}} || ($status{$_->{id}} >= $SENT
+    && $status{$_->{id}} < $FAILED) != ($taken->{$_->{text}} ? 1 : 0) } @all;
+is(join(', ', map { "$_->{text}: "
+    . (defined $status{$_->{id}} ? $status{$_->{id}} : 'gone') } @lost), '',
+    'what was taken is sent, and nothing else is');
+cmp_ok(time - $begun, '<', 60, 'within a minute');
+
+$d->allow(qr/outbox msg="?database"? error=/);
+$d->sound;
+$d->done;
