@@ -161,6 +161,7 @@ void sqlite_reset_all(db_t *db)
 static const char common_settings[] = "PRAGMA page_size = 4096;"
                                       "PRAGMA mmap_size = 0;"
                                       "PRAGMA temp_store = 2;"
+                                      "PRAGMA secure_delete = ON;"
                                       "PRAGMA foreign_keys = ON;"
                                       "PRAGMA trusted_schema = OFF;";
 
