@@ -103,13 +103,14 @@ static int introduce(tx_t *tx, int64_t session, const backfill_chat_t *c)
     bool created;
     int rc = contact_ensure(tx, &hint, &contact);
 
-    if (rc == WERR_OK) {
-        rc = chat_touch(tx, session, contact.id, c->ts, &chat, &created);
+    if (rc != WERR_OK) {
+        return rc;
     }
-    if (rc == WERR_OK && created) {
-        rc = event_raise(tx, EVENT_CHAT, session, chat->id, 0);
+    rc = chat_touch(tx, session, contact.id, c->ts, &chat, &created);
+    if (rc != WERR_OK || !created) {
+        return rc;
     }
-    return rc;
+    return event_raise(tx, EVENT_CHAT, session, chat->id, 0);
 }
 
 static int take_chat(tx_t *tx, const backfill_task_t *task,
@@ -201,14 +202,16 @@ static int store(tx_t *tx, const backfill_message_t *m, page_t *p)
     message_ref_t ref;
     int rc = contact_ensure(tx, &hint, &contact);
 
-    if (rc == WERR_OK) {
-        rc = message_receive(tx, contact.id, &m->in, &ref);
+    if (rc != WERR_OK) {
+        return rc;
     }
-    if (rc == WERR_OK && ref.created) {
-        p->created++;
-        rc = take_status(tx, m, ref.id);
+    rc = message_receive(tx, contact.id, &m->in, &ref);
+    if (rc != WERR_OK || !ref.created) {
+        return rc;
     }
-    if (rc == WERR_OK && ref.created && p->told_chat != ref.chat) {
+    p->created++;
+    rc = take_status(tx, m, ref.id);
+    if (rc == WERR_OK && p->told_chat != ref.chat) {
         p->told_chat = ref.chat;
         rc = event_raise(tx, EVENT_CHAT, m->in.session, ref.chat, 0);
     }

@@ -27,6 +27,7 @@ DB_QUERY(session_start,
 DB_QUERY(session_used,
          "SELECT 1 FROM chats WHERE session_id = $1 "
          "UNION ALL SELECT 1 FROM session_members WHERE session_id = $1 "
+         "UNION ALL SELECT 1 FROM backfills WHERE session_id = $1 "
          "LIMIT 1");
 DB_QUERY(session_delete_row, "DELETE FROM sessions WHERE id = $1");
 DB_QUERY(session_give_up,

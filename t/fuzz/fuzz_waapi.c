@@ -85,6 +85,45 @@ static void parse(const char *body, size_t len, const char *event)
     }
 }
 
+static void take_chat(void *arg, const gw_chat_t *c)
+{
+    (void)arg;
+    touch(c->id);
+    touch(c->phone);
+    touch(c->alias);
+    touch(c->name);
+}
+
+static void history(const char *body, size_t len)
+{
+    gw_events_t ev;
+    size_t n;
+    int rc;
+
+    (void)gw_waapi.chats_reply(200, body, len, take_chat, NULL, &n);
+    rc = gw_waapi.messages_reply(200, body, len, &ev);
+    if (rc != WERR_OK && rc != WERR_INVALID)
+        abort();
+    for (size_t i = 0; rc == WERR_OK && i < ev.n; i++) {
+        const gw_event_t *e = &ev.items[i];
+
+        /* what the header promises to backfill */
+        if (e->kind != GW_MESSAGE && e->kind != GW_OTHER)
+            abort();
+        if (e->kind == GW_MESSAGE &&
+            (!e->wa_id || !e->type || !e->text || e->ts <= 0))
+            abort();
+        touch(e->wa_id);
+        touch(e->phone);
+        touch(e->alias);
+        touch(e->text);
+        touch(e->push_name);
+        touch(e->status);
+    }
+    if (rc == WERR_OK)
+        gw_events_free(&ev);
+}
+
 static void answers(const char *body, size_t len)
 {
     gw_lookup_t l = {.text = "x", .since = 0};
@@ -108,6 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     parse(copy, len, NULL);
     parse(copy, len, "message.received");
     answers(copy, len);
+    history(copy, len);
     gw_waapi.redact(copy, len);
     free(copy);
     return 0;
