@@ -25,8 +25,9 @@ bool command_backfill(command_t *c, const json_t *json)
     buf_t b;
     int rc;
 
-    if (!name)
+    if (!name) {
         return false;
+    }
     s = db_stmt(c->db, &backfill_session);
     db_bind_text(s, 1, name);
     rc = db_first(s);
@@ -35,14 +36,17 @@ bool command_backfill(command_t *c, const json_t *json)
         db_done(s);
         rc = domain_write(c->domain, request, &session);
     }
-    if (rc == WERR_NOTFOUND)
+    if (rc == WERR_NOTFOUND) {
         return command_fail(c, "no session \"%s\"", name);
-    if (rc < 0)
+    }
+    if (rc < 0) {
         return command_fail(c, "%s", werr_text(rc));
+    }
     buf_init(&b, 0);
     rc = backfill_write_json(c->db, session, &b, NULL);
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         command_emit(c, &b);
+    }
     buf_free(&b);
     return rc == WERR_OK || command_fail(c, "%s", werr_text(rc));
 }

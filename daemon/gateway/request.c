@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define URL_MAX  (8 * 1024)
+#define URL_MAX (8 * 1024)
 /* a file as Base64 */
 #define BODY_MAX ((size_t)96 * 1024 * 1024)
 

@@ -25,8 +25,9 @@ static int finish(const gw_request_t *r)
 static void add_page(gw_request_t *r, int page, int size)
 {
     buf_addf(&r->url, "limit=%d", size);
-    if (page > 1)
+    if (page > 1) {
         buf_addf(&r->url, "&page=%d", page);
+    }
 }
 
 static void session_url(const gateway_account_t *a, const char *session,
@@ -67,23 +68,26 @@ static const json_t *list_of(const json_t *root, const char *name)
     const json_t *list = NULL;
     bool success;
 
-    if (jsonr_bool(root, "success", &success) && !success)
+    if (jsonr_bool(root, "success", &success) && !success) {
         return NULL;
-    if (json_is_array(root))
+    }
+    if (json_is_array(root)) {
         list = root;
-    else if (json_is_array(data))
+    } else if (json_is_array(data)) {
         list = data;
-    else if (json_is_array(json_object_get(data, name)))
+    } else if (json_is_array(json_object_get(data, name))) {
         list = json_object_get(data, name);
-    else if (json_is_array(json_object_get(root, name)))
+    } else if (json_is_array(json_object_get(root, name))) {
         list = json_object_get(root, name);
+    }
     return list;
 }
 
 static void copy_whole(char *out, size_t size, const char *text)
 {
-    if (text && strlen(text) < size)
+    if (text && strlen(text) < size) {
         memcpy(out, text, strlen(text) + 1);
+    }
 }
 
 /* phone or alias from an id; an id that is neither makes it no chat of ours. */
@@ -93,12 +97,14 @@ static void take_chat_id(gw_chat_t *c, const char *id)
 
     switch (id ? phone_from_jid(id, strlen(id), out) : JID_INVALID) {
     case JID_PHONE:
-        if (!c->phone[0])
+        if (!c->phone[0]) {
             copy_whole(c->phone, sizeof(c->phone), out);
+        }
         break;
     case JID_ALIAS:
-        if (!c->alias[0])
+        if (!c->alias[0]) {
             copy_whole(c->alias, sizeof(c->alias), out);
+        }
         break;
     case JID_GROUP:
     case JID_BROADCAST:
@@ -117,13 +123,16 @@ static void read_chat(const json_t *line, gw_chat_t *c)
     memset(c, 0, sizeof(*c));
     copy_whole(c->id, sizeof(c->id), id);
     take_chat_id(c, id);
-    if (waapi_truth(line, "is_group|isGroup"))
+    if (waapi_truth(line, "is_group|isGroup")) {
         c->group = true;
+    }
     /* of an id that is a LID, "phone" may be its digits: no number */
-    if (!c->alias[0])
+    if (!c->alias[0]) {
         take_chat_id(c, gw_first_str(line, NUMBER));
-    if (name)
+    }
+    if (name) {
         gw_copy(c->name, sizeof(c->name), name);
+    }
     (void)gw_first_time(
         line,
         "lastMessage.timestamp|last_message.timestamp|timestamp|"
@@ -142,8 +151,9 @@ bool waapi_chats_reply(int http_status, const char *body, size_t len,
     size_t i;
 
     *n = 0;
-    if (http_status != 200)
+    if (http_status != 200) {
         return false;
+    }
     root = jsonr_parse(body, len, reason, sizeof(reason));
     list = list_of(root, "chats");
     json_array_foreach(list, i, line)
@@ -172,12 +182,14 @@ static int take_people(waapi_reading_t *r)
     int rc = WERR_OK;
     jid_kind_t kind = JID_INVALID;
 
-    if (jid)
+    if (jid) {
         kind = waapi_take_jid(r, jid, &rc);
+    }
     r->ev->chat = jid;
     r->ev->group = kind == JID_GROUP || kind == JID_BROADCAST;
-    if (rc == WERR_OK && other && !r->ev->group)
+    if (rc == WERR_OK && other && !r->ev->group) {
         (void)waapi_take_jid(r, other, &rc);
+    }
     return rc;
 }
 
@@ -190,27 +202,34 @@ static void take_words(waapi_reading_t *r, const waapi_raw_t *raw)
     ev->text = gw_first_str(
         r->data, "content|content.text|text|body|message.content|caption|"
                  "message");
-    if (!ev->text)
+    if (!ev->text) {
         ev->text = raw->text ? raw->text : "";
+    }
     ev->type = told ? waapi_type(told) : NULL;
-    if (raw->type && (!ev->type || strcmp(ev->type, "text") == 0))
+    if (raw->type && (!ev->type || strcmp(ev->type, "text") == 0)) {
         ev->type = raw->type;
-    if (!ev->type)
+    }
+    if (!ev->type) {
         ev->type = *ev->text ? "text" : "unsupported";
+    }
     ev->reply_to = gw_first_str(r->data, "reply_to|replyTo|quoted_message_id|"
                                          "quotedMessageId|quoted.id");
-    if (!ev->reply_to)
+    if (!ev->reply_to) {
         ev->reply_to = raw->reply_to;
-    if (strcmp(ev->type, "text") == 0)
+    }
+    if (strcmp(ev->type, "text") == 0) {
         return;
+    }
     ev->media_url = gw_first_str(r->data, "media_url|mediaUrl|media.url");
     ev->media_mime = gw_first_str(r->data, "mime_type|mimeType|mimetype|"
                                            "media.mime|media.mimetype");
     ev->media_name = gw_first_str(r->data, "file_name|fileName|filename");
-    if (!ev->media_mime)
+    if (!ev->media_mime) {
         ev->media_mime = raw->mime;
-    if (!ev->media_name)
+    }
+    if (!ev->media_name) {
         ev->media_name = raw->name;
+    }
     ev->media_size = raw->size;
 }
 
@@ -227,8 +246,9 @@ static int read_message(waapi_reading_t *r)
     waapi_raw_read(json_is_object(message) ? message
                                            : gw_first(r->data, "raw.message"),
                    &raw);
-    if (rc != WERR_OK || ev->group || raw.about || raw.silent)
+    if (rc != WERR_OK || ev->group || raw.about || raw.silent) {
         return rc;
+    }
     ev->from_me = is_from_me(r->data);
     ev->wa_id = waapi_bare_id(
         r,
@@ -244,8 +264,9 @@ static int read_message(waapi_reading_t *r)
                                                         "metadata.push_name");
     ev->status = gw_first_str(r->data, "status|ack");
     take_words(r, &raw);
-    if (ev->wa_id && waapi_is_wa_id(ev->wa_id) && ev->ts > 0)
+    if (ev->wa_id && waapi_is_wa_id(ev->wa_id) && ev->ts > 0) {
         ev->kind = GW_MESSAGE;
+    }
     return rc;
 }
 
@@ -262,8 +283,9 @@ int waapi_messages_reply(int http_status, const char *body, size_t len,
     int rc;
 
     memset(out, 0, sizeof(*out));
-    if (http_status != 200)
+    if (http_status != 200) {
         return WERR_INVALID;
+    }
     root = jsonr_parse(body, len, reason, sizeof(reason));
     list = list_of(root, "messages");
     if (!list) {
@@ -277,7 +299,8 @@ int waapi_messages_reply(int http_status, const char *body, size_t len,
         r.ev = &out->items[i];
         rc = read_message(&r);
     }
-    if (rc != WERR_OK)
+    if (rc != WERR_OK) {
         gw_events_free(out);
+    }
     return rc;
 }

@@ -24,8 +24,9 @@ static void sessions_url(const gateway_account_t *a, gw_request_t *r)
 static int session_call(const gateway_account_t *a, const char *session,
                         const char *method, const char *rest, gw_request_t *r)
 {
-    if (!session || !*session)
+    if (!session || !*session) {
         return WERR_INVALID;
+    }
     r->method = method;
     sessions_url(a, r);
     buf_adds(&r->url, "/");
@@ -37,8 +38,9 @@ static int session_call(const gateway_account_t *a, const char *session,
 int waapi_session_create(const gateway_account_t *a, const char *session,
                          const char *webhook_url, gw_request_t *r)
 {
-    if (!session || !*session || !webhook_url)
+    if (!session || !*session || !webhook_url) {
         return WERR_INVALID;
+    }
     r->method = "POST";
     sessions_url(a, r);
     jw_open_object(&r->body, NULL);
@@ -88,11 +90,13 @@ int waapi_contact(const gateway_account_t *a, const char *session,
     };
     int rc;
 
-    if (!phone || !*phone)
+    if (!phone || !*phone) {
         return WERR_INVALID;
+    }
     rc = session_call(a, session, "GET", "/contacts/", r);
-    if (rc != WERR_OK)
+    if (rc != WERR_OK) {
         return rc;
+    }
     gw_url_add(&r->url, phone);
     buf_adds(&r->url, rest[ask]);
     return finish(r);
@@ -179,14 +183,16 @@ bool waapi_list_reply(int http_status, const char *body, size_t len,
     bool ok;
     size_t i;
 
-    if (json_is_object(list))
+    if (json_is_object(list)) {
         list = json_object_get(list, "sessions");
+    }
     ok = json_is_array(list);
     json_array_foreach(list, i, j)
     {
         take_session(j, &session);
-        if (session.id[0] != '\0' && session.status[0] != '\0')
+        if (session.id[0] != '\0' && session.status[0] != '\0') {
             each(arg, &session);
+        }
     }
     json_decref(root);
     return ok;
@@ -208,8 +214,9 @@ void waapi_qr_reply(int http_status, const char *body, size_t len,
     const char *raw = gw_first_str(data, "qr_raw|raw|qr|qrString|qr_string");
     int64_t expires;
 
-    if (json_is_string(data))
+    if (json_is_string(data)) {
         qr = json_string_value(data);
+    }
     if (answer->ok) {
         jw_open_object(out, NULL);
         jw_str(out, "qr_code", qr && is_picture(qr) ? qr : NULL);
@@ -219,10 +226,11 @@ void waapi_qr_reply(int http_status, const char *body, size_t len,
                                        : NULL);
         jw_str(out, "pairing_code",
                gw_first_str(data, "pairing_code|pairingCode"));
-        if (gw_first_time(data, "expires_at|expiresAt|expires", &expires))
+        if (gw_first_time(data, "expires_at|expiresAt|expires", &expires)) {
             jw_time(out, "expires_at", expires);
-        else
+        } else {
             jw_null(out, "expires_at");
+        }
         jw_close_object(out);
     }
     json_decref(root);
@@ -247,8 +255,9 @@ void waapi_contact_reply(int http_status, const char *body, size_t len,
     gw_copy(out->jid, sizeof(out->jid), jid ? jid : "");
     /* a cut URL leads nowhere; another scheme is not for a browser */
     if (picture && strlen(picture) < sizeof(out->picture) &&
-        strncmp(picture, "https://", 8) == 0)
+        strncmp(picture, "https://", 8) == 0) {
         gw_copy(out->picture, sizeof(out->picture), picture);
+    }
     out->told = jsonr_bool(data, "registered", &flag) ||
                 jsonr_bool(data, "exists", &flag) ||
                 jsonr_bool(data, "is_registered", &flag) ||

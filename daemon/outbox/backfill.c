@@ -41,15 +41,17 @@ int backfill_new(backfill_t **out, domain_t *d, db_t *db,
     backfill_t *b = calloc(1, sizeof(*b));
 
     *out = b;
-    if (!b)
+    if (!b) {
         return WERR_NOMEM;
+    }
     b->domain = d;
     b->db = db;
     b->accounts = accounts;
     b->naccounts = n;
     b->counters = counters;
-    for (size_t i = 0; i < CALLS_MAX; i++)
+    for (size_t i = 0; i < CALLS_MAX; i++) {
         b->pages[i].b = b;
+    }
     return WERR_OK;
 }
 
@@ -87,9 +89,10 @@ static void fail(backfill_t *b, const backfill_task_t *task,
              "msg=\"history not fetched\" session=%" PRId64 " chat=%" PRId64
              " page=%" PRId64 " reason=%s",
              task->session, task->chat, task->page, log_str(reason));
-    if (rc < 0 && rc != WERR_NOTFOUND)
+    if (rc < 0 && rc != WERR_NOTFOUND) {
         log_error("outbox", "msg=\"history: database\" error=%s",
                   log_str(werr_text(rc)));
+    }
 }
 
 static void on_failure(const page_t *f, const gw_result_t *r)
@@ -108,16 +111,17 @@ static void on_failure(const page_t *f, const gw_result_t *r)
                r->http_status != 401 && r->http_status != 408) {
         how = BACKFILL_REFUSED;
     }
-    if (r->http_status == 0)
+    if (r->http_status == 0) {
         (void)snprintf(reason, sizeof(reason), "%s",
                        r->timed_out ? "the gateway did not answer in time"
                                     : "no connection to the gateway");
-    else if (r->http_status == 200)
+    } else if (r->http_status == 200) {
         (void)snprintf(reason, sizeof(reason),
                        "the gateway's answer cannot be read");
-    else
+    } else {
         (void)snprintf(reason, sizeof(reason), "the gateway answered %d",
                        r->http_status);
+    }
     fail(f->b, &f->task, how, reason, wait);
 }
 
@@ -135,8 +139,9 @@ static void take_chat(void *arg, const gw_chat_t *c)
     chats_t *list = arg;
     backfill_chat_t *to;
 
-    if (c->group || !c->id[0] || (!c->phone[0] && !c->alias[0]))
+    if (c->group || !c->id[0] || (!c->phone[0] && !c->alias[0])) {
         return;
+    }
     if (list->n == list->cap) {
         size_t cap = list->cap ? list->cap * 2 : 64;
         backfill_chat_t *more = realloc(list->chats, cap * sizeof(*more));
@@ -153,13 +158,15 @@ static void take_chat(void *arg, const gw_chat_t *c)
     (void)snprintf(to->jid, sizeof(to->jid), "%s", c->id);
     (void)snprintf(to->phone, sizeof(to->phone), "%s", c->phone);
     /* cut it would be somebody else's */
-    if (strlen(c->alias) < sizeof(to->alias))
+    if (strlen(c->alias) < sizeof(to->alias)) {
         (void)snprintf(to->alias, sizeof(to->alias), "%.*s",
                        (int)sizeof(to->alias) - 1, c->alias);
+    }
     (void)snprintf(to->name, sizeof(to->name), "%s", c->name);
     to->ts = c->ts;
-    if (!to->phone[0] && !to->alias[0])
+    if (!to->phone[0] && !to->alias[0]) {
         list->n--;
+    }
 }
 
 static int write_chats(tx_t *tx, void *arg)
@@ -176,9 +183,10 @@ static int apply_chats(const page_t *f, const gw_result_t *r)
     int rc = WERR_INVALID;
 
     if (f->driver->chats_reply(r->http_status, r->body, r->len, take_chat,
-                               &list, &list.lines))
+                               &list, &list.lines)) {
         rc = list.failed ? WERR_NOMEM
                          : domain_write(f->b->domain, write_chats, &list);
+    }
     free(list.chats);
     return rc;
 }
@@ -198,13 +206,15 @@ static void take_message(messages_t *list, const gw_event_t *ev)
     media_t *media = &list->media[list->n];
     bool whose = ev->phone || ev->alias;
 
-    if (ev->kind != GW_MESSAGE)
+    if (ev->kind != GW_MESSAGE) {
         return;
+    }
     memset(m, 0, sizeof(*m));
     m->phone = whose || list->kind != JID_PHONE ? ev->phone : list->phone;
     m->alias = whose || list->kind != JID_ALIAS ? ev->alias : list->phone;
-    if (!m->phone && !m->alias)
+    if (!m->phone && !m->alias) {
         return;
+    }
     m->name = ev->push_name;
     m->status = ev->status;
     m->in.from_me = ev->from_me;
@@ -238,8 +248,9 @@ static int apply_messages(const page_t *f, const gw_result_t *r)
     int rc =
         f->driver->messages_reply(r->http_status, r->body, r->len, &events);
 
-    if (rc != WERR_OK)
+    if (rc != WERR_OK) {
         return rc;
+    }
     list.kind = phone_from_jid(f->task.jid, strlen(f->task.jid), list.phone);
     list.lines = events.n;
     list.messages = calloc(events.n + 1, sizeof(*list.messages));
@@ -247,8 +258,9 @@ static int apply_messages(const page_t *f, const gw_result_t *r)
     if (!list.messages || !list.media) {
         rc = WERR_NOMEM;
     } else {
-        for (size_t i = 0; i < events.n; i++)
+        for (size_t i = 0; i < events.n; i++) {
             take_message(&list, &events.items[i]);
+        }
         rc = domain_write(f->b->domain, write_messages, &list);
     }
     free(list.messages);
@@ -263,12 +275,14 @@ static void on_page(void *arg, const gw_result_t *r)
     backfill_t *b = f->b;
     int rc = WERR_INVALID;
 
-    if (r->http_status == 200)
+    if (r->http_status == 200) {
         rc = f->task.chat == 0 ? apply_chats(f, r) : apply_messages(f, r);
-    if (rc == WERR_INVALID)
+    }
+    if (rc == WERR_INVALID) {
         on_failure(f, r);
-    else if (rc < 0 && rc != WERR_NOTFOUND)
+    } else if (rc < 0 && rc != WERR_NOTFOUND) {
         fail(b, &f->task, BACKFILL_AGAIN, werr_text(rc), LIMITED_MS);
+    }
     f->used = false;
     b->inflight--;
 }
@@ -279,8 +293,9 @@ static const gateway_account_t *account_of(const backfill_t *b,
                                            const char *name)
 {
     for (size_t i = 0; i < b->naccounts; i++) {
-        if (strcmp(b->accounts[i].name, name) == 0)
+        if (strcmp(b->accounts[i].name, name) == 0) {
             return &b->accounts[i];
+        }
     }
     return NULL;
 }
@@ -289,9 +304,10 @@ static int build(const page_t *f, gw_request_t *request)
 {
     const backfill_task_t *t = &f->task;
 
-    if (t->chat == 0)
+    if (t->chat == 0) {
         return f->driver->list_chats(f->account, t->remote, (int)t->page,
                                      BACKFILL_PAGE, request);
+    }
     return f->driver->list_messages(f->account, t->remote, t->jid, (int)t->page,
                                     BACKFILL_PAGE, request);
 }
@@ -332,8 +348,9 @@ static int find(backfill_t *b, page_t *f, int64_t *next_due)
         }
     }
     rc = backfill_next(b->db, clock_now_ms(), busy, n, &f->task, next_due);
-    if (rc != WERR_OK)
+    if (rc != WERR_OK) {
         return rc;
+    }
     f->account = account_of(b, f->task.account);
     f->driver = f->account ? gw_driver(f->account->driver) : NULL;
     return n > 0 && f->account != account ? WERR_NOTFOUND : WERR_OK;
@@ -348,8 +365,9 @@ static bool can_tell(const page_t *f)
 static page_t *free_page(backfill_t *b)
 {
     for (size_t i = 0; i < CALLS_MAX; i++) {
-        if (!b->pages[i].used)
+        if (!b->pages[i].used) {
             return &b->pages[i];
+        }
     }
     return NULL;
 }
@@ -362,8 +380,9 @@ int backfill_step(backfill_t *b, gw_client_t *client, int64_t *wait)
 
     *wait = INT64_MAX;
     f = free_page(b);
-    if (!f)
+    if (!f) {
         return WERR_OK;
+    }
     rc = find(b, f, &next_due);
     if (rc == WERR_NOTFOUND) {
         if (next_due != INT64_MAX) {
@@ -372,17 +391,19 @@ int backfill_step(backfill_t *b, gw_client_t *client, int64_t *wait)
         }
         return WERR_OK;
     }
-    if (rc != WERR_OK)
+    if (rc != WERR_OK) {
         return rc;
+    }
     left = b->next_start - clock_mono_ms();
     if (left > 0) {
         *wait = left;
         return WERR_OK;
     }
-    if (can_tell(f))
+    if (can_tell(f)) {
         start(f, client);
-    else
+    } else {
         fail(b, &f->task, BACKFILL_NEVER, "this gateway tells no history", 0);
+    }
     left = b->next_start - clock_mono_ms();
     *wait = left > 0 ? left : 0;
     return WERR_OK;

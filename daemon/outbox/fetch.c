@@ -49,17 +49,20 @@ static bool origin_of(const char *url, char *out, size_t size, bool *secure)
         curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
 
     /* a name and password in it are nobody's but ours to give */
-    if (ok && curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK)
+    if (ok && curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK) {
         ok = false;
-    if (ok)
+    }
+    if (ok) {
         ok = strcmp(scheme, "https") == 0 || strcmp(scheme, "http") == 0;
+    }
     if (ok) {
         int n = snprintf(out, size, "%s:%s", host, port);
 
         ok = n > 0 && (size_t)n < size;
         *secure = strcmp(scheme, "https") == 0;
-        for (char *p = out; ok && *p; p++)
+        for (char *p = out; ok && *p; p++) {
             *p = *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p;
+        }
     }
     curl_free(scheme);
     curl_free(host);
@@ -86,8 +89,9 @@ static bool listed(const char *hosts, const char *origin, bool secure)
         bool bare = n + tail == len && strncasecmp(hosts, origin, n) == 0 &&
                     strcmp(origin + n, usual) == 0;
 
-        if (bare || same_word(hosts, n, origin))
+        if (bare || same_word(hosts, n, origin)) {
             return true;
+        }
         hosts += n;
         hosts += strspn(hosts, " \t");
     }
@@ -100,8 +104,9 @@ static bool allowed(const gateway_account_t *a, const char *url, bool *own)
     char origin[300], base[300];
     bool secure, base_secure;
 
-    if (!origin_of(url, origin, sizeof(origin), &secure))
+    if (!origin_of(url, origin, sizeof(origin), &secure)) {
         return false;
+    }
     *own = origin_of(a->base_url, base, sizeof(base), &base_secure) &&
            secure == base_secure && strcmp(origin, base) == 0;
     return a->media_hosts ? listed(a->media_hosts, origin, secure) : *own;
@@ -141,12 +146,13 @@ static void keep(fetch_t *f)
     (void)close(f->fd);
     f->fd = -1; /* the name is gone already */
     f->ended = true;
-    if (rc == WERR_TOOBIG)
+    if (rc == WERR_TOOBIG) {
         give_up(f, true, "the file is too large");
-    else if (rc == WERR_INVALID)
+    } else if (rc == WERR_INVALID) {
         give_up(f, true, "files of this type are not taken");
-    else if (rc != WERR_OK)
+    } else if (rc != WERR_OK) {
         give_up(f, false, werr_text(rc));
+    }
 }
 
 static bool worth_another(int http_status)
@@ -176,8 +182,9 @@ static void on_fetched(void *arg, const gw_result_t *r)
 static const gateway_account_t *account_of(const outbox_t *o, const char *name)
 {
     for (size_t i = 0; i < o->naccounts; i++) {
-        if (strcmp(o->accounts[i].name, name) == 0)
+        if (strcmp(o->accounts[i].name, name) == 0) {
             return &o->accounts[i];
+        }
     }
     return NULL;
 }
@@ -207,8 +214,9 @@ static void begin(fetch_t *f)
     request.authorised = own;
     request.sink = f->fd;
     request.sink_max = o->domain->settings.media_max;
-    if (gw_call(o->loop, account, &request, on_fetched, f) != WERR_OK)
+    if (gw_call(o->loop, account, &request, on_fetched, f) != WERR_OK) {
         give_up(f, false, "the call could not be started");
+    }
 }
 
 /* ---- all of them ---- */
@@ -217,8 +225,9 @@ static int64_t backoff(const outbox_t *o, const fetch_t *f)
 {
     int64_t s = o->options.fetch_backoff_s;
 
-    for (int64_t i = 0; i < f->job.tries && s < BACKOFF_MAX_S; i++)
+    for (int64_t i = 0; i < f->job.tries && s < BACKOFF_MAX_S; i++) {
         s *= GROWTH;
+    }
     s = s < BACKOFF_MAX_S ? s : BACKOFF_MAX_S;
     return s * 1000 > f->wait_ms ? s * 1000 : f->wait_ms;
 }
@@ -236,14 +245,16 @@ static int settle(tx_t *tx, void *arg)
     for (size_t i = 0; rc == WERR_OK && i < FETCHES_MAX; i++) {
         fetch_t *f = o->fetches[i];
 
-        if (!f || !f->ended)
+        if (!f || !f->ended) {
             continue;
-        if (f->blob.held)
+        }
+        if (f->blob.held) {
             rc = media_fetched(tx, &f->job, &f->blob);
-        else
+        } else {
             rc = media_not_fetched(tx, &f->job,
                                    again(o, f) ? tx->now + backoff(o, f) : 0,
                                    f->reason);
+        }
     }
     return rc;
 }
@@ -253,18 +264,22 @@ static int settle_all(outbox_t *o)
     bool any = false;
     int rc;
 
-    for (size_t i = 0; i < FETCHES_MAX; i++)
+    for (size_t i = 0; i < FETCHES_MAX; i++) {
         any = any || (o->fetches[i] && o->fetches[i]->ended);
-    if (!any)
+    }
+    if (!any) {
         return WERR_OK;
+    }
     rc = domain_write(o->domain, settle, o);
-    if (rc != WERR_OK)
+    if (rc != WERR_OK) {
         return rc; /* kept, and tried again */
+    }
     for (size_t i = 0; i < FETCHES_MAX; i++) {
         fetch_t *f = o->fetches[i];
 
-        if (!f || !f->ended)
+        if (!f || !f->ended) {
             continue;
+        }
         log_write(f->blob.held ? LOG_INFO : LOG_WARN, "outbox",
                   "msg=\"file fetched\" message=%" PRId64 " try=%" PRId64
                   " outcome=%s size=%" PRId64 " reason=%s",
@@ -282,8 +297,9 @@ static int settle_all(outbox_t *o)
 static bool under_way(const outbox_t *o, int64_t message)
 {
     for (size_t i = 0; i < FETCHES_MAX; i++) {
-        if (o->fetches[i] && o->fetches[i]->job.message == message)
+        if (o->fetches[i] && o->fetches[i]->job.message == message) {
             return true;
+        }
     }
     return false;
 }
@@ -292,8 +308,9 @@ static int start(outbox_t *o, size_t i, media_fetch_t *job)
 {
     fetch_t *f = calloc(1, sizeof(*f));
 
-    if (!f)
+    if (!f) {
         return WERR_NOMEM;
+    }
     f->o = o;
     f->fd = -1;
     f->job = *job;
@@ -310,18 +327,23 @@ static int start_due(outbox_t *o, int64_t *next)
     int rc = media_due(o->db, clock_now_ms(), due, 2 * FETCHES_MAX, &n, next);
 
     for (size_t i = 0; rc == WERR_OK && i < n; i++) {
-        if (under_way(o, due[i].message))
+        if (under_way(o, due[i].message)) {
             continue;
-        while (slot < FETCHES_MAX && o->fetches[slot])
+        }
+        while (slot < FETCHES_MAX && o->fetches[slot]) {
             slot++;
-        if (slot == FETCHES_MAX)
+        }
+        if (slot == FETCHES_MAX) {
             break;
+        }
         rc = start(o, slot, &due[i]);
-        if (rc == WERR_OK && o->fetches[slot]->ended)
+        if (rc == WERR_OK && o->fetches[slot]->ended) {
             *next = 0; /* without a call: settle at once */
+        }
     }
-    if (slot == FETCHES_MAX && *next != 0)
+    if (slot == FETCHES_MAX && *next != 0) {
         *next = INT64_MAX; /* the end of one of them calls */
+    }
     media_fetch_free(due, n);
     return rc;
 }
@@ -337,8 +359,9 @@ int fetch_step(outbox_t *o, int64_t *next)
 void fetch_free(outbox_t *o)
 {
     for (size_t i = 0; i < FETCHES_MAX; i++) {
-        if (o->fetches[i])
+        if (o->fetches[i]) {
             destroy(o->fetches[i]);
+        }
         o->fetches[i] = NULL;
     }
 }

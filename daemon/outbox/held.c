@@ -49,8 +49,9 @@ int held_watch(outbox_t *o)
     for (size_t i = 0; i < n; i++) {
         int failed = watch(o, &held[i], i);
 
-        if (failed != WERR_OK)
+        if (failed != WERR_OK) {
             rc = failed;
+        }
     }
     free(held);
     return rc;

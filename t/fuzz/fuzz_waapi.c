@@ -102,17 +102,20 @@ static void history(const char *body, size_t len)
 
     (void)gw_waapi.chats_reply(200, body, len, take_chat, NULL, &n);
     rc = gw_waapi.messages_reply(200, body, len, &ev);
-    if (rc != WERR_OK && rc != WERR_INVALID)
+    if (rc != WERR_OK && rc != WERR_INVALID) {
         abort();
+    }
     for (size_t i = 0; rc == WERR_OK && i < ev.n; i++) {
         const gw_event_t *e = &ev.items[i];
 
         /* what the header promises to backfill */
-        if (e->kind != GW_MESSAGE && e->kind != GW_OTHER)
+        if (e->kind != GW_MESSAGE && e->kind != GW_OTHER) {
             abort();
+        }
         if (e->kind == GW_MESSAGE &&
-            (!e->wa_id || !e->type || !e->text || e->ts <= 0))
+            (!e->wa_id || !e->type || !e->text || e->ts <= 0)) {
             abort();
+        }
         touch(e->wa_id);
         touch(e->phone);
         touch(e->alias);
@@ -120,8 +123,9 @@ static void history(const char *body, size_t len)
         touch(e->push_name);
         touch(e->status);
     }
-    if (rc == WERR_OK)
+    if (rc == WERR_OK) {
         gw_events_free(&ev);
+    }
 }
 
 static void answers(const char *body, size_t len)

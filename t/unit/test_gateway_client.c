@@ -415,8 +415,9 @@ static void submitted(void **state)
     call_t *calls[8];
 
     (void)state;
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = 0; i < 8; i++) {
         calls[i] = submit("halo", 0, WERR_OK);
+    }
     for (size_t i = 0; i < 8; i++) {
         assert_int_equal(finish(calls[i])->http_status, 201);
         assert_false(pthread_equal(calls[i]->thread, pthread_self()));
@@ -489,8 +490,9 @@ static void submitted_too_late(void **state)
     bench.account.timeout_s = 30;
     behave("{\"do\":\"hang\"}");
     call = submit("satu", 0, WERR_OK);
-    while (sim_count(&sim, "route=send.text") == 0)
+    while (sim_count(&sim, "route=send.text") == 0) {
         (void)usleep(10000);
+    }
     assert_int_equal(pthread_create(&stopper, NULL, stop_slowly, NULL), 0);
     (void)usleep(200000);
     (void)submit("dua", 0, WERR_STOPPING);

@@ -363,8 +363,8 @@ static page_t messages(fixture_t *f, int64_t chat, int limit, int64_t before)
 
     buf_init(&b, 0);
     jw_open_object(&b, NULL);
-    assert_int_equal(chat_messages(f->db, chat, NULL, limit, before, &b, "messages",
-                                   &p.more, &p.id),
+    assert_int_equal(chat_messages(f->db, chat, NULL, limit, before, &b,
+                                   "messages", &p.more, &p.id),
                      WERR_OK);
     jw_close_object(&b);
     p.root = parse(&b);
