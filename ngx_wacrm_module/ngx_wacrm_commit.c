@@ -45,6 +45,9 @@ struct ngx_wacrm_batch_s {
     spool_t                *spool;
     ngx_uint_t              usec;
     int                     rc;
+
+    ngx_atomic_t            finished;   /* the thread's last word */
+    unsigned                posted:1;
 };
 
 
@@ -67,6 +70,8 @@ static ngx_wacrm_batch_t *ngx_wacrm_commit_batch(size_t size);
 static ngx_wacrm_batch_t *ngx_wacrm_commit_create_batch(void);
 static ngx_int_t ngx_wacrm_commit_reserve(ngx_wacrm_batch_t *batch,
     size_t size);
+static ngx_uint_t ngx_wacrm_commit_finished(void);
+static void ngx_wacrm_commit_ahead(void);
 static void ngx_wacrm_commit_start(ngx_event_t *ev);
 static void ngx_wacrm_commit_next(void);
 static ngx_int_t ngx_wacrm_commit_post(ngx_wacrm_batch_t *batch);
@@ -187,10 +192,17 @@ ngx_wacrm_commit_add(ngx_http_request_t *r, spool_record_t *record,
     ngx_wacrm_commit.nwaiting++;
     ngx_wacrm_commit.bytes += len;
 
-    /* a lone event waits only for those that came in the same poll */
+    /*
+     * A lone event waits only for those that came in the same poll.  Under
+     * load the thread is done long before this loop comes to hear of it:
+     * then the disk gets its next batch at once.
+     */
 
     if (ngx_wacrm_commit.flying == NULL) {
         ngx_post_event(&ngx_wacrm_commit.start, &ngx_posted_events);
+
+    } else if (ngx_wacrm_commit_finished()) {
+        ngx_wacrm_commit_ahead();
     }
 
     *entry = e;
@@ -334,6 +346,50 @@ ngx_wacrm_commit_reserve(ngx_wacrm_batch_t *batch, size_t size)
 }
 
 
+/*
+ * Whether the batch in flight is committed, only not told yet.  After a
+ * failure the spool may have to be closed, so nothing may follow it.
+ */
+
+static ngx_uint_t
+ngx_wacrm_commit_finished(void)
+{
+    ngx_wacrm_batch_t  *batch;
+
+    batch = ngx_wacrm_commit.flying;
+
+    return __atomic_load_n(&batch->finished, __ATOMIC_ACQUIRE)
+           && batch->rc == SPOOL_OK
+           && ngx_process != NGX_PROCESS_SINGLE;
+}
+
+
+/*
+ * Sends the oldest batch to the thread while the one before waits to be told.
+ * Called with a request at hand: whatever fails here is answered later.
+ */
+
+static void
+ngx_wacrm_commit_ahead(void)
+{
+    ngx_queue_t        *q;
+    ngx_wacrm_batch_t  *batch;
+
+    q = ngx_queue_head(&ngx_wacrm_commit.waiting);
+    batch = ngx_queue_data(q, ngx_wacrm_batch_t, queue);
+
+    ngx_wacrm_commit.flying = NULL;
+    batch->spool = ngx_wacrm_spool();
+
+    if (batch->spool == NULL || ngx_wacrm_commit_post(batch) != NGX_OK) {
+        ngx_post_event(&ngx_wacrm_commit.start, &ngx_posted_events);
+        return;
+    }
+
+    ngx_wacrm_commit_unwait(batch);
+}
+
+
 static void
 ngx_wacrm_commit_start(ngx_event_t *ev)
 {
@@ -387,6 +443,8 @@ ngx_wacrm_commit_post(ngx_wacrm_batch_t *batch)
         batch->records[i].len = batch->entries[i].len;
     }
 
+    batch->finished = 0;
+    batch->posted = 1;
     ngx_wacrm_commit.flying = batch;
 
     if (ngx_process == NGX_PROCESS_SINGLE) {
@@ -402,6 +460,7 @@ ngx_wacrm_commit_post(ngx_wacrm_batch_t *batch)
     if (ngx_thread_task_post(ngx_wacrm_commit.conf.pool, &batch->task)
         != NGX_OK)
     {
+        batch->posted = 0;
         ngx_wacrm_commit.flying = NULL;
         return NGX_ERROR;
     }
@@ -428,6 +487,8 @@ ngx_wacrm_commit_thread(void *data, ngx_log_t *log)
 
     batch->usec = (end.tv_sec - begin.tv_sec) * 1000000
                   + (end.tv_nsec - begin.tv_nsec) / 1000;
+
+    __atomic_store_n(&batch->finished, 1, __ATOMIC_RELEASE);
 }
 
 
@@ -443,7 +504,11 @@ ngx_wacrm_commit_complete(ngx_event_t *ev)
                    "wacrm commit: %ui events, rc %d, %ui us",
                    batch->n, batch->rc, batch->usec);
 
-    ngx_wacrm_commit.flying = NULL;
+    /* the next one may be on its way already */
+
+    if (ngx_wacrm_commit.flying == batch) {
+        ngx_wacrm_commit.flying = NULL;
+    }
 
     if (batch->timer.timer_set) {
         ngx_del_timer(&batch->timer);
@@ -489,7 +554,7 @@ ngx_wacrm_commit_timeout(ngx_event_t *ev)
 
     batch = ev->data;
 
-    if (batch == ngx_wacrm_commit.flying) {
+    if (batch->posted) {
         ngx_wacrm_commit_answer(batch, NGX_WACRM_EVENT_TIMEOUT);
         return;
     }
@@ -566,6 +631,7 @@ ngx_wacrm_commit_recycle(ngx_wacrm_batch_t *batch)
 
     batch->n = 0;
     batch->used = 0;
+    batch->posted = 0;
 
     ngx_queue_insert_head(&ngx_wacrm_commit.spare, &batch->queue);
     ngx_wacrm_commit.nspare++;

@@ -82,6 +82,16 @@ EOC
     return $t;
 }
 
+# What the last round has left shall not be written out during the next, nor
+# its blocks be given back.
+my $used = 0;
+sub fresh_spool {
+    my ($t) = @_;
+
+    rename $t->path('spool'), $t->path('spool.' . ++$used);
+    system('sync') == 0 or die "bench: sync failed\n";
+}
+
 # mean seconds of a commit and records in a batch, from a fresh start
 sub commits {
     my ($t) = @_;
@@ -100,7 +110,7 @@ sub intake {
 
     for my $c (256, 64) {
         for my $round (1 .. $ROUNDS) {
-            remove_tree($t->path('spool'));
+            fresh_spool($t);
             $t->start;
             my $base = wrk('http://127.0.0.1:' . $t->port(2), $c, @pool);
             my $ours = wrk('http://127.0.0.1:' . $t->port, $c, @pool);
@@ -118,7 +128,7 @@ sub intake {
 
     my (@alone, $commit);
     for my $round (1 .. $ROUNDS) {
-        remove_tree($t->path('spool'));
+        fresh_spool($t);
         $t->start;
         my $one = wrk('http://127.0.0.1:' . $t->port, 1, @pool);
         ($commit) = commits($t);
