@@ -91,8 +91,7 @@ static void note(const request_t *r, int64_t run_us)
     log_level_t level = LOG_DEBUG;
     if (r->response.status >= 500) {
         level = LOG_ERROR;
-    } else if (run_us > SLOW_US &&
-               !(r->match.route->flags & ROUTE_HEAVY) != 0) {
+    } else if (run_us > SLOW_US && (r->match.route->flags & ROUTE_HEAVY) == 0) {
         level = LOG_WARN;
     }
     log_write(level, "http", "msg=%s method=%s route=%s status=%d us=%lld",

@@ -247,8 +247,10 @@ static void nothing_breaks_it(void **state)
         "\xff\xfe",
         "\xed\xa0\x80",
         "\t\n\r\v\f",
-        "a b c d e f g h i j k l m n o p q r s t u v w x y z 1 2 3 4 5 6 7 8 9 "
-        "0 a b c d e f g h i j k l m n o p q r s t u v w x y z 1 2 3 4 5 6 7 8",
+        ("a b c d e f g h i j k l m n o p q r s t u v w x y z 1 2 3 4 5 6 7 8 "
+         "9 "
+         "0 a b c d e f g h i j k l m n o p q r s t u v w x y z 1 2 3 4 5 6 7 "
+         "8"),
         "a* b* c* da* ea* fa* ga* ha*",
         "zakat* maal* bayar* saya* bulan* ini*",
         "\"zakat\" \"maal\"*",
