@@ -143,7 +143,6 @@ static int start_intake(daemon_t *d, const config_t *c)
         .accounts = c->gateways,
         .naccounts = c->ngateways,
         .batch_max = 1024,
-        .raw_retention_days = c->domain.raw_retention_days,
     };
 
     return intake_start(&d->intake, &d->domain, d->spool, &o);

@@ -242,7 +242,6 @@ static void set_up(intake_t *in, domain_t *d, spool_t *spool,
     };
     in->worker.domain = d;
     in->worker.spool = spool_id(spool);
-    in->worker.keep_raw = o->raw_retention_days > 0;
     in->notify = -1;
     in->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }

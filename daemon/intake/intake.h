@@ -19,8 +19,7 @@ typedef struct {
     const char *notify_path; /* datagram socket, made here; NULL: none */
     const gateway_account_t *accounts;
     size_t naccounts;
-    int batch_max;          /* 1024 */
-    int raw_retention_days; /* 0: raw events are not kept */
+    int batch_max; /* 1024 */
     /* Typing is told, not stored; may be NULL. */
     void (*typing)(void *arg, int64_t session, const char *phone, bool on);
     void *arg;

@@ -9,7 +9,6 @@
 typedef struct {
     domain_t *domain;
     const char *spool; /* its id */
-    bool keep_raw;
     welcome_pace_t pace;
     apply_t apply; /* of the last transaction */
 } worker_t;

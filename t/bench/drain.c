@@ -155,8 +155,7 @@ static double run_intake(const bench_t *b, const char *path)
 {
     static const gateway_account_t account = {
         .name = "seed", .driver = "waapi", .base_url = "http://127.0.0.1"};
-    intake_options_t o = {
-        .accounts = &account, .naccounts = 1, .raw_retention_days = 30};
+    intake_options_t o = {.accounts = &account, .naccounts = 1};
     spool_options_t so = {.size = (uint64_t)512 << 20, .create = true};
     char where[160];
     domain_settings_t set;

@@ -35,8 +35,7 @@ static void intake_up(rig_t *r)
     intake_options_t o = {.notify_path = r->notify,
                           .accounts = &account,
                           .naccounts = 1,
-                          .batch_max = 128, /* a backlog is several */
-                          .raw_retention_days = 30};
+                          .batch_max = 128}; /* a backlog is several */
 
     assert_int_equal(intake_start(&r->in, &r->f->d, r->spool, &o), WERR_OK);
 }
