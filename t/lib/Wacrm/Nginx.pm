@@ -394,6 +394,12 @@ sub _kill {
     my ($self) = @_;
 
     return unless $self->{pid};
+    # a master that stands still starts no worker behind our back
+    kill 'STOP', $self->{pid};
+    $self->wait_for(sub {
+        open my $fh, '<', "/proc/$self->{pid}/stat" or return 1;
+        (<$fh> // '') =~ /^\d+ \(.*\) [TZ] /;
+    }, 2);
     my @all = ($self->workers(qr/^nginx/), $self->{pid});
     kill 'KILL', @all;
     waitpid $self->{pid}, 0;
