@@ -1,9 +1,11 @@
 /*
  * ngx_wacrm_commit.h - group commit of events into the spool.
  *
- * One batch of a worker is in flight at a time, on a thread that sees nothing
- * but the batch; meanwhile the next events gather. The requests wait; one that
- * dies detaches itself. All functions are for the event loop.
+ * One batch of a worker is on the thread at a time, which sees nothing but the
+ * batch; meanwhile the next events gather. Once a batch is committed the next
+ * may follow before the event loop has heard of it, never after a failure. The
+ * requests wait; one that dies detaches itself. All functions are for the
+ * event loop.
  */
 
 #ifndef _NGX_WACRM_COMMIT_H_INCLUDED_
