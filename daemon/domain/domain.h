@@ -57,6 +57,11 @@ typedef struct {
     /* Called after a commit that moved reminder_due to a sooner time. */
     void (*remind_ready)(void *arg);
     void *remind_arg;
+    /* Called by intake when a donor types, or has stopped to: nothing of it
+     * is stored. session: sessions.id; phone: as Conversation.phone. */
+    void (*typing_ready)(void *arg, int64_t session, const char *phone,
+                         bool typing);
+    void *typing_arg;
     /* Called after a commit that revoked tokens. */
     void (*revoked_ready)(void *arg);
     void *revoked_arg;

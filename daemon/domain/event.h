@@ -15,6 +15,9 @@ typedef enum {
     EVENT_MESSAGE_CHANGED = 6,  /* reaction, edit, delete; ref = message */
     EVENT_CONTACT = 7,          /* name, merge, gifts; ref = contact */
     EVENT_REMINDER_DUE = 8,     /* ReminderDue; ref = reminder */
+    EVENT_ACCESS = 9,           /* who may see what: members, roles, users */
+    EVENT_TEMPLATES = 10,       /* made, changed, deleted; ref = template */
+    EVENT_CONTACTS = 11,        /* many at once: an import */
 } event_kind_t;
 
 /* chat and ref may be 0 for none. The number is taken from tx. */
