@@ -1,4 +1,4 @@
-# wacrm: make [all|daemon|module|unit|test|check|install|clean] [B=release]
+# wacrm: make [all|daemon|module|web|unit|test|check|install|clean] [B=release]
 #
 #   B=release  gcc -O2, the default
 #   B=asan     gcc with AddressSanitizer and UBSan
@@ -9,6 +9,7 @@
 
 B      ?= release
 PREFIX ?= /usr/local
+datadir ?= $(PREFIX)/share
 # Where Debian's nginx has its modules.
 MODULES ?= /usr/lib/nginx/modules
 out    := build/$(B)
@@ -16,7 +17,7 @@ out    := build/$(B)
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all daemon module lib tools unit-programs fuzz banned cppcheck \
+.PHONY: all daemon module web lib tools unit-programs fuzz banned cppcheck \
         format-check unit test check install clean FORCE
 
 warnings := -Wall -Wextra -Wshadow
@@ -73,6 +74,16 @@ daemon: $(out)/wacrmd $(out)/wacrmctl
 
 module:
 	@CC=$(cc) scripts/build-module $(module_dir)
+
+# The desk in the browser; apart from `all', as it needs Node.js and npm to be
+# built, and nothing of them to be served.
+web: web/dist/index.html
+
+web_srcs := $(shell find web \( -name node_modules -o -name 'dist*' \) \
+                         -prune -o -type f -print 2> /dev/null)
+web/dist/index.html: $(web_srcs) scripts/build-web
+	@echo "  WEB     web/dist"
+	@scripts/build-web
 
 lib: $(out)/libwacrm.a
 
@@ -194,12 +205,21 @@ format_files = $(shell find daemon spool ngx_wacrm_module/edge t -name '*.[ch]')
 format-check:
 	clang-format --dry-run --Werror $(format_files)
 
+# The desk goes along if it was built here or copied to web/dist. Its new
+# files first, then the page that names them; those of older builds stay for
+# the tabs that are open.
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(MODULES)
 	install -m 755 $(out)/wacrmd $(out)/wacrmctl $(DESTDIR)$(PREFIX)/sbin
 	install -m 644 build/module/ngx_wacrm_module.so $(DESTDIR)$(MODULES)
+	@if [ -e web/dist/index.html ]; then \
+	    scripts/install-web $(DESTDIR)$(datadir)/wacrm/web; \
+	else \
+	    echo "install: without the desk, as web/dist is not built:" \
+	         "make web, or copy it there"; \
+	fi
 
 clean:
-	rm -rf build/release build/asan build/clang build/module
+	rm -rf build/release build/asan build/clang build/module web/dist
 
 -include $(tools:%.c=$(out)/obj/%.d) $(objs:.o=.d) $(main_objs:.o=.d) $(test_objs:.o=.d)

@@ -34,9 +34,10 @@ install_packages() {
     # Any node from 18 on will do, also one that no package brought.
     node -e 'process.exit(process.versions.node.split(".")[0] < 18 ? 1 : 0)' \
         2>/dev/null || missing+=(nodejs)
-    # Debian's node comes without npm, others bring it.
-    [[ $wanted != *" test "* ]] || command -v npm > /dev/null ||
-        missing+=(npm)
+    # Debian's node comes without npm, others bring it. The demo needs it for
+    # the desk, unless that was built elsewhere.
+    [[ $wanted != *" test "* && -e $root/web/dist/index.html ]] ||
+        command -v npm > /dev/null || missing+=(npm)
     [ ${#missing[@]} -gt 0 ] || return 0
 
     command -v apt-get > /dev/null ||
@@ -71,10 +72,10 @@ install_packages() {
     rm -f "$log"
 }
 
-# install_node_packages: what t/node/package-lock.json names goes into
-# t/node/node_modules, and again only when that file has changed.
+# install_node_packages DIR: what DIR/package-lock.json names goes into
+# DIR/node_modules, and again only when that file has changed.
 install_node_packages() {
-    local dir=$root/t/node log=$root/build/npm.log
+    local dir=$root/$1 log=$root/build/npm-${1//\//-}.log
     local stamp=$dir/node_modules/.installed
     cmp -s "$dir/package-lock.json" "$stamp" && return 0
     command -v npm > /dev/null ||
@@ -82,13 +83,13 @@ install_node_packages() {
             "install npm)"
     as_owner mkdir -p "$root/build" && as_owner touch "$log" ||
         die "cannot write into $root/build"
-    say "installing the npm packages of t/node"
+    say "installing the npm packages of $1"
     # A cache of its own: the owner of the clone may have no home.
     as_owner env npm_config_cache="$root/build/npm-cache" \
         npm ci --prefix "$dir" --include=dev --ignore-scripts \
         > "$log" 2>&1 < /dev/null || {
         tail -5 "$log" >&2
-        die "npm could not install the packages of t/node; it needs the" \
+        die "npm could not install the packages of $1; it needs the" \
             "registry, or a mirror named in its settings (whole output:" \
             "$log)"
     }

@@ -29,7 +29,8 @@ wacrmd => sub { edits $_ }) changes more. Programs come from $WACRM_BUILD
 (build/release).
 
 new() makes the agents admin@, supervisor@, cs1@ and cs2@test.example with the
-password "rahasia-sekali" (agents => 0: none); donors => CSV text is imported.
+password "rahasia-sekali" (agents => 0: none); donors => CSV text is imported;
+web => DIR is served instead of web/dist.
 
 start() starts all three; wacrmd_start, wacrmd_stop($signal), wacrmd_kill,
 sim_start, sim_stop one of them; nginx is $d->{nginx}, a Wacrm::Nginx.
@@ -70,7 +71,7 @@ sub new {
     my $build = $ENV{WACRM_BUILD} || "$ROOT/build/release";
     my $self = bless {
         build => $build, agents => 1, donors => undef, allowed => [],
-        session => 'demo', sim_args => [], %opt,
+        session => 'demo', sim_args => [], web => "$ROOT/web/dist", %opt,
     }, $class;
     my $edit = delete $self->{nginx};
     $self->{nginx} = Wacrm::Nginx->new(%{$opt{nginx_options} || {}});
@@ -100,6 +101,7 @@ sub _paths {
     my ($self, $text) = @_;
 
     my $dir = $self->{dir};
+    $text =~ s{/usr/local/share/wacrm/web}{$self->{web}}g;
     $text =~ s{/etc/wacrm/secrets}{$dir/secrets}g;
     $text =~ s{(?:/var/lib|/etc|/var/log|/run)/wacrm}{$dir}g;
     return $text;
