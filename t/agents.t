@@ -110,6 +110,66 @@ sleep 1;
 is(sign_in('dewi@test.example', 'kata-sandi-baru')->{status}, 200,
     'until switched on');
 
+# ---- out everywhere ----
+
+is(call($_, POST => "/$dewi/logout")->{status}, 403, "$_ signs nobody out")
+    for qw(cs1 supervisor);
+is(call('admin', POST => "/$_/logout")->{status}, 404, "no agent $_")
+    for qw(9999 0 x);
+my $dewis = sign_in('dewi@test.example', 'kata-sandi-baru')->{json};
+is(call('admin', POST => "/$dewi/logout")->{json}{data}{id}, $dewi,
+    'an administrator does');
+ok($d->wait_for(sub {
+    $d->api(GET => '/api/auth/me', token => $dewis->{token})->{status} == 401;
+}), 'who is out');
+is($d->api(POST => '/api/auth/refresh',
+    json => { refresh_token => $dewis->{refresh_token} })->{status}, 401,
+    'and cannot go on');
+$dewis = sign_in('dewi@test.example', 'kata-sandi-baru')->{json};
+is($d->api(POST => "/api/crm/agents/$dewi/logout", token => $dewis->{token})
+    ->{status}, 200, 'oneself, too');
+ok($d->wait_for(sub {
+    $d->api(GET => '/api/auth/me', token => $dewis->{token})->{status} == 401;
+}), 'is out');
+is($d->sql("SELECT count(*) FROM audit WHERE action = 'user.logout'"
+    . " AND object_id = $dewi"), 2, 'noted');
+
+# ---- a password of one's own ----
+
+sub new_password {
+    my ($token, $now, $new) = @_;
+    return $d->api(POST => '/api/auth/password', token => $token,
+        json => { current_password => $now, password => $new });
+}
+
+$dewis = sign_in('dewi@test.example', 'kata-sandi-baru')->{json};
+is_deeply(new_password($dewis->{token}, @{$_->[0]})->{json}{errors},
+    { $_->[1] => [$_->[2]] }, "$_->[1]: $_->[2]")
+    for [['kata-sandi-salah', 'kata-sandi-ketiga'], 'current_password',
+            'The current password is incorrect.'],
+        [['kata-sandi-baru', 'short'], 'password',
+            'The password field must be at least 8 characters.'],
+        [['kata-sandi-baru', undef], 'password',
+            'The password field is required.'],
+        [[undef, 'kata-sandi-ketiga'], 'current_password',
+            'The current_password field is required.'];
+is($d->api(GET => '/api/auth/me', token => $dewis->{token})->{status}, 200,
+    'nothing has changed');
+$r = new_password($dewis->{token}, 'kata-sandi-baru', 'kata-sandi-ketiga');
+is($r->{status}, 200, 'changed') or diag $r->{body};
+ok($d->wait_for(sub {
+    $d->api(GET => '/api/auth/me', token => $dewis->{token})->{status} == 401;
+}), 'the old sign-in has ended');
+is($d->api(GET => '/api/auth/me', token => $r->{json}{token})->{status}, 200,
+    'the one that was given goes on');
+is($d->api(POST => '/api/auth/refresh',
+    json => { refresh_token => $dewis->{refresh_token} })->{status}, 401,
+    'the old refresh token does not');
+is(sign_in('dewi@test.example', 'kata-sandi-baru')->{status}, 401,
+    'the old password is wrong');
+is(sign_in('dewi@test.example', 'kata-sandi-ketiga')->{status}, 200,
+    'the new one is right');
+
 # ---- the last administrator ----
 
 my $admin = $agent{'admin@test.example'}{id};

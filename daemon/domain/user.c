@@ -418,6 +418,28 @@ int user_change(domain_t *d, int64_t id, user_change_t *c)
     return rc;
 }
 
+static int logout_user(tx_t *tx, void *arg)
+{
+    const int64_t *id = arg;
+    user_t user;
+    int rc = user_get(tx->db, *id, &user);
+    if (rc == WERR_OK) {
+        rc = token_revoke_user(tx, *id);
+    }
+    return rc == WERR_OK ? audit_note(tx, &(audit_t){.action = "user.logout",
+                                                     .object = *id})
+                         : rc;
+}
+
+int user_logout(domain_t *d, int64_t id)
+{
+    int rc = domain_write(d, logout_user, &id);
+    if (rc == WERR_OK) {
+        log_info("user", "msg=\"out everywhere\" user=%lld", (long long)id);
+    }
+    return rc;
+}
+
 int user_check_password(db_t *db, const char *email, const char *password,
                         user_t *out)
 {

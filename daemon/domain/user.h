@@ -55,6 +55,9 @@ typedef struct {
  * password that does not fit. */
 int user_change(domain_t *d, int64_t id, user_change_t *change) WACRM_CHECKED;
 
+/* Out everywhere: revokes all tokens. WERR_NOTFOUND. */
+int user_logout(domain_t *d, int64_t id) WACRM_CHECKED;
+
 /*
  * Checks a password in constant effort: also for an unknown address. WERR_OK
  * with *out, WERR_DENIED (unknown, inactive, wrong), or a fault.

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PASSWORD_MIN 8
+#define PASSWORD_MAX 500
+
 void invalid_add(invalid_t *in, const char *field, const char *format, ...)
 {
     va_list ap;
@@ -43,6 +46,15 @@ const char *invalid_string(invalid_t *in, const json_t *body, const char *field,
         invalid_add(in, field, "The %s field is required.", field);
     }
     return NULL;
+}
+
+void invalid_password(invalid_t *in, const char *field, const char *password)
+{
+    size_t len = password != NULL ? strlen(password) : PASSWORD_MIN;
+    if (len < PASSWORD_MIN || len > PASSWORD_MAX) {
+        invalid_add(in, field, "The %s field must be at least %d characters.",
+                    field, PASSWORD_MIN);
+    }
 }
 
 bool invalid_answer(const invalid_t *in, response_t *response)

@@ -34,6 +34,9 @@ bool invalid_has(const invalid_t *in, const char *field);
 const char *invalid_string(invalid_t *in, const json_t *body, const char *field,
                            bool required);
 
+/* A new password: 8 to 500 bytes. NULL is left alone. */
+void invalid_password(invalid_t *in, const char *field, const char *password);
+
 /* Answers 422 and tells true if there are errors. */
 bool invalid_answer(const invalid_t *in, response_t *response);
 

@@ -35,10 +35,10 @@ function url(o, { path = {}, query = {} }) {
     return q === '' ? filled : `${filled}?${q}`;
 }
 
-function headersOf(o, { as, headers = {}, type, body }) {
+function headersOf(o, { as, token, headers = {}, type, body }) {
     const out = { ...headers };
     if (o.bearer && as !== null) {
-        out.Authorization = `Bearer ${tokens[as]}`;
+        out.Authorization = `Bearer ${token || tokens[as]}`;
     }
     if (type !== undefined || body !== undefined) {
         out['Content-Type'] = type || 'application/json';

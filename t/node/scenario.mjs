@@ -266,8 +266,16 @@ async function administration(call, id) {
         route: 'login' });
     await call('connect', { as, body: { email: 'desk@charity.example',
         password: 'wrong' }, want: 400, name: 'the gateway refuses' });
-    await call('agentAdd', { as, want: 201, body: { name: 'Baru',
-        email: 'baru@test.example', role: 'cs', password: 'rahasia-sekali' } });
+    const added = await call('agentAdd', { as, want: 201, body: {
+        name: 'Baru', email: 'baru@test.example', role: 'cs',
+        password: 'rahasia-sekali' } });
+    const theirs = await call('login', { body: {
+        email: 'baru@test.example', password: 'rahasia-sekali' } });
+    await call('changePassword', { token: theirs.json.token,
+        later: { token: undefined }, body: {
+            current_password: 'rahasia-sekali', password: 'rahasia-lain' } });
+    await call('agentLogout', { as,
+        path: { id: String(added.json.data.id) } });
     await call('agentChange', { as, path: { id: String(id('admin')) },
         body: { role: 'cs' }, want: 409 });
     await call('agentChange', { as, path: { id: String(id('cs2')) },

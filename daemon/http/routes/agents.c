@@ -3,8 +3,6 @@
 #include "http/invalid.h"
 #include "http/routes/routes.h"
 
-#define PASSWORD_MIN 8
-
 static void show(request_t *r, int status, int64_t id)
 {
     buf_t *b = &r->response.body;
@@ -32,12 +30,7 @@ static void check_texts(invalid_t *invalid, const char *name,
                     "The name field must not be greater than %d bytes.",
                     USER_TEXT_MAX - 1);
     }
-    if (password != NULL &&
-        (strlen(password) < PASSWORD_MIN || strlen(password) > 500)) {
-        invalid_add(invalid, "password",
-                    "The password field must be at least %d characters.",
-                    PASSWORD_MIN);
-    }
+    invalid_password(invalid, "password", password);
 }
 
 /* false: none, or a wrong one. */
@@ -154,4 +147,22 @@ void route_agent_change(request_t *r)
         change(r, id, body);
     }
     json_decref(body);
+}
+
+void route_agent_logout(request_t *r)
+{
+    int64_t id;
+    bool read = request_id(r, 0, &id);
+    if (r->user.role != ROLE_ADMIN && (!read || id != r->user.id)) {
+        response_message(&r->response, 403, "Forbidden.");
+        return;
+    }
+    int rc = read ? user_logout(r->options->domain, id) : WERR_NOTFOUND;
+    if (rc == WERR_OK) {
+        show(r, 200, id);
+    } else if (rc == WERR_NOTFOUND) {
+        response_not_found(&r->response, "Agent not found.");
+    } else {
+        response_error(&r->response, rc);
+    }
 }

@@ -182,6 +182,51 @@ void route_refresh(request_t *r)
     json_decref(body);
 }
 
+/* A new password of one's own: all other sign-ins end, this one goes on. */
+static void change_password(request_t *r, const char *password)
+{
+    user_change_t c = {.password = password};
+    user_t user;
+    int rc = user_change(r->options->domain, r->user.id, &c);
+    if (rc == WERR_OK) {
+        rc = user_get(r->db, r->user.id, &user);
+    }
+    if (rc != WERR_OK) {
+        response_error(&r->response, rc);
+        return;
+    }
+    sign_in_t in = {.user = &user};
+    give_tokens(r, &in, "Unauthenticated.");
+}
+
+void route_password(request_t *r)
+{
+    invalid_t invalid = {0};
+    user_t user;
+    json_t *body = request_json(r);
+    if (body == NULL) {
+        return;
+    }
+    const char *now = invalid_string(&invalid, body, "current_password", true);
+    const char *password = invalid_string(&invalid, body, "password", true);
+    int rc = WERR_OK;
+    invalid_password(&invalid, "password", password);
+    if (invalid.n == 0) {
+        rc = user_check_password(r->db, r->user.email, now, &user);
+    }
+    if (rc == WERR_DENIED) {
+        invalid_add(&invalid, "current_password",
+                    "The current password is incorrect.");
+        rc = WERR_OK;
+    }
+    if (rc != WERR_OK) {
+        response_error(&r->response, rc);
+    } else if (!invalid_answer(&invalid, &r->response)) {
+        change_password(r, password);
+    }
+    json_decref(body);
+}
+
 static int sign_out(tx_t *tx, void *arg)
 {
     const request_t *r = arg;

@@ -10,6 +10,7 @@
 void route_login(request_t *r);
 void route_refresh(request_t *r);
 void route_logout(request_t *r);
+void route_password(request_t *r);
 void route_me(request_t *r);
 
 /* contacts.c, contact_ask.c, contact_log.c */
@@ -67,6 +68,7 @@ void route_switch_session(request_t *r);
 void route_agents(request_t *r);
 void route_agent_add(request_t *r);
 void route_agent_change(request_t *r);
+void route_agent_logout(request_t *r);
 
 /* dashboard.c */
 void route_dashboard(request_t *r);
