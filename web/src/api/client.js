@@ -1,0 +1,144 @@
+import axios from 'axios';
+import { ApiError, apiError } from './errors.js';
+import { alone, keepTokens, readTokens } from './tokens.js';
+
+const EARLY_MS = 30000;
+
+let socketId = null;
+/** Set by the auth store: asks for the password over the page; resolves
+ *  when there are new tokens, rejects when the user leaves. */
+let askAgain = () => Promise.reject(new Error('signed out'));
+
+export function setSocketId(id) {
+    socketId = id;
+}
+
+export function onExpired(ask) {
+    askAgain = ask;
+}
+
+const http = axios.create({ baseURL: '/api', timeout: 30000 });
+
+let renewing = null;
+
+/** New tokens by the refresh token. @param {string} stale the one not taken */
+export function renew(stale) {
+    renewing ??= alone(async () => {
+        const kept = readTokens();
+        if (!kept) {
+            throw new ApiError({ status: 401, message: 'Unauthenticated.' });
+        }
+        if (kept.token !== stale) {
+            return kept;
+        }
+        const answer = await axios.post('/api/auth/refresh',
+            { refresh_token: kept.refresh }, { timeout: 15000 });
+        return keepTokens(answer.data);
+    }).finally(() => {
+        renewing = null;
+    });
+    return renewing;
+}
+
+/** A token that is good for a while yet. */
+export async function freshToken() {
+    const kept = readTokens();
+    if (kept && kept.expires - Date.now() > EARLY_MS) {
+        return kept.token;
+    }
+    return kept ? tokenAfter(kept.token) : null;
+}
+
+/** After a token was refused: by refresh, else by the person. */
+async function tokenAfter(stale) {
+    try {
+        return (await renew(stale)).token;
+    } catch (error) {
+        const it = apiError(error);
+        if (it.status !== 401 && it.status !== 422) {
+            throw it;
+        }
+    }
+    await askAgain();
+    return readTokens()?.token ?? null;
+}
+
+http.interceptors.request.use(async (config) => {
+    const token = config.token ?? await freshToken();
+    config.headers.Authorization = `Bearer ${token}`;
+    config.token = token;
+    if (socketId && config.method !== 'get') {
+        config.headers['X-Socket-ID'] = socketId;
+    }
+    return config;
+});
+
+http.interceptors.response.use(null, async (error) => {
+    const { config, response } = error;
+    if (response?.status === 401 && config && !config.again) {
+        const token = await tokenAfter(config.token);
+        return http.request({ ...config, token, again: true });
+    }
+    throw apiError(error);
+});
+
+/** GET; the body. @param {object} [query] left out where null or '' */
+export async function get(path, query = {}, config = {}) {
+    const params = Object.fromEntries(Object.entries(query).filter(
+        ([, value]) => value !== null && value !== undefined && value !== ''));
+    return (await http.get(path, { ...config, params })).data;
+}
+
+export async function post(path, body = {}, config = {}) {
+    return (await http.post(path, body, config)).data;
+}
+
+export async function patch(path, body) {
+    return (await http.patch(path, body)).data;
+}
+
+export async function put(path, body) {
+    return (await http.put(path, body)).data;
+}
+
+export async function del(path, body) {
+    return (await http.delete(path, body ? { data: body } : {})).data;
+}
+
+/**
+ * GET by ETag.
+ *
+ * @param {{etag: string|null}} known changed to the new one
+ * @returns the body, or null where nothing has changed
+ */
+export async function getChanged(path, query, known) {
+    const answer = await http.get(path, {
+        params: query,
+        headers: known.etag ? { 'If-None-Match': known.etag } : {},
+        validateStatus: (status) => status === 200 || status === 304,
+    });
+    if (answer.status === 304) {
+        return null;
+    }
+    known.etag = answer.headers.etag ?? null;
+    return answer.data;
+}
+
+/** A file to be saved, as the server names it. */
+export async function download(path, query = {}) {
+    const answer = await http.get(path,
+        { params: query, responseType: 'blob', timeout: 0 });
+    const named = /filename="?([^";]+)/.exec(
+        answer.headers['content-disposition'] ?? '');
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(answer.data);
+    link.download = named?.[1] ?? path.split('/').pop();
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
+/** For Idempotency-Key: one a message, the same at every try. */
+export function newKey() {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    return [...bytes].map((b) => b.toString(16).padStart(2, '0')).join('');
+}

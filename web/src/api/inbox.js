@@ -1,0 +1,19 @@
+import { get, getChanged, post } from './client.js';
+
+const id = encodeURIComponent;
+
+/** @param {{filter, search, limit, before, session_id}} query */
+export const conversations = (query) => get('/crm/inbox', query);
+export const conversationsChanged = (query, known) =>
+    getChanged('/crm/inbox', query, known);
+export const messages = (chatId, query) =>
+    get(`/crm/inbox/${id(chatId)}`, { shape: 'native', ...query });
+export const messagesChanged = (chatId, query, known) =>
+    getChanged(`/crm/inbox/${id(chatId)}`,
+        { shape: 'native', ...query }, known);
+export const markRead = (chatId) => post(`/crm/inbox/${id(chatId)}/read`);
+export const toggleStar = (chatId) => post(`/crm/inbox/${id(chatId)}/star`);
+/** @param {{q, in, limit, before, session_id}} query */
+export const search = (query, config) => get('/crm/search', query, config);
+export const events = (since, limit = 200) =>
+    get('/crm/events', { since, limit });

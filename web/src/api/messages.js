@@ -1,0 +1,33 @@
+import { post } from './client.js';
+
+const keyed = (key, sessionId) => ({
+    headers: { 'Idempotency-Key': key },
+    params: sessionId ? { session_id: sessionId } : {},
+});
+
+/** @param {{phone, message, type, media_id, reply_to, seen_seq,
+ *           scheduled_at}} body */
+export const send = (body, key, sessionId) =>
+    post('/crm/messages/send', body, keyed(key, sessionId));
+/** @param {{phone, template_id, variables, seen_seq}} body */
+export const sendTemplate = (body, key, sessionId) =>
+    post('/crm/messages/template', body, keyed(key, sessionId));
+export const sendQuickReply = (body, key, sessionId) =>
+    post('/crm/messages/quick-reply', body, keyed(key, sessionId));
+export const retry = (messageId, key) =>
+    post(`/crm/messages/${messageId}/retry`, {}, keyed(key));
+
+/**
+ * Uploads a file to be sent by its media_id.
+ * @param {(share: number) => void} told 0..1
+ * @param {AbortSignal} signal
+ */
+export function upload(file, told, signal) {
+    const form = new FormData();
+    form.append('file', file, file.name);
+    return post('/crm/media', form, {
+        timeout: 0,
+        signal,
+        onUploadProgress: (event) => told(event.progress ?? 0),
+    });
+}

@@ -1,0 +1,104 @@
+import { createRouter, createWebHistory } from 'vue-router';
+import { need } from './i18n/index.js';
+import { can } from './roles.js';
+import { useAuth } from './stores/auth.js';
+
+/*
+ * meta.texts: files of src/i18n/ that the page needs, loaded beside it.
+ * meta.role: the least role that sees the page (roles.js).
+ */
+const routes = [
+    { path: '/', redirect: '/inbox' },
+    {
+        path: '/login', name: 'login',
+        component: () => import('./pages/LoginPage.vue'),
+        meta: { public: true, texts: ['login'] },
+    },
+    {
+        path: '/inbox/:chatId?', name: 'inbox',
+        component: () => import('./pages/InboxPage.vue'),
+        meta: { texts: ['inbox'] },
+    },
+    {
+        path: '/dashboard', name: 'dashboard',
+        component: () => import('./pages/DashboardPage.vue'),
+        meta: { texts: ['dashboard'] },
+    },
+    {
+        path: '/reminders', name: 'reminders',
+        component: () => import('./pages/RemindersPage.vue'),
+        meta: { texts: ['reminders'] },
+    },
+    {
+        path: '/sessions', name: 'sessions',
+        component: () => import('./pages/SessionsPage.vue'),
+        meta: { texts: ['sessions'] },
+    },
+    {
+        path: '/templates', name: 'templates',
+        component: () => import('./pages/TemplatesPage.vue'),
+        meta: { texts: ['templates'] },
+    },
+    {
+        path: '/reports', name: 'reports',
+        component: () => import('./pages/ReportsPage.vue'),
+        meta: { texts: ['reports'], role: 'supervisor' },
+    },
+    {
+        path: '/agents', name: 'agents',
+        component: () => import('./pages/AgentsPage.vue'),
+        meta: { texts: ['agents'], role: 'admin' },
+    },
+    {
+        path: '/import', name: 'import',
+        component: () => import('./pages/ImportPage.vue'),
+        meta: { texts: ['import'], role: 'admin' },
+    },
+    {
+        path: '/audit', name: 'audit',
+        component: () => import('./pages/AuditPage.vue'),
+        meta: { texts: ['audit'], role: 'admin' },
+    },
+    {
+        path: '/settings', name: 'settings',
+        component: () => import('./pages/SettingsPage.vue'),
+        meta: { texts: ['settings'] },
+    },
+    {
+        path: '/:rest(.*)*', name: 'lost',
+        component: () => import('./pages/LostPage.vue'),
+    },
+];
+
+export const router = createRouter({
+    history: createWebHistory(),
+    routes,
+});
+
+router.beforeEach((to) => {
+    const auth = useAuth();
+    if (!to.meta.public && !auth.user) {
+        return { name: 'login', query: { next: to.fullPath } };
+    }
+    if (to.name === 'login' && auth.user) {
+        return { name: 'inbox' };
+    }
+    if (to.meta.role && !can(auth.user, to.meta.role)) {
+        return { name: 'inbox' };
+    }
+    return true;
+});
+
+router.beforeResolve(async (to) => {
+    await need(...(to.meta.texts ?? []));
+});
+
+// After an update of the server the old hashed files are gone: load the page
+// anew, once.
+router.onError((error, to) => {
+    if (/dynamically imported module|module script/i.test(error.message)
+        && sessionStorage.getItem('wacrm.reloaded') !== to.fullPath) {
+        sessionStorage.setItem('wacrm.reloaded', to.fullPath);
+        location.assign(to.fullPath);
+    }
+});
