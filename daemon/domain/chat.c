@@ -91,7 +91,7 @@ int chat_mark_read(tx_t *tx, int64_t chat, bool receipt)
         rc = queue_receipt(tx, session, chat);
     }
     if (rc == WERR_OK) {
-        rc = event_raise(tx, EVENT_CHAT, session, chat, 0);
+        rc = event_raise(tx, EVENT_CHAT_READ, session, chat, 0);
     }
     return rc;
 }

@@ -92,6 +92,17 @@ int contact_find(db_t *db, const char *phone, int64_t *id)
     return rc;
 }
 
+int contact_phone(db_t *db, const char *phone, char out[ALIAS_MAX])
+{
+    person_t p;
+    int rc = by_any(db, phone, &p);
+
+    if (rc == WERR_OK) {
+        snprintf(out, ALIAS_MAX, "%s", p.phone);
+    }
+    return rc;
+}
+
 /* As much of a name as is kept, in whole characters. */
 static void take_name(const char *name, char out[NAME_MAX_BYTES])
 {

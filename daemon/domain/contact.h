@@ -37,5 +37,9 @@ int contact_merge(tx_t *tx, int64_t into, int64_t from) WACRM_CHECKED;
 
 /* By canonical phone or alias. */
 int contact_find(db_t *db, const char *phone, int64_t *id) WACRM_CHECKED;
+/* The phone that all outputs show of whom this phone or alias names: the
+ * alias itself where no phone is known. WERR_NOTFOUND. */
+int contact_phone(db_t *db, const char *phone,
+                  char out[ALIAS_MAX]) WACRM_CHECKED;
 
 #endif

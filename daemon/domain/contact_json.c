@@ -6,13 +6,20 @@
 #include "domain/donor_row.h"
 #include "domain/note.h"
 #include "domain/reminder.h"
+#include "domain/rendered.h"
 
-#define COLUMNS DONOR_COLUMNS ", k.id, k.phone, k.name, k.gift_best_year"
+#define COLUMNS_NAMED(name) \
+    DONOR_COLUMNS ", k.id, k.phone, " name ", k.gift_best_year"
+#define COLUMNS COLUMNS_NAMED("k.name")
 
 DB_QUERY(contact_profile, "SELECT " COLUMNS " FROM contacts k WHERE k.id = $1");
 DB_QUERY(contact_profile_aliases,
          "SELECT alias FROM contact_aliases WHERE contact_id = $1 "
          "LIMIT 100");
+/* What an event tells of it. */
+DB_QUERY(contact_profile_told,
+         "SELECT " COLUMNS_NAMED("substr(k.name, 1, " RENDERED_TITLE
+                                 ")") " FROM contacts k WHERE k.id " SOME_IDS);
 #define VISIBLE CONTACT_VISIBLE("k.id", "$2", "$3")
 
 DB_QUERY(contact_profile_page,
@@ -175,6 +182,23 @@ int contact_write_metrics(db_t *db, const domain_t *d, int64_t contact,
     jw_close_object(out);
     jw_close_object(out);
     return WERR_OK;
+}
+
+int contact_render(db_t *db, const domain_t *d, rendered_t *r)
+{
+    int rc = WERR_OK;
+
+    for (size_t i = 0; rc == WERR_OK && i < r->n; i += SOME) {
+        db_stmt_t *s = rendered_bind(db, &contact_profile_told, r, i);
+
+        while ((rc = db_step(s)) == DB_ROW) {
+            rendered_row_t *row = rendered_begin(r, db_i64(s, DONOR_NCOLUMNS));
+
+            write_fields(s, d, &r->text);
+            rendered_end(r, row);
+        }
+    }
+    return rc;
 }
 
 /* %text%, its own wildcards as letters. */

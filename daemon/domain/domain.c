@@ -1,10 +1,15 @@
 #include "domain/domain.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "domain/chat_changes.h"
+#include "domain/event.h"
 #include "domain/event_number.h"
+
+/* A worker runs one request at a time. */
+static _Thread_local char cause[SOCKET_ID_MAX];
 
 /* The calendar day stands above the event number: 2^44 events fit below. */
 #define DAY_SHIFT 44
@@ -28,6 +33,7 @@ void domain_settings_default(domain_settings_t *s)
         .default_everyone = true,
         .media_max = 16 << 20,
         .media_types = UINT32_MAX,
+        .event_namespace = "App\\Events\\",
     };
 }
 
@@ -66,6 +72,11 @@ typedef struct {
     tx_t tx;
 } frame_t;
 
+void domain_caused_by(const char *socket_id)
+{
+    snprintf(cause, sizeof(cause), "%s", socket_id != NULL ? socket_id : "");
+}
+
 static int run_frame(db_t *db, void *arg)
 {
     frame_t *f = arg;
@@ -75,6 +86,7 @@ static int run_frame(db_t *db, void *arg)
     memset(tx, 0, sizeof(*tx));
     tx->db = db;
     tx->domain = f->domain;
+    tx->socket = cause[0] != '\0' ? cause : NULL;
     tx->now = clock_now_ms();
     tx->today = clock_day_of(tx->now, f->domain->settings.utc_offset_s);
     rc = f->fn(tx, f->arg);
@@ -110,6 +122,7 @@ int domain_rollback(tx_t *tx, int64_t mark)
 {
     chat_forget(tx);
     tx->last_seq = mark;
+    tx->last_event = (tx_event_t){0};
     return db_rollback_to(tx->db);
 }
 

@@ -30,10 +30,12 @@ typedef struct {
     const char *default_account; /* source of the default session, or NULL */
     const char *default_session; /* its remote id (S3), or NULL */
     bool default_everyone;       /* every CS is a member of it */
-    const char *media_dir;       /* domain/media.h; NULL: takes no files */
-    int64_t media_max;           /* bytes of one file */
-    uint32_t media_types;        /* set of base/sniff.h */
-    const char *media_base;      /* addresses for gateways begin so, or NULL */
+    /* before the names of events on the wire; default "App\\Events\\" */
+    const char *event_namespace;
+    const char *media_dir;  /* domain/media.h; NULL: takes no files */
+    int64_t media_max;      /* bytes of one file */
+    uint32_t media_types;   /* set of base/sniff.h */
+    const char *media_base; /* addresses for gateways begin so, or NULL */
     unsigned char media_key[MEDIA_KEY_LEN]; /* signs addresses of media */
 } domain_settings_t;
 
@@ -74,6 +76,12 @@ int domain_init(domain_t *d, store_t *store,
 /* Changes whenever anything that the inbox shows may have changed. */
 int64_t domain_version(const domain_t *d);
 
+/* Private to event.c. */
+typedef struct {
+    int64_t seq, session, chat, ref;
+    int kind;
+} tx_event_t;
+
 typedef struct {
     db_t *db;
     const domain_t *domain;
@@ -81,13 +89,23 @@ typedef struct {
     int64_t today;    /* day, of the organisation */
     int64_t last_seq; /* of the events raised so far */
     int64_t first_seq;
-    bool queued;                  /* something for the outbox */
-    bool revoked;                 /* tokens */
+    bool queued;            /* something for the outbox */
+    bool revoked;           /* tokens */
+    bool many, many_raised; /* event_many_begin() */
+    tx_event_t last_event;
+    const char *socket;           /* whose request this is, or NULL */
     int64_t remind_at;            /* the soonest new reminder, 0: none */
     struct chat_changes_s *chats; /* private: chat_changes.h */
 } tx_t;
 
 typedef int (*tx_fn)(tx_t *tx, void *arg);
+
+/*
+ * All that this thread writes from now on is caused by the request of that
+ * socket (X-Socket-ID, valid by socket_id_valid()): whoever tells the events
+ * leaves it out. NULL: by nobody's. A copy is kept.
+ */
+void domain_caused_by(const char *socket_id);
 
 /*
  * A savepoint inside fn: what came after it is kept by domain_release(), or

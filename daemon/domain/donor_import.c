@@ -13,6 +13,7 @@
 #include "domain/audit.h"
 #include "domain/contact.h"
 #include "domain/donor.h"
+#include "domain/event.h"
 
 #define CHUNK_ROWS 500
 #define FIELD_MAX  500
@@ -347,11 +348,13 @@ static int apply_rows(tx_t *tx, void *arg)
     /* counted anew where the transaction is tried again */
     donor_import_t result = *im->result;
     char detail[80];
+    int rc;
 
+    event_many_begin(tx);
     for (size_t i = 0; i < im->nrows; i++) {
         const char **reason = &im->rows[i].refused;
-        int rc = db_savepoint(tx->db);
 
+        rc = db_savepoint(tx->db);
         if (rc < 0) {
             return rc;
         }
@@ -369,6 +372,10 @@ static int apply_rows(tx_t *tx, void *arg)
     (void)snprintf(detail, sizeof(detail), "%lld gifts, %lld new contacts",
                    (long long)(result.gifts - im->result->gifts),
                    (long long)(result.contacts - im->result->contacts));
+    rc = event_many_end(tx);
+    if (rc != WERR_OK) {
+        return rc;
+    }
     *im->result = result;
     return audit_note(tx, &(audit_t){.action = "import", .detail = detail});
 }

@@ -267,8 +267,12 @@ int donor_refresh_due(tx_t *tx, int limit, bool *left)
         read_windows(s, &due[n]);
         due[n++].contact = db_i64(s, 6);
     }
+    event_many_begin(tx);
     for (size_t i = 0; rc == WERR_OK && i < n; i++) {
         rc = apply_windows(tx, &due[i]);
+    }
+    if (rc == WERR_OK) {
+        rc = event_many_end(tx);
     }
     *left = n == (size_t)limit;
     free(due);

@@ -41,11 +41,15 @@ typedef bool (*feed_fn)(void *arg, const feed_event_t *event);
  * those that `who` may see (NULL: all of them). *next: the last one looked
  * at, from where to go on; since itself where there are none. The number of
  * events looked at, 0 at the end, or an error (nothing of it counts then).
- * A fixed number of statements for each 50 events, however mixed.
+ * A fixed number of statements for each 50 events, however mixed. Opens a
+ * read transaction of its own: not to be called inside one.
  */
 int feed_read(db_t *db, const domain_t *d, int64_t since, size_t max,
               const visibility_t *who, feed_fn fn, void *arg,
               int64_t *next) WACRM_CHECKED;
+
+/* The name of a kind, static; NULL: no such kind. */
+const char *feed_name(event_kind_t kind);
 
 bool feed_seen_by(const feed_event_t *event, const visibility_t *who);
 

@@ -13,9 +13,10 @@
 #include "domain/donor_row.h"
 #include "domain/like.h"
 #include "domain/message_text.h"
+#include "domain/rendered.h"
 
 #define LIMIT_MAX  200
-#define LINES_ONCE 50
+#define LINES_ONCE SOME
 /* Rows that one search looks at in a session; the next page looks further. */
 #define SEARCH_ROWS 5000
 
@@ -49,20 +50,17 @@ INBOX_QUERIES(unread, "AND c.unread > 0 ");
 INBOX_QUERIES(starred, "AND c.starred = 1 ");
 INBOX_QUERIES(failed, "AND c.failed > 0 ");
 
-#define SOME_IDS                                                        \
-    "IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "           \
-    "$13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, " \
-    "$26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, " \
-    "$39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50)"
-
-DB_QUERY(inbox_lines,
-         "SELECT c.id, s.session_id, k.name, k.phone, m.type, "
-         "substr(m.body, 1, 300), m.deleted_at, c.last_ts, c.unread, "
-         "c.starred, " DONOR_COLUMNS " FROM chats c "
-         "JOIN sessions s ON s.id = c.session_id "
-         "JOIN contacts k ON k.id = c.contact_id "
-         "LEFT JOIN messages m ON m.id = c.last_message_id "
-         "WHERE c.id " SOME_IDS);
+#define LINES(name)                                               \
+    "SELECT c.id, s.session_id, " name ", k.phone, m.type, "      \
+    "substr(m.body, 1, 300), m.deleted_at, c.last_ts, c.unread, " \
+    "c.starred, " DONOR_COLUMNS " FROM chats c "                  \
+    "JOIN sessions s ON s.id = c.session_id "                     \
+    "JOIN contacts k ON k.id = c.contact_id "                     \
+    "LEFT JOIN messages m ON m.id = c.last_message_id "           \
+    "WHERE c.id " SOME_IDS
+DB_QUERY(inbox_lines, LINES("k.name"));
+/* What an event tells of it. */
+DB_QUERY(inbox_lines_told, LINES("substr(k.name, 1, " RENDERED_TITLE ")"));
 /* Chats of which an earlier message was found. */
 DB_QUERY(inbox_of_messages,
          "SELECT DISTINCT c.last_ts, c.id, c.session_id, c.unread, c.starred, "
@@ -374,4 +372,23 @@ int chat_inbox(db_t *db, const domain_t *d, const inbox_query_t *q, buf_t *out,
         *next_id = last.id;
     }
     return write_lines(db, d, &o, n, out);
+}
+
+int chat_render(db_t *db, const domain_t *d, rendered_t *r)
+{
+    int64_t now = clock_now_ms();
+    int64_t today = clock_day_of(now, d->settings.utc_offset_s);
+    int rc = WERR_OK;
+
+    for (size_t i = 0; rc == WERR_OK && i < r->n; i += SOME) {
+        db_stmt_t *s = rendered_bind(db, &inbox_lines_told, r, i);
+
+        while ((rc = db_step(s)) == DB_ROW) {
+            rendered_row_t *row = rendered_begin(r, db_i64(s, 0));
+
+            write_line(s, d, now, today, &r->text);
+            rendered_end(r, row);
+        }
+    }
+    return rc;
 }

@@ -7,21 +7,24 @@
 
 #include "domain/chat.h"
 #include "domain/media_url.h"
+#include "domain/rendered.h"
 
 #define LIMIT_MAX 200
 /* A page ends early where its messages are long: the next one goes on. */
 #define PAGE_BYTES ((size_t)1 << 20)
 
-#define COLUMNS                                                             \
-    "SELECT m.id, m.chat_id, CASE WHEN k.donor = 1 OR k.gift_count > 0 "    \
-    "THEN k.id END, m.body, m.type, m.direction, m.status, m.wa_id, m.ts, " \
-    "m.cs_id, m.source, m.reply_to, m.error_code, m.error_title, "          \
-    "m.edited_at, m.deleted_at, a.message_id, a.mime, a.filename, a.size, " \
-    "f.public_id, a.fetch_state, k.name "                                   \
-    "FROM messages m JOIN chats c ON c.id = m.chat_id "                     \
-    "JOIN contacts k ON k.id = c.contact_id "                               \
-    "LEFT JOIN message_media a ON a.message_id = m.id "                     \
+#define FIELDS(body, error_title, filename)                                \
+    "m.id, m.chat_id, CASE WHEN k.donor = 1 OR k.gift_count > 0 "          \
+    "THEN k.id END, " body ", m.type, m.direction, m.status, m.wa_id, "    \
+    "m.ts, m.cs_id, m.source, m.reply_to, m.error_code, " error_title ", " \
+    "m.edited_at, m.deleted_at, a.message_id, a.mime, " filename ", "      \
+    "a.size, f.public_id, a.fetch_state, k.name"
+#define ROWS                                             \
+    " FROM messages m JOIN chats c ON c.id = m.chat_id " \
+    "JOIN contacts k ON k.id = c.contact_id "            \
+    "LEFT JOIN message_media a ON a.message_id = m.id "  \
     "LEFT JOIN media f ON f.id = a.media_id "
+#define COLUMNS "SELECT " FIELDS("m.body", "m.error_title", "a.filename") ROWS
 
 DB_QUERY(message_json_one, COLUMNS "WHERE m.id = $1");
 DB_QUERY(message_json_newest,
@@ -40,18 +43,25 @@ DB_QUERY(message_json_reactions_one,
          "SELECT message_id, emoji, sender, ts FROM reactions "
          "WHERE message_id = $1 ORDER BY sender");
 
-/* Up to SOME messages by their ids. */
-#define SOME 50
-#define SOME_IDS                                                             \
-    "IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, " \
-    "$16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, " \
-    "$30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, " \
-    "$44, $45, $46, $47, $48, $49, $50) "
 DB_QUERY(message_json_some, COLUMNS "WHERE m.id " SOME_IDS "ORDER BY m.id "
                                     "DESC");
 DB_QUERY(message_json_reactions_some,
          "SELECT message_id, emoji, sender, ts FROM reactions "
          "WHERE message_id " SOME_IDS "ORDER BY message_id DESC, sender");
+
+/* What an event tells of it. */
+DB_QUERY(
+    message_json_told,
+    "SELECT " FIELDS("substr(m.body, 1, " RENDERED_TEXT ")",
+                     "substr(m.error_title, 1, " RENDERED_TITLE ")",
+                     "substr(a.filename, 1, " RENDERED_TITLE
+                     ")") ", k.id, CASE WHEN length(m.body) > " RENDERED_TEXT
+                          " THEN 1 ELSE 0 END" ROWS "WHERE m.id " SOME_IDS
+                          "ORDER BY m.id DESC");
+DB_QUERY(message_json_status,
+         "SELECT id, chat_id, wa_id, status, error_code, "
+         "substr(error_title, 1, " RENDERED_TITLE ") FROM messages "
+         "WHERE id " SOME_IDS);
 
 typedef struct {
     int64_t id, ts;
@@ -113,16 +123,24 @@ static void write_media(buf_t *out, db_stmt_t *s, const media_viewer_t *viewer)
     jw_close_object(out);
 }
 
-static void write_error(buf_t *out, db_stmt_t *s)
+static void write_error(buf_t *out, db_stmt_t *s, int code, int title)
 {
-    if (db_is_null(s, 12) && db_is_null(s, 13)) {
+    if (db_is_null(s, code) && db_is_null(s, title)) {
         jw_null(out, "error");
         return;
     }
     jw_open_object(out, "error");
-    jw_str(out, "code", db_text(s, 12));
-    jw_str(out, "title", db_text(s, 13));
+    jw_str(out, "code", db_text(s, code));
+    jw_str(out, "title", db_text(s, title));
     jw_close_object(out);
+}
+
+static void write_chat_id(buf_t *out, db_stmt_t *s, int i)
+{
+    char chat[24];
+
+    snprintf(chat, sizeof(chat), "%" PRId64, db_i64(s, i));
+    jw_str(out, "chat_id", chat);
 }
 
 /* What was sent on the phone itself is an agent's, nobody knows whose. */
@@ -137,11 +155,8 @@ static const char *source_of(db_stmt_t *s)
 static void write_members(buf_t *out, db_stmt_t *s,
                           const media_viewer_t *viewer)
 {
-    char chat[24];
-
-    snprintf(chat, sizeof(chat), "%" PRId64, db_i64(s, 1));
     jw_i64(out, "id", db_i64(s, 0));
-    jw_str(out, "chat_id", chat);
+    write_chat_id(out, s, 1);
     write_i64_or_null(out, "donatur_id", s, 2);
     jw_strn(out, "message", db_text(s, 3), db_text_len(s, 3));
     jw_str(out, "type", db_text(s, 4));
@@ -153,7 +168,7 @@ static void write_members(buf_t *out, db_stmt_t *s,
     jw_str(out, "source", source_of(s));
     write_media(out, s, viewer);
     write_i64_or_null(out, "reply_to", s, 11);
-    write_error(out, s);
+    write_error(out, s, 12, 13);
     write_time_or_null(out, "edited_at", s, 14);
     write_time_or_null(out, "deleted_at", s, 15);
 }
@@ -348,4 +363,57 @@ int message_write_list(db_t *db, const media_viewer_t *viewer,
     }
     jw_close_array(out);
     return rc == WERR_OK && out->failed ? WERR_NOMEM : rc;
+}
+
+static int render_some(db_t *db, rendered_t *r, size_t from)
+{
+    db_stmt_t *reactions =
+        rendered_bind(db, &message_json_reactions_some, r, from);
+    db_stmt_t *s = rendered_bind(db, &message_json_told, r, from);
+    int state = next_reaction(reactions), rc = state;
+
+    while (state >= 0 && (rc = db_step(s)) == DB_ROW) {
+        rendered_row_t *row = rendered_begin(r, db_i64(s, 0));
+
+        write_members(&r->text, s, NULL);
+        write_reactions(&r->text, reactions, db_i64(s, 0), &state);
+        row->chat = db_i64(s, 1);
+        row->contact = db_i64(s, 23);
+        row->cut = db_i64(s, 24) != 0;
+        rendered_end(r, row);
+    }
+    db_done(s);
+    db_done(reactions);
+    return state < 0 ? state : rc;
+}
+
+int message_render(db_t *db, rendered_t *r)
+{
+    int rc = WERR_OK;
+
+    for (size_t i = 0; rc == WERR_OK && i < r->n; i += SOME) {
+        rc = render_some(db, r, i);
+    }
+    return rc;
+}
+
+int message_render_status(db_t *db, rendered_t *r)
+{
+    int rc = WERR_OK;
+
+    for (size_t i = 0; rc == WERR_OK && i < r->n; i += SOME) {
+        db_stmt_t *s = rendered_bind(db, &message_json_status, r, i);
+
+        while ((rc = db_step(s)) == DB_ROW) {
+            rendered_row_t *row = rendered_begin(r, db_i64(s, 0));
+
+            jw_i64(&r->text, "id", db_i64(s, 0));
+            write_chat_id(&r->text, s, 1);
+            jw_str(&r->text, "wa_message_id", db_text(s, 2));
+            jw_str(&r->text, "status", status_name((status_t)db_i64(s, 3)));
+            write_error(&r->text, s, 4, 5);
+            rendered_end(r, row);
+        }
+    }
+    return rc;
 }

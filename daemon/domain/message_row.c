@@ -169,6 +169,10 @@ static int absorb_twin(tx_t *tx, message_row_t *m, const message_row_t *twin)
         rc = run_twin(tx, &message_twin_delete, twin->id, 0, 0);
     }
     if (rc == WERR_OK) {
+        rc = event_raise(tx, EVENT_MESSAGE_CHANGED, twin->session, twin->chat,
+                         twin->id);
+    }
+    if (rc == WERR_OK) {
         rc = message_move(tx, m, twin->status, NULL, NULL);
     }
     return rc;

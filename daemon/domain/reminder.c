@@ -4,12 +4,14 @@
 
 #include "domain/contact_visible.h"
 #include "domain/event.h"
+#include "domain/rendered.h"
 
 #define BATCH 100
 
-#define COLUMNS                                                    \
-    "r.id, r.remind_at, r.note, r.assignee_id, r.state, r.cs_id, " \
+#define COLUMNS_NOTED(note)                                          \
+    "r.id, r.remind_at, " note ", r.assignee_id, r.state, r.cs_id, " \
     "r.fired_at, r.created_at"
+#define COLUMNS COLUMNS_NOTED("r.note")
 
 DB_QUERY(reminder_insert,
          "INSERT INTO reminders (contact_id, remind_at, note, assignee_id, "
@@ -34,6 +36,15 @@ DB_QUERY_SCAN(reminder_place,
 DB_QUERY(reminder_get, "SELECT " COLUMNS " FROM reminders r WHERE r.id = $1");
 DB_QUERY(reminder_of_contact, "SELECT " COLUMNS " FROM reminders r WHERE "
                               "r.contact_id = $1 ORDER BY r.id DESC LIMIT $2");
+/* What an event tells of it. */
+DB_QUERY(reminder_told,
+         "SELECT " COLUMNS_NOTED(
+             "substr(r.note, 1, " RENDERED_TEXT
+             ")") ", k.id, k.phone, substr(k.name, 1, " RENDERED_TITLE "), "
+                  "CASE WHEN length(r.note) > " RENDERED_TEXT
+                  " THEN 1 ELSE 0 END "
+                  "FROM reminders r JOIN contacts k ON k.id = r.contact_id "
+                  "WHERE r.id " SOME_IDS);
 #define VISIBLE CONTACT_VISIBLE("k.id", "$4", "$5")
 DB_QUERY(reminder_visible,
          "SELECT " COLUMNS ", k.phone, k.name FROM reminders r CROSS JOIN "
@@ -222,6 +233,31 @@ int reminder_write(db_t *db, int64_t id, buf_t *out, const char *key)
     jw_close_object(out);
     db_done(s);
     return WERR_OK;
+}
+
+int reminder_render(db_t *db, rendered_t *r)
+{
+    int rc = WERR_OK;
+
+    for (size_t i = 0; rc == WERR_OK && i < r->n; i += SOME) {
+        db_stmt_t *s = rendered_bind(db, &reminder_told, r, i);
+
+        while ((rc = db_step(s)) == DB_ROW) {
+            rendered_row_t *row = rendered_begin(r, db_i64(s, 0));
+
+            jw_open_object(&r->text, "reminder");
+            write_fields(s, &r->text);
+            jw_close_object(&r->text);
+            jw_str(&r->text, "phone", db_text(s, 9));
+            jw_str(&r->text, "name", db_text(s, 10));
+            if (db_i64(s, 11) != 0) {
+                jw_bool(&r->text, "truncated", true);
+            }
+            row->contact = db_i64(s, 8);
+            rendered_end(r, row);
+        }
+    }
+    return rc;
 }
 
 int reminder_list(db_t *db, int64_t contact, int limit, buf_t *out,

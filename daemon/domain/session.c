@@ -160,6 +160,7 @@ static int session_make(tx_t *tx, int64_t account, const char *remote,
     rc = db_exec(s);
     if (rc == WERR_OK) {
         *id = db_last_id(tx->db);
+        rc = event_raise(tx, EVENT_ACCESS, 0, 0, 0);
     }
     return rc;
 }
@@ -188,7 +189,8 @@ static int follow_settings(tx_t *tx, int64_t account, const char *remote,
     s = db_stmt(tx->db, &session_set_everyone);
     db_bind_i64(s, 1, id);
     db_bind_i64(s, 2, want);
-    return db_exec(s);
+    rc = db_exec(s);
+    return rc == WERR_OK ? event_raise(tx, EVENT_ACCESS, 0, 0, 0) : rc;
 }
 
 int session_ensure(tx_t *tx, int64_t account, const char *remote, int64_t *id)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "domain/event.h"
+#include "domain/rendered.h"
 
 #define ROW                                                                    \
     "SELECT s.id, s.session_id, s.user_id, s.name, s.status, s.raw_status, "   \
@@ -18,6 +19,10 @@ DB_QUERY(session_row, ROW "WHERE s.id = $1");
 DB_QUERY(session_row_slim,
          "SELECT session_id, status, raw_status, phone_number, user_id, wanted "
          "FROM sessions WHERE id = $1");
+/* What an event tells of it. */
+DB_QUERY(session_told,
+         "SELECT id, session_id, status, raw_status, name, phone_number, "
+         "user_id FROM sessions WHERE id " SOME_IDS);
 DB_QUERY(session_of_wire, "SELECT id FROM sessions WHERE session_id = $1");
 DB_QUERY(session_of_remote, "SELECT id FROM sessions "
                             "WHERE account_id = $1 AND remote_id = $2");
@@ -181,6 +186,32 @@ int session_write(db_t *db, int64_t id, const char *key, buf_t *out)
     return WERR_OK;
 }
 
+int session_render(db_t *db, rendered_t *r)
+{
+    int rc = WERR_OK;
+
+    for (size_t i = 0; rc == WERR_OK && i < r->n; i += SOME) {
+        db_stmt_t *s = rendered_bind(db, &session_told, r, i);
+
+        while ((rc = db_step(s)) == DB_ROW) {
+            rendered_row_t *row = rendered_begin(r, db_i64(s, 0));
+
+            jw_str(&r->text, "session_id", db_text(s, 1));
+            jw_str(&r->text, "status", db_text(s, 2));
+            jw_str(&r->text, "raw_status", db_text(s, 3));
+            jw_str(&r->text, "name", db_text(s, 4));
+            jw_str(&r->text, "phone_number", db_text(s, 5));
+            if (db_is_null(s, 6)) {
+                jw_null(&r->text, "user_id");
+            } else {
+                jw_i64(&r->text, "user_id", db_i64(s, 6));
+            }
+            rendered_end(r, row);
+        }
+    }
+    return rc;
+}
+
 /* ---- making and changing ---- */
 
 int session_create(tx_t *tx, session_new_t *n)
@@ -233,8 +264,11 @@ int session_discard(tx_t *tx, int64_t id)
         db_bind_i64(s, 2, tx->now);
     }
     rc = db_exec(s);
-    return rc == WERR_OK ? event_raise(tx, EVENT_SESSION_STATUS, id, 0, id)
-                         : rc;
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    return used ? event_raise(tx, EVENT_SESSION_STATUS, id, 0, id)
+                : event_raise(tx, EVENT_ACCESS, 0, 0, 0);
 }
 
 static int change(tx_t *tx, const db_query_t *query, int64_t id,
@@ -269,6 +303,9 @@ int session_rename(tx_t *tx, int64_t id, const char *name)
 int session_set_owner(tx_t *tx, int64_t id, int64_t owner)
 {
     int rc = owner != 0 ? check_user(tx->db, owner) : WERR_OK;
+    if (rc == WERR_OK) {
+        rc = event_raise(tx, EVENT_ACCESS, 0, 0, 0);
+    }
     /* -1: null */
     return rc == WERR_OK ? change(tx, &session_update_owner, id, NULL,
                                   owner != 0 ? owner : -1)
@@ -323,6 +360,5 @@ int session_set_members(tx_t *tx, int64_t id, const int64_t *users, size_t n)
             rc = db_exec(s);
         }
     }
-    return rc == WERR_OK ? event_raise(tx, EVENT_SESSION_STATUS, id, 0, id)
-                         : rc;
+    return rc == WERR_OK ? event_raise(tx, EVENT_ACCESS, 0, 0, 0) : rc;
 }

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "domain/event.h"
+
 #define COLUMNS                                                      \
     "SELECT id, name, content, gateway_name, language, created_at, " \
     "updated_at FROM message_templates "
@@ -33,8 +35,16 @@ int template_add(tx_t *tx, const template_t *t, int64_t *id)
     rc = db_exec(s);
     if (rc == WERR_OK) {
         *id = db_last_id(tx->db);
+        rc = event_raise(tx, EVENT_TEMPLATES, 0, 0, *id);
     }
     return rc;
+}
+
+/* Of a statement that has run: there was such a template. */
+static int changed(tx_t *tx, int64_t id)
+{
+    return db_changes(tx->db) == 0 ? WERR_NOTFOUND
+                                   : event_raise(tx, EVENT_TEMPLATES, 0, 0, id);
 }
 
 int template_set(tx_t *tx, int64_t id, const template_t *t)
@@ -49,7 +59,7 @@ int template_set(tx_t *tx, int64_t id, const template_t *t)
     db_bind_text(s, 5, t->language);
     db_bind_i64(s, 6, tx->now);
     rc = db_exec(s);
-    return rc == WERR_OK && db_changes(tx->db) == 0 ? WERR_NOTFOUND : rc;
+    return rc == WERR_OK ? changed(tx, id) : rc;
 }
 
 int template_remove(tx_t *tx, int64_t id)
@@ -59,7 +69,7 @@ int template_remove(tx_t *tx, int64_t id)
 
     db_bind_i64(s, 1, id);
     rc = db_exec(s);
-    return rc == WERR_OK && db_changes(tx->db) == 0 ? WERR_NOTFOUND : rc;
+    return rc == WERR_OK ? changed(tx, id) : rc;
 }
 
 /* false: out of memory. */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "domain/audit.h"
+#include "domain/event.h"
 #include "http/server.h"
 
 #define SLOW_US 200000
@@ -76,6 +77,9 @@ static void serve(request_t *r)
 /* The route, or what it left for the gateway's answer. */
 static void run(request_t *r)
 {
+    const char *socket = request_header(r, "X-Socket-ID");
+
+    domain_caused_by(socket != NULL && socket_id_valid(socket) ? socket : NULL);
     if (r->await != NULL) {
         audit_as(r->user.id, NULL);
         await_end(r);

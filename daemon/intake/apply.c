@@ -272,21 +272,25 @@ static int apply_delete(const work_t *w)
     return message_delete(w->tx, w->session, w->ev->wa_id, w->ts);
 }
 
-/* Only told, and only while it is true. */
+/* Only told, and only while it is true: of somebody we talk with. */
 static int apply_typing(const work_t *w)
 {
     const char *phone = w->ev->phone != NULL ? w->ev->phone : w->ev->alias;
     apply_t *a = w->a;
-    typing_t *t;
+    typing_t *t = &a->typing[a->ntyping];
+    int rc;
 
     if (phone == NULL || !a->live || a->ntyping == TYPING_MAX ||
         w->tx->now - w->item->received > TYPING_MS) {
         return ignore(w);
     }
-    t = &a->typing[a->ntyping++];
+    rc = contact_phone(w->tx->db, phone, t->phone);
+    if (rc != WERR_OK) {
+        return rc == WERR_NOTFOUND ? ignore(w) : rc;
+    }
     t->session = w->session;
     t->on = w->ev->typing;
-    snprintf(t->phone, sizeof(t->phone), "%s", phone);
+    a->ntyping++;
     return WERR_OK;
 }
 

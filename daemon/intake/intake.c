@@ -78,10 +78,11 @@ static int64_t now_us(void)
 static void tell_typing(intake_t *in)
 {
     const apply_t *a = &in->worker.apply;
+    const domain_t *d = in->worker.domain;
 
-    for (size_t i = 0; in->o.typing != NULL && i < a->ntyping; i++) {
-        in->o.typing(in->o.arg, a->typing[i].session, a->typing[i].phone,
-                     a->typing[i].on);
+    for (size_t i = 0; d->typing_ready != NULL && i < a->ntyping; i++) {
+        d->typing_ready(d->typing_arg, a->typing[i].session, a->typing[i].phone,
+                        a->typing[i].on);
     }
 }
 

@@ -20,9 +20,6 @@ typedef struct {
     const gateway_account_t *accounts;
     size_t naccounts;
     int batch_max; /* 1024 */
-    /* Typing is told, not stored; may be NULL. */
-    void (*typing)(void *arg, int64_t session, const char *phone, bool on);
-    void *arg;
 } intake_options_t;
 
 int intake_start(intake_t **out, domain_t *d, spool_t *spool,

@@ -12,6 +12,7 @@ static void old_rows_go_young_ones_stay(void **state)
            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
            "WHERE i < 1203) SELECT 1, i, CASE WHEN i <= 1200 THEN 0 "
            "ELSE 9000000000000 END, x'00' FROM n");
+    RUN(f, "DELETE FROM events");
     RUN(f, "INSERT INTO events (seq, kind, session_id, created_at) VALUES "
            "(1, 1, 1, 0), (2, 1, 1, 0), (3, 1, 1, 9000000000000)");
     RUN(f, "INSERT INTO idempotency (user_id, key, request, status, response, "

@@ -61,7 +61,7 @@ static void status_raises_an_event_on_change_only(void **state)
     assert_int_equal(domain_write(&f->d, tell_tx, &t), WERR_OK);
     t.phone = NULL;
     assert_int_equal(domain_write(&f->d, tell_tx, &t), WERR_OK);
-    assert_int_equal(ASK(f, "SELECT count(*) FROM events"), 1);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM events WHERE kind = 4"), 1);
     assert_int_equal(ASK(f, "SELECT count(*) FROM sessions WHERE "
                             "status = 'connected' AND raw_status = 'open' "
                             "AND phone_number = '6281234567890'"),
@@ -76,7 +76,7 @@ static void status_raises_an_event_on_change_only(void **state)
     assert_int_equal(ASK(f, "SELECT count(*) FROM sessions "
                             "WHERE status = 'disconnected'"),
                      1);
-    assert_int_equal(ASK(f, "SELECT count(*) FROM events"), 3);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM events WHERE kind = 4"), 3);
 }
 
 static size_t seen_by(fixture_t *f, role_t role, int64_t id)
