@@ -13,7 +13,8 @@
 #include "domain/event.h"
 #include "domain/visibility.h"
 
-#define FEED_ROWS     200   /* that one feed_read() looks at, at most */
+#define FEED_ROWS     200 /* that one feed_read() looks at, at most */
+#define FEED_CHANNEL  "private-inbox"
 #define FEED_DATA_MAX 10000 /* bytes of data: other servers take no more */
 
 /* Everything is valid during the call only. */

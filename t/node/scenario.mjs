@@ -283,6 +283,20 @@ async function administration(call, id) {
     await call('audit', { as, query: { limit: '5' } });
 }
 
+async function events(call) {
+    await call('events', { query: { since: 'latest' } });
+    let since = 0;
+    for (let more = true; more;) {
+        const r = await call('events', { query: { since: String(since),
+            limit: '200' }, name: `from ${since}` });
+        more = r.json.more;
+        since = r.json.next;
+    }
+    await call('events', { query: { since: 'yesterday' }, want: 422 });
+    await call('events', { want: 422 });
+    await call('events', { query: { since: '0', limit: '1' } });
+}
+
 async function searching(call) {
     await waitFor(async () => {
         const r = await call('search', { query: { q: 'assalam*', limit: '5' },
@@ -323,4 +337,5 @@ export async function scenario(call) {
     }
     await attempt(async () => consents(call, await templates(call)));
     await attempt(async () => administration(call, await sessions(call)));
+    await attempt(events, call);
 }

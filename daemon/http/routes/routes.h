@@ -76,6 +76,9 @@ void route_dashboard(request_t *r);
 /* inbox.c */
 void route_inbox(request_t *r);
 
+/* events.c */
+void route_events(request_t *r);
+
 /* chat.c */
 void route_chat(request_t *r);
 void route_chat_read(request_t *r);
