@@ -5,9 +5,14 @@ import { alone, keepTokens, readTokens } from './tokens.js';
 const EARLY_MS = 30000;
 
 let socketId = null;
+
+function unauthenticated() {
+    return new ApiError({ status: 401, message: 'Unauthenticated.' });
+}
+
 /** Set by the auth store: asks for the password over the page; resolves
  *  when there are new tokens, rejects when the user leaves. */
-let askAgain = () => Promise.reject(new Error('signed out'));
+let askAgain = () => Promise.reject(unauthenticated());
 
 export function setSocketId(id) {
     socketId = id;
@@ -26,7 +31,7 @@ export function renew(stale) {
     renewing ??= alone(async () => {
         const kept = readTokens();
         if (!kept) {
-            throw new ApiError({ status: 401, message: 'Unauthenticated.' });
+            throw unauthenticated();
         }
         if (kept.token !== stale) {
             return kept;

@@ -1,6 +1,7 @@
 import { defineStore } from 'pinia';
 import * as api from '../api/auth.js';
 import { onExpired } from '../api/client.js';
+import { ApiError } from '../api/errors.js';
 import { dropTokens, keepTokens, keepUser, onTokensChanged,
     readTokens } from '../api/tokens.js';
 
@@ -64,7 +65,8 @@ export const useAuth = defineStore('auth', {
         },
         leave() {
             dropTokens();
-            waiting.forEach(({ failed }) => failed(new Error('signed out')));
+            waiting.forEach(({ failed }) => failed(new ApiError(
+                { status: 401, message: 'Unauthenticated.' })));
             waiting = [];
             location.assign('/login');
         },

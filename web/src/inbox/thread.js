@@ -1,0 +1,149 @@
+/*
+ * The messages of a conversation, oldest first, from pages, events and
+ * answers, in whatever order those come.
+ */
+
+const RANK = { queued: 0, unknown: 0, sent: 1, delivered: 2, read: 3,
+    played: 4 };
+
+/** May a status become that one? They only move forward. */
+export function statusMoves(from, to) {
+    if (from === to) {
+        return false;
+    }
+    if (from === 'failed') {
+        return to !== 'unknown';
+    }
+    if (to === 'failed') {
+        return RANK[from] <= RANK.sent;
+    }
+    return RANK[to] >= RANK[from];
+}
+
+function compare(a, b) {
+    if (a.timestamp !== b.timestamp) {
+        return a.timestamp < b.timestamp ? -1 : 1;
+    }
+    return a.id - b.id;
+}
+
+/** The same message, told twice: the later of the two where they differ. */
+function newer(old, message) {
+    const merged = { ...old, ...message };
+    if (old.direction === 'outgoing'
+        && !statusMoves(old.status, message.status)) {
+        merged.status = old.status;
+        merged.error = old.status === message.status
+            ? message.error : old.error;
+    }
+    // An event knows no address that is signed for us.
+    if (merged.media && !merged.media.url && old.media?.url) {
+        merged.media = old.media;
+    }
+    if (message.truncated && !old.truncated) {
+        merged.message = old.message;
+        merged.truncated = false;
+    }
+    return merged;
+}
+
+/** @returns the list with those messages in their places, each once */
+export function addMessages(list, messages) {
+    const byId = new Map(list.map((message) => [message.id, message]));
+    for (const message of messages) {
+        const old = byId.get(message.id);
+        byId.set(message.id, old ? newer(old, message) : message);
+    }
+    return [...byId.values()].sort(compare);
+}
+
+/**
+ * The newest page as the server has it now: within its span it is the truth.
+ *
+ * @param {boolean} pageHasMore whether older ones exist
+ */
+export function refreshMessages(list, page, pageHasMore) {
+    if (page.length === 0) {
+        return [];
+    }
+    const first = page[0];
+    const there = new Set(page.map((message) => message.id));
+    const kept = list.filter((message) => there.has(message.id)
+        || (pageHasMore && compare(message, first) < 0)
+        || compare(message, page[page.length - 1]) > 0);
+    const truth = new Map(page.map((message) => [message.id, message]));
+    return addMessages(kept, page).map((message) =>
+        truth.has(message.id)
+            ? { ...message, ...truth.get(message.id) } : message);
+}
+
+/** @param {{id, status, error, wa_message_id}} change */
+export function applyStatus(list, change) {
+    return list.map((message) => {
+        if (message.id !== change.id
+            || !statusMoves(message.status, change.status)) {
+            return message;
+        }
+        return { ...message, status: change.status,
+            error: change.error ?? null,
+            wa_message_id: change.wa_message_id ?? message.wa_message_id };
+    });
+}
+
+/** The calendar day of a time in the browser's zone, as a key. */
+export function dayOf(timestamp) {
+    const date = new Date(timestamp);
+    return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`;
+}
+
+const GROUP_MS = 5 * 60 * 1000;
+
+/**
+ * What is drawn: separators of days, and messages with what they share with
+ * the one before.
+ *
+ * @returns {({kind: 'day', key, timestamp}
+ *           | {kind: 'message', key, message, first: boolean})[]}
+ */
+export function linesOf(list) {
+    const lines = [];
+    let before = null;
+    for (const message of list) {
+        const day = dayOf(message.timestamp);
+        const newDay = !before || dayOf(before.timestamp) !== day;
+        if (newDay) {
+            lines.push({ kind: 'day', key: `day-${day}`,
+                timestamp: message.timestamp });
+        }
+        const first = newDay || before.direction !== message.direction
+            || before.cs_id !== message.cs_id
+            || new Date(message.timestamp) - new Date(before.timestamp)
+                > GROUP_MS;
+        lines.push({ kind: 'message', key: message.id, message, first });
+        before = message;
+    }
+    return lines;
+}
+
+/**
+ * A message on its way whose answer is not here yet may be in the list
+ * already, told by another way: it is not shown twice.
+ *
+ * @param {{text: string, mediaId: string|null, after: number, user: number,
+ *          chatId: string}[]} pending oldest first; after: the newest id that
+ *          was known when it was written
+ */
+export function unseenPending(pending, list) {
+    const taken = new Set();
+    return pending.filter((entry) => {
+        const twin = list.find((message) =>
+            message.direction === 'outgoing' && message.id > entry.after
+            && message.cs_id === entry.user && !taken.has(message.id)
+            && message.message === entry.text
+            && Boolean(message.media) === Boolean(entry.mediaId));
+        if (twin) {
+            taken.add(twin.id);
+        }
+        return !twin;
+    });
+}

@@ -1,0 +1,92 @@
+import { notify } from '../notify.js';
+import { useChat } from '../stores/chat.js';
+import { useInbox } from '../stores/inbox.js';
+import { useSessions } from '../stores/sessions.js';
+import { useTyping } from '../stores/typing.js';
+
+/** For pages other than the inbox: tell(name, data). */
+const listeners = new Set();
+
+/**
+ * Tells of every event once. @returns {() => void} to end it
+ * @param {(name: string, data: object) => void} listener
+ */
+export function onEvent(listener) {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+}
+
+function line(conversation) {
+    if (conversation) {
+        useInbox().put(conversation);
+        useChat().putLine(conversation);
+    } else {
+        useInbox().revalidateSoon();
+    }
+}
+
+function message(data) {
+    if (!data.message) {
+        useChat().gone(data.chat_id, data.id);
+        useInbox().revalidateSoon();
+        return;
+    }
+    const { donatur, ...row } = data.message;
+    useChat().put({ ...row, truncated: data.truncated ?? false });
+    line(data.conversation);
+}
+
+const APPLY = {
+    NewMessageReceived(data, { late }) {
+        message(data);
+        useTyping().set(data.message.donatur?.phone, false);
+        if (!late) {
+            notify(data);
+        }
+    },
+    MessageSent: message,
+    MessageUpdated: message,
+    MessageStatusUpdated(data) {
+        useChat().status(data);
+        if (data.status === 'failed' || data.status === 'unknown') {
+            useInbox().revalidateSoon();
+        }
+    },
+    ChatUpdated: (data) => line(data.conversation),
+    ChatRead: (data) => line(data.conversation),
+    SessionStatusChanged: (data) => useSessions().changed(data),
+    DonorUpdated: (data) => useInbox().donor(data.donatur),
+    DonorsImported: () => useInbox().revalidateSoon(),
+    AccessChanged() {
+        useSessions().load().catch(() => {});
+        useInbox().load();
+        useInbox().loadUnread().catch(() => {});
+        useChat().forget();
+    },
+    DonaturTyping: (data) => useTyping().set(data.phone, data.isTyping),
+};
+
+/**
+ * @param {string} name without its namespace
+ * @param {object} data
+ * @param {{late: boolean}} how late: it was missed, and is told afterwards
+ */
+export function applyEvent(name, data, how) {
+    APPLY[name]?.(data, how);
+    listeners.forEach((listener) => listener(name, data));
+}
+
+export const EVENT_NAMES = [...Object.keys(APPLY), 'ReminderDue',
+    'TemplateUpdated'];
+
+/** Events cannot tell what was missed: the state is loaded anew. */
+export async function reloadAll() {
+    useChat().forget();
+    await Promise.all([
+        useInbox().load(),
+        useInbox().loadUnread(),
+        useChat().refresh(),
+        useSessions().load(),
+    ]);
+    listeners.forEach((listener) => listener('Reload', {}));
+}

@@ -1,0 +1,178 @@
+import { defineStore } from 'pinia';
+import { computed, ref, shallowRef } from 'vue';
+import * as api from '../api/inbox.js';
+import { appendPage, belongs, mergeFirstPage,
+    putRow } from '../inbox/rows.js';
+
+const PAGE = 100;
+const SOON_MS = 400;
+
+/** The list of conversations, as the filter and the search field say. */
+export const useInbox = defineStore('inbox', () => {
+    /** 'all', 'unread', 'starred' or 'failed' */
+    const filter = ref('all');
+    const search = ref('');
+    /** '' the acting session, '*' all visible ones, else one's session_id */
+    const session = ref('');
+    const rows = shallowRef([]);
+    const hasMore = ref(false);
+    const loading = ref(false);
+    const error = shallowRef(null);
+    /** id of the open conversation, which no filter takes away */
+    const openId = ref(null);
+    /** ids of conversations with something unread */
+    const unread = shallowRef(new Set());
+
+    let next = null;
+    let known = { etag: null };
+    let wanted = 0;
+    let soon = null;
+
+    const query = (more = {}) => ({
+        filter: filter.value, search: search.value || undefined,
+        session_id: session.value || undefined, limit: PAGE, ...more,
+    });
+    const find = (id) => rows.value.find((row) => row.id === id) ?? null;
+
+    /** Another list: filter, search or session have changed. */
+    async function load() {
+        const mine = ++wanted;
+        known = { etag: null };
+        loading.value = true;
+        error.value = null;
+        try {
+            const page = await api.conversationsChanged(query(), known);
+            if (mine === wanted) {
+                rows.value = page.conversations;
+                hasMore.value = page.meta.hasMore;
+                next = page.meta.next;
+            }
+        } catch (failure) {
+            if (mine === wanted) {
+                error.value = failure;
+            }
+        } finally {
+            if (mine === wanted) {
+                loading.value = false;
+            }
+        }
+    }
+
+    async function loadMore() {
+        if (!hasMore.value || loading.value) {
+            return;
+        }
+        const mine = wanted;
+        loading.value = true;
+        try {
+            const page = await api.conversations(query({ before: next }));
+            if (mine === wanted) {
+                rows.value = appendPage(rows.value, page.conversations);
+                hasMore.value = page.meta.hasMore;
+                next = page.meta.next;
+            }
+        } catch (failure) {
+            if (mine === wanted) {
+                error.value = failure;
+            }
+        } finally {
+            if (mine === wanted) {
+                loading.value = false;
+            }
+        }
+    }
+
+    /** The first page by its ETag: cheap where nothing has changed. */
+    async function revalidate() {
+        const mine = wanted;
+        const page = await api.conversationsChanged(query(), known);
+        if (page && mine === wanted) {
+            rows.value = mergeFirstPage(rows.value, page.conversations,
+                page.meta.hasMore, openId.value);
+            // Rows below the page are loaded as far as they were.
+            if (rows.value.length <= page.conversations.length) {
+                hasMore.value = page.meta.hasMore;
+                next = page.meta.next;
+            }
+            error.value = null;
+        }
+        return page !== null;
+    }
+
+    function revalidateSoon() {
+        soon ??= setTimeout(() => {
+            soon = null;
+            revalidate().catch(() => {});
+        }, SOON_MS);
+    }
+
+    async function loadUnread() {
+        const page = await api.conversations(
+            { filter: 'unread', limit: 200, session_id: '*' });
+        unread.value = new Set(page.conversations.map((row) => row.id));
+    }
+
+    function noteUnread(row) {
+        if (unread.value.has(row.id) !== row.unread_count > 0) {
+            const ids = new Set(unread.value);
+            if (row.unread_count > 0) {
+                ids.add(row.id);
+            } else {
+                ids.delete(row.id);
+            }
+            unread.value = ids;
+        }
+    }
+
+    /** A conversation as an event tells it. */
+    function put(row) {
+        noteUnread(row);
+        const its = belongs(row, filter.value);
+        const ofSession = session.value === ''
+            ? find(row.id) !== null || null
+            : session.value === '*' || session.value === row.session_id;
+        if (its === null || ofSession === null || search.value) {
+            const old = find(row.id);
+            if (old) {
+                rows.value = putRow(rows.value, row, true, hasMore.value);
+            }
+            revalidateSoon();
+            return;
+        }
+        rows.value = putRow(rows.value, row,
+            ofSession && (its || row.id === openId.value), hasMore.value);
+    }
+
+    /** Something of one row, before the server tells it. */
+    function amend(id, changes) {
+        const row = find(id);
+        if (row) {
+            const changed = { ...row, ...changes };
+            noteUnread(changed);
+            rows.value = rows.value.map((other) =>
+                other.id === id ? changed : other);
+        }
+    }
+
+    /** DonorUpdated: the figures of the person in every row of theirs. */
+    function donor(donatur) {
+        const phones = new Set([donatur.phone, ...donatur.aliases ?? []]);
+        rows.value = rows.value.map((row) => !phones.has(row.phone) ? row : {
+            ...row, name: donatur.name, phone: donatur.phone,
+            donatur: row.donatur && {
+                ...row.donatur, segment: donatur.segment,
+                lifetime_value: donatur.lifetime_value,
+                donation_count: donatur.donation_count,
+                avg_donation: donatur.avg_donation,
+                last_donation: donatur.last_donation_date,
+                engagement_score: donatur.engagement_score,
+            },
+        });
+        revalidateSoon();
+    }
+
+    return { filter, search, session, rows, hasMore, loading, error, openId,
+        unread, unreadCount: computed(() => unread.value.size),
+        find, load, loadMore, revalidate, revalidateSoon, loadUnread, put,
+        amend, donor };
+});
