@@ -129,8 +129,10 @@ static int move_chats(tx_t *tx, int64_t merge, int64_t into, int64_t from)
                              : join_chats(tx, chat, target, session);
         }
         if (rc == WERR_OK) {
-            rc = event_raise(tx, EVENT_CHAT, session,
-                             target == 0 ? chat : target, 0);
+            rc = event_raise(tx, EVENT_CHAT, session, chat, 0);
+        }
+        if (rc == WERR_OK && target != 0) {
+            rc = event_raise(tx, EVENT_CHAT, session, target, 0);
         }
         if (rc != WERR_OK) {
             return rc;

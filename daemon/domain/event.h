@@ -19,6 +19,7 @@ typedef enum {
     EVENT_TEMPLATES = 10,       /* made, changed, deleted; ref = template */
     EVENT_CONTACTS = 11,        /* many at once: an import */
     EVENT_CHAT_READ = 12,       /* by somebody of us */
+    EVENT_KIND_END
 } event_kind_t;
 
 /* "digits.digits", as the handshake gives it to a socket; with its NUL. */
