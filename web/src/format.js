@@ -8,8 +8,10 @@ let forms = {};
 const OPTIONS = {
     money: { style: 'currency', currency: 'IDR', maximumFractionDigits: 0 },
     number: {},
+    compact: { notation: 'compact' },
     percent: { style: 'percent', maximumFractionDigits: 1 },
     time: { hour: '2-digit', minute: '2-digit' },
+    month: { month: 'short', year: '2-digit' },
     day: { day: 'numeric', month: 'short' },
     date: { day: 'numeric', month: 'short', year: 'numeric' },
     weekday: { weekday: 'long' },
@@ -17,7 +19,7 @@ const OPTIONS = {
     dateTime: { day: 'numeric', month: 'short', year: 'numeric',
         hour: '2-digit', minute: '2-digit' },
 };
-const FIGURES = ['money', 'number', 'percent'];
+const FIGURES = ['money', 'number', 'compact', 'percent'];
 
 /** @param {'id'|'en'} language */
 export function setFormatLocale(language) {
@@ -30,6 +32,12 @@ function form(name) {
         ? new Intl.NumberFormat(locale, OPTIONS[name])
         : new Intl.DateTimeFormat(locale, OPTIONS[name]);
     return forms[name];
+}
+
+function unitForm(unit) {
+    forms[unit] ??= new Intl.NumberFormat(locale,
+        { style: 'unit', unit, unitDisplay: 'short' });
+    return forms[unit];
 }
 
 /** Whole rupiah: Rp 1.500.000; '–' for null. */
@@ -63,6 +71,7 @@ function formatWith(name) {
 }
 
 export const formatTime = formatWith('time');
+export const formatMonth = formatWith('month');
 export const formatDate = formatWith('date');
 export const formatFullDate = formatWith('full');
 export const formatDateTime = formatWith('dateTime');
@@ -119,4 +128,26 @@ export function formatPhone(phone) {
     }
     const rest = phone.slice(2);
     return `+62 ${rest.slice(0, 3)}-${rest.slice(3, 7)}-${rest.slice(7)}`;
+}
+
+/** Of a chart's axis: 1,5 jt. */
+export function formatCompact(n) {
+    return form('compact').format(n);
+}
+
+/** 3725 seconds: 1 j 2 mnt; the two greatest units, as the language has them. */
+export function formatDuration(seconds) {
+    if (seconds === null || seconds === undefined) {
+        return '–';
+    }
+    const units = [['day', 86400], ['hour', 3600], ['minute', 60],
+        ['second', 1]];
+    const at = units.findIndex(([, size]) => seconds >= size);
+    const first = at === -1 ? units.length - 1 : at;
+    let left = Math.round(seconds);
+    return units.slice(first, first + 2).map(([unit, size], i) => {
+        const n = Math.floor(left / size);
+        left -= n * size;
+        return i > 0 && n === 0 ? '' : unitForm(unit).format(n);
+    }).join(' ').trim();
 }

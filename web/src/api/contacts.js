@@ -18,3 +18,6 @@ export const mergeContacts = (from, into) =>
     post('/crm/contacts/merge', { from, into });
 export const merges = (query) => get('/crm/merges', query);
 export const undoMerge = (id) => post(`/crm/merges/${id}/undo`);
+/** {success, data: {phone, registered}|null} */
+export const checkContact = (phone, sessionId) =>
+    get(`${of(phone)}/check`, { session_id: sessionId });
