@@ -19,27 +19,34 @@ run() starts t/node/PROGRAM under Node.js and gives it, as JSON in $WACRM_TEST,
 where nginx and the simulator listen, the agents' password, and what else was
 passed. The program prints plain TAP; each of its lines becomes a test here,
 its end without a plan or with a signal a failure. npm's packages come from
-t/node/node_modules, which scripts/test fills.
+t/node/node_modules, which scripts/test fills; dir => 't/web' is another place.
+
+commands => { name => sub { ... } }: what the program may ask of the harness
+("! name [JSON of the arguments]" on its standard output); what the sub returns
+goes, as a line of JSON, to its standard input.
 
 =cut
 
 use strict;
 use warnings;
 
+use IPC::Open2;
 use JSON::PP ();
 use Test::More ();
 
 use Wacrm::Desk;
 
-my $DIR = "$Wacrm::Nginx::ROOT/t/node";
+my $json = JSON::PP->new->canonical->allow_nonref;
 
 sub run {
     my ($desk, $program, %more) = @_;
 
-    -d "$DIR/node_modules" or die "no packages in $DIR/node_modules:"
+    my $dir = "$Wacrm::Nginx::ROOT/" . (delete $more{dir} || 't/node');
+    my $commands = delete $more{commands} || {};
+    -d "$dir/node_modules" or die "no packages in $dir/node_modules:"
         . " run scripts/test once, or npm ci there\n";
     my $origin = 'http://127.0.0.1:' . $desk->{nginx}->port;
-    local $ENV{WACRM_TEST} = JSON::PP->new->canonical->encode({
+    local $ENV{WACRM_TEST} = $json->encode({
         origin => $origin, sim => "http://127.0.0.1:$desk->{sim_port}",
         password => $Wacrm::Desk::PASSWORD, root => $Wacrm::Nginx::ROOT,
         session => $desk->{session}, %more,
@@ -47,8 +54,7 @@ sub run {
     # a mirror or proxy of the machine is none of ours
     local @ENV{qw(http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy)};
     delete @ENV{qw(http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy)};
-    my $pid = open my $out, '-|', 'node', "$DIR/$program"
-        or die "node: $!";
+    my $pid = open2(my $out, my $in, 'node', "$dir/$program");
     my ($seen, $failed, $plan) = (0, 0);
     while (my $line = <$out>) {
         chomp $line;
@@ -59,12 +65,17 @@ sub run {
             Test::More::ok(!$bad, $name);
         } elsif ($line =~ /^1\.\.(\d+)$/) {
             $plan = $1;
+        } elsif ($line =~ /^! (\w+) (\[.*\])$/ && $commands->{$1}) {
+            my $got = $commands->{$1}->(@{$json->decode($2)});
+            print {$in} $json->encode($got), "\n";
+            $in->flush;
         } else {
             $line =~ s/^# ?//;
             $failed ? Test::More::diag($line) : Test::More::note($line);
         }
     }
-    close $out;
+    close $in;
+    waitpid $pid, 0;
     Test::More::is($?, 0, "$program ended by itself");
     Test::More::is($seen, $plan, "$program ran all of its tests");
 }
