@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "domain/audit.h"
+#include "domain/event.h"
 #include "domain/token.h"
 
 #define PASSWORD_MIN 8
@@ -192,6 +193,10 @@ static int insert_user(tx_t *tx, void *arg)
         return rc;
     }
     n->id = db_last_id(tx->db);
+    rc = event_raise(tx, EVENT_ACCESS, 0, 0, 0);
+    if (rc != WERR_OK) {
+        return rc;
+    }
     return audit_note(
         tx,
         &(audit_t){.action = "user.add", .object = n->id, .detail = n->role});
@@ -381,6 +386,9 @@ static int edit_user(tx_t *tx, void *arg)
     }
     if (rc == WERR_OK) {
         rc = update_user(tx, e);
+    }
+    if (rc == WERR_OK) {
+        rc = event_raise(tx, EVENT_ACCESS, 0, 0, 0);
     }
     if (rc == WERR_OK) {
         rc = note_edit(tx, e);

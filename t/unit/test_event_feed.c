@@ -325,6 +325,18 @@ static int members_tx(tx_t *tx, void *arg)
     return session_set_members(tx, f->session, NULL, 0);
 }
 
+static int create_tx(tx_t *tx, void *arg)
+{
+    return session_create(tx, arg);
+}
+
+static int discard_tx(tx_t *tx, void *arg)
+{
+    const session_new_t *n = arg;
+
+    return session_discard(tx, n->id);
+}
+
 static int template_tx(tx_t *tx, void *arg)
 {
     int64_t *id = arg;
@@ -354,6 +366,33 @@ static void session_access_and_template(void **state)
     d = told(f, since, "TemplateUpdated");
     assert_int_equal(json_integer_value(member(d, "template_id")), id);
     json_decref(d);
+}
+
+/* Whoever keeps who sees what has to look again: before the session that was
+ * made is told of, and when a role, a name or the active flag changes. */
+static void changed_access_is_told(void **state)
+{
+    fixture_t *f = *state;
+    session_new_t n = {.account = "seed", .remote = "baru", .name = "Baru"};
+    const role_t role = ROLE_SUPERVISOR;
+    user_change_t c = {.role = &role};
+    int64_t since = now_at(f), user;
+
+    assert_int_equal(user_add(&f->d, "Satu", "satu@test.example", ROLE_CS,
+                              "rahasia-sekali", &user),
+                     WERR_OK);
+    json_decref(told(f, since, "AccessChanged"));
+    since = now_at(f);
+    assert_int_equal(user_change(&f->d, user, &c), WERR_OK);
+    json_decref(told(f, since, "AccessChanged"));
+    since = now_at(f);
+    n.owner = user;
+    assert_int_equal(domain_write(&f->d, create_tx, &n), WERR_OK);
+    json_decref(told(f, since, "AccessChanged SessionStatusChanged"));
+    since = now_at(f);
+    /* the gateway would not have it */
+    assert_int_equal(domain_write(&f->d, discard_tx, &n), WERR_OK);
+    json_decref(told(f, since, "AccessChanged"));
 }
 
 static int merge_tx(tx_t *tx, void *arg)
@@ -827,6 +866,7 @@ int main(void)
         T(chat_read_and_starred),
         T(gift_note_and_reminder),
         T(session_access_and_template),
+        T(changed_access_is_told),
         T(merge_tells_of_both_chats),
         T(message_that_is_gone),
         T(many_at_once_are_one),

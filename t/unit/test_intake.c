@@ -132,6 +132,87 @@ static void wait_empty(rig_t *r)
     assert_int_equal(st.records, 0);
 }
 
+typedef struct {
+    _Atomic int n;
+    int64_t session;
+    char phone[64];
+    bool on;
+} typed_t;
+
+static void hear_typing(void *arg, int64_t session, const char *phone, bool on)
+{
+    typed_t *t = arg;
+
+    t->session = session;
+    t->on = on;
+    snprintf(t->phone, sizeof(t->phone), "%s", phone);
+    atomic_fetch_add(&t->n, 1);
+}
+
+static uint64_t put_typing(rig_t *r, const char *from, const char *on,
+                           int64_t age_ms)
+{
+    static char data[1024];
+    char body[256];
+    spool_record_t rec = {
+        .source = {"seed", 4},
+        .received_us = (uint64_t)(clock_now_ms() - age_ms) * 1000,
+        .remote = {"127.0.0.1", 9},
+        .signature = {"waapi", 5},
+        .method = {"POST", 4},
+        .path = {"/api/webhook/whatsapp", 21},
+    };
+    spool_str_t str;
+    uint64_t seq = 0;
+
+    snprintf(body, sizeof(body),
+             "{\"event\":\"typing\",\"data\":{\"from\":\"%s\","
+             "\"isTyping\":%s}}",
+             from, on);
+    rec.body = (spool_str_t){body, strlen(body)};
+    str = (spool_str_t){data, spool_record_encode(&rec, data, sizeof(data))};
+    assert_int_equal(spool_append(r->spool, &str, 1, &seq), SPOOL_OK);
+    return seq;
+}
+
+/* Told under the phone that the inbox shows, once, and never late. */
+static void typing_is_told_not_stored(void **state)
+{
+    rig_t *r = *state;
+    typed_t t = {0};
+    int64_t before;
+
+    RUN(r->f, "INSERT INTO contacts (id, phone, name, created_at, updated_at) "
+              "VALUES (77, '6281234567890', 'Budi', 0, 0)");
+    RUN(r->f, "INSERT INTO contact_aliases (alias, contact_id) "
+              "VALUES ('1234567890123@lid', 77)");
+    before = ASK(r->f, "SELECT value FROM counters WHERE name = 'event_seq'");
+    r->f->d.typing_ready = hear_typing;
+    r->f->d.typing_arg = &t;
+    intake_up(r);
+    wait_for(r, put_typing(r, "6281234567890", "true", 0));
+    wait_empty(r);
+    assert_int_equal(atomic_load(&t.n), 1);
+    assert_true(t.on);
+    assert_int_equal(t.session, ASK(r->f, "SELECT id FROM sessions WHERE "
+                                          "remote_id = 'default'"));
+    assert_string_equal(t.phone, "6281234567890");
+    wait_for(r, put_typing(r, "1234567890123@lid", "false", 0));
+    wait_empty(r);
+    assert_int_equal(atomic_load(&t.n), 2);
+    assert_false(t.on);
+    assert_string_equal(t.phone, "6281234567890");
+    /* of nobody we know; too late */
+    wait_for(r, put_typing(r, "6280000000009", "true", 0));
+    wait_for(r, put_typing(r, "6281234567890", "true", 31000));
+    wait_empty(r);
+    assert_int_equal(atomic_load(&t.n), 2);
+    assert_int_equal(ASK(r->f, "SELECT value FROM counters WHERE "
+                               "name = 'event_seq'"),
+                     before + 1); /* the session */
+    assert_int_equal(ASK(r->f, "SELECT count(*) FROM contacts"), 1);
+}
+
 static void backlog_is_applied(void **state)
 {
     rig_t *r = *state;
@@ -589,6 +670,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(exactly_once_over_kill),
+        TEST(typing_is_told_not_stored),
         TEST(backlog_is_applied),
         TEST(notice_wakes_it),
         TEST(it_looks_by_itself),
