@@ -50,7 +50,7 @@ CPPFLAGS := -D_GNU_SOURCE -I. -Idaemon -Ingx_wacrm_module -I$(out)/gen \
             $(shell pkg-config --cflags $(packages))
 CFLAGS   := -std=gnu17 $(optimise) $(warnings) $(harden) $(sanitize) -pthread
 LDFLAGS  := $(sanitize) -pthread -Wl,-z,relro,-z,now
-LDLIBS   := $(shell pkg-config --libs $(packages)) -lmsgpackc -lcsv -lm
+LDLIBS   := $(shell pkg-config --libs $(packages)) -lmsgpackc -lcsv -lwslay -lm
 
 mains := daemon/main.c daemon/ctl.c
 srcs  := $(wildcard spool/*.c ngx_wacrm_module/edge/*.c) \

@@ -17,6 +17,7 @@
 #include "config_table.h"
 #include "config_value.h"
 #include "domain/media_url.h"
+#include "realtime/sign.h"
 
 #define LINE_BYTES     198
 #define SECTION_BYTES  49
@@ -24,6 +25,8 @@
 #define OPTIONS_MAX    96
 #define SECRET_MIN     32
 #define NAME_BYTES     40
+#define APP_SECRET_MIN 16
+#define PREFIX_BYTES   100
 
 /* What has been read so far. */
 typedef struct {
@@ -491,6 +494,40 @@ static void settle_media(reading_t *r)
     }
 }
 
+static const char *derived_secret(const config_t *c)
+{
+    char hex[SIGN_HEX];
+
+    return sign_derive(c->jwt_secret, c->jwt_secret_len, hex)
+               ? config_memory_text(c->memory, hex, strlen(hex))
+               : NULL;
+}
+
+static void settle_realtime(reading_t *r)
+{
+    realtime_options_t *o = &r->c->realtime;
+    size_t i;
+
+    if (!realtime_good_key(o->key)) {
+        (void)find_option("realtime", "app_key", &i);
+        fail(r, r->lines[i], "app_key: up to 64 letters, digits, - and _");
+    } else if (!realtime_good_key(o->app_id)) {
+        (void)find_option("realtime", "app_id", &i);
+        fail(r, r->lines[i], "app_id: up to 64 letters, digits, - and _");
+    } else if (o->secret && strlen(o->secret) < APP_SECRET_MIN) {
+        (void)find_option("realtime", "secret_file", &i);
+        fail(r, r->lines[i], "secret_file: fewer than %d bytes",
+             APP_SECRET_MIN);
+    } else if (strlen(o->event_prefix) > PREFIX_BYTES) {
+        (void)find_option("realtime", "event_prefix", &i);
+        fail(r, r->lines[i], "event_prefix: longer than %d bytes",
+             PREFIX_BYTES);
+    }
+    if (!r->failed && !o->secret && !(o->secret = derived_secret(r->c))) {
+        fail(r, 0, "out of memory");
+    }
+}
+
 /* ---- */
 
 static void read_file(reading_t *r)
@@ -539,6 +576,9 @@ bool config_load(config_t *c, const char *path, char *error, size_t size)
     }
     if (!r.failed) {
         settle_media(&r);
+    }
+    if (!r.failed) {
+        settle_realtime(&r);
     }
     if (r.failed) {
         config_free(c);

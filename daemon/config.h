@@ -10,6 +10,7 @@
 #include "domain/domain.h"
 #include "gateway/gateway.h"
 #include "outbox/outbox.h"
+#include "realtime/realtime.h"
 
 #define CONFIG_GATEWAYS_MAX 16
 
@@ -35,6 +36,7 @@ typedef struct config_s {
     const char *media_types; /* names; domain.media_types is the set */
     domain_settings_t domain;
     outbox_options_t outbox;
+    realtime_options_t realtime;
     gateway_account_t gateways[CONFIG_GATEWAYS_MAX];
     size_t ngateways;
     void *memory; /* private */

@@ -136,6 +136,46 @@ const option_t config_options[] = {
      "How long a message that may or may not have been sent holds up those "
      "behind it."},
 
+    {"realtime", "app_key", OPTION_TEXT, AT(realtime.key), "wacrm", 0, 0, false,
+     "Key of the Pusher protocol, which browsers have in their address; no "
+     "secret."},
+    {"realtime", "app_id", OPTION_TEXT, AT(realtime.app_id), "wacrm", 0, 0,
+     false, "Id of the application in the addresses of backends (`/apps/`)."},
+    {"realtime", "secret_file", OPTION_SECRET_FILE, AT(realtime.secret), NULL,
+     0, 0, false,
+     "File with the secret that backends share, at least 16 bytes. Without "
+     "it, one that only wacrmd knows."},
+    {"realtime", "public_inbox", OPTION_SWITCH, AT(realtime.public_inbox),
+     "off", 0, 0, false,
+     "Tells everything on the public channel `inbox`, too: whoever has the key "
+     "reads donors' messages without signing in."},
+    {"realtime", "event_prefix", OPTION_TEXT, AT(realtime.event_prefix),
+     "App\\Events\\", 0, 0, false,
+     "What the names of events begin with; Echo adds this one itself."},
+    {"realtime", "origins", OPTION_TEXT, AT(realtime.origins), NULL, 0, 0,
+     false,
+     "Origins whose pages may connect, as `https://crm.example.org`, with "
+     "blanks between them; `*`: any. Without it, the host that is called."},
+    {"realtime", "max_connections", OPTION_INT, AT(realtime.max_connections),
+     "10000", 1, 1000000, false,
+     "Sockets at once; more are told to come later."},
+    {"realtime", "max_channels", OPTION_INT, AT(realtime.max_channels), "100",
+     1, 10000, false, "Subscriptions of one socket."},
+    {"realtime", "max_members", OPTION_INT, AT(realtime.max_members), "100", 1,
+     10000, false, "Users in one presence channel."},
+    {"realtime", "max_message", OPTION_SIZE, AT(realtime.max_message), "10k",
+     1024, 1 << 20, false,
+     "Largest message of a client, and largest `data` of a backend's event."},
+    {"realtime", "max_queue", OPTION_SIZE, AT(realtime.max_queue), "1m",
+     64 << 10, INT64_C(1) << 30, false,
+     "What may wait for one client. Who is slower is told to connect again and "
+     "fetch what it missed."},
+    {"realtime", "client_events", OPTION_INT, AT(realtime.client_events), "10",
+     1, 1000, false, "Client events (typing) a second and socket."},
+    {"realtime", "activity_timeout", OPTION_SECONDS,
+     AT(realtime.activity_timeout_s), "30s", 5, 600, false,
+     "Silence after which clients are told to ask whether anybody is there."},
+
     {"gateway", "driver", OPTION_TEXT, GATEWAY(driver), "waapi", 0, 0, false,
      "Kind of the gateway."},
     {"gateway", "base_url", OPTION_URL, GATEWAY(base_url), NULL, 0, 0, false,

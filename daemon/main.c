@@ -20,6 +20,7 @@
 #include "http/http.h"
 #include "intake/intake.h"
 #include "outbox/outbox.h"
+#include "realtime/realtime.h"
 #include "reload.h"
 #include "search/search.h"
 #include "timers.h"
@@ -31,6 +32,7 @@
 /* 10 s in all: what the steps may wait, then the end in any case */
 #define STOP_MS  8000
 #define ALARM_S  10
+#define DRAIN_MS 1500 /* over which sockets are closed: they all come back */
 #define FORM_MAX ((size_t)1 << 20) /* what comes with a file */
 
 /* All of it, in the order of its start. */
@@ -40,6 +42,7 @@ typedef struct {
     store_t *store;
     domain_t domain;
     spool_t *spool;
+    realtime_t *realtime;
     outbox_t *outbox;
     intake_t *intake;
     search_t *search;
@@ -181,6 +184,7 @@ static int start_http(daemon_t *d, const config_t *c)
         .naccounts = c->ngateways,
         .intake = d->intake,
         .search = d->search,
+        .realtime = d->realtime,
         .jwt_secret = c->jwt_secret,
         .jwt_secret_len = c->jwt_secret_len,
         .issuer = c->issuer,
@@ -210,6 +214,9 @@ static int start(daemon_t *d)
     }
     if (rc == WERR_OK && (step = "spool")) {
         rc = open_spool(d, c);
+    }
+    if (rc == WERR_OK && (step = "realtime")) {
+        rc = realtime_start(&d->realtime, &d->domain, &c->realtime);
     }
     if (rc == WERR_OK && (step = "outbox")) {
         rc = start_outbox(d, c);
@@ -337,6 +344,9 @@ static void stop(daemon_t *d)
     if (d->control) {
         control_stop(&d->control);
     }
+    if (d->realtime) {
+        realtime_drain(d->realtime, DRAIN_MS);
+    }
     if (d->http) {
         http_stop(&d->http, time_left(end));
     }
@@ -347,6 +357,7 @@ static void stop(daemon_t *d)
     if (d->outbox) {
         outbox_stop(&d->outbox, time_left(end));
     }
+    realtime_stop(&d->realtime);
     if (d->spool) {
         spool_close(&d->spool);
     }

@@ -87,7 +87,9 @@ my %ids = (
     '/api/crm/reminders/' => [$reminder, 99999],
     '/api/crm/whatsapp/sessions/' => ['satu', 'tiada'],
 );
-my %exempt = ('/api/crm/templates/' => 'the same for all');
+my %exempt = ('/api/crm/templates/' => 'the same for all',
+    '/app/' => 'a key, which is public: t/realtime.t',
+    '/apps/' => 'signed by a backend, not by a user');
 
 # what is sent, so that it is the id that is refused
 my %body = (
@@ -188,13 +190,18 @@ for my $json ({ phone => $PHONE, message => 'x', session_id => 'satu' },
         token => $token{cs2}, json => $json);
     like($r->{status}, qr/^4/, 'nothing is sent from cs1\'s number');
 }
+for my $id ($chat, 99999) {
+    is(call('cs2', POST => '/broadcasting/auth', { socket_id => '1.1',
+        channel_name => "presence-chat.$id" })->{status}, 403,
+        "nor does cs2 get into the channel of chat $id");
+}
 is(call('cs2', POST => '/api/crm/switch-session', { session_id => 'satu' })
     ->{status}, 422, 'nor is it switched to');
 is(tables(), $before, 'nothing has changed');
 
 # ---- the ids were right ----
 
-for my $op (grep { $_->[1] !~ m{agents|merges|templates} } @all) {
+for my $op (grep { $_->[1] !~ m{agents|merges|templates|^/apps?/} } @all) {
     my ($method, $path) = @$op;
     next if $method eq 'delete' || $path =~ /reconnect|consent$|export$/;
     my ($base) = $path =~ m{^([^\{]+)};

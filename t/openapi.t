@@ -31,6 +31,7 @@ $d->start;
 
 Wacrm::Node::run($d, 'openapi.mjs',
     secret => 'webhook-secret-of-the-test-00001',
+    appSecret => $Wacrm::Desk::APP_SECRET,
     verifyToken => 'verify-token-of-the-test');
 
 my $token = $d->login('cs1@test.example');

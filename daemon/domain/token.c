@@ -50,6 +50,10 @@ DB_QUERY(token_user_not_before,
 DB_QUERY(token_revoked,
          "SELECT kind, id, not_before, expires_at FROM revoked_tokens"
          " WHERE expires_at > $1");
+DB_QUERY(token_revoked_one, "SELECT not_before FROM revoked_tokens"
+                            " WHERE kind = $1 AND id = $2");
+DB_QUERY(token_revoked_pair, "SELECT revoked_at FROM refresh_tokens"
+                             " WHERE user_id = $1 AND access_jti = $2");
 DB_QUERY(token_expire_refresh,
          "DELETE FROM refresh_tokens WHERE expires_at < $1");
 DB_QUERY(token_expire_revoked,
@@ -276,6 +280,50 @@ int token_revoked_walk(db_t *db, int64_t now, token_revoked_cb cb, void *ctx)
         rc = db_step(s);
     }
     return rc;
+}
+
+/* not_before of an entry; WERR_NOTFOUND. */
+static int find_revoked(db_t *db, const char *kind, const char *id,
+                        int64_t *not_before)
+{
+    db_stmt_t *s = db_stmt(db, &token_revoked_one);
+    db_bind_text(s, 1, kind);
+    db_bind_text(s, 2, id);
+    int rc = db_first(s);
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    *not_before = db_i64(s, 0);
+    db_done(s);
+    return WERR_OK;
+}
+
+int token_is_revoked(db_t *db, int64_t user, const char *jti, int64_t seen,
+                     bool *revoked)
+{
+    int64_t not_before;
+    char id[24];
+    *revoked = true;
+    int rc = find_revoked(db, "jti", jti, &not_before);
+    if (rc != WERR_NOTFOUND) {
+        return rc;
+    }
+    db_stmt_t *s = db_stmt(db, &token_revoked_pair);
+    db_bind_i64(s, 1, user);
+    db_bind_text(s, 2, jti);
+    rc = db_first(s);
+    if (rc == DB_ROW) {
+        *revoked = !db_is_null(s, 0);
+        db_done(s);
+        return WERR_OK;
+    }
+    if (rc != WERR_NOTFOUND) {
+        return rc;
+    }
+    snprintf(id, sizeof(id), "%lld", (long long)user);
+    rc = find_revoked(db, "sub", id, &not_before);
+    *revoked = rc == WERR_OK && not_before >= seen;
+    return rc == WERR_NOTFOUND ? WERR_OK : rc;
 }
 
 int token_expire(tx_t *tx)

@@ -39,6 +39,12 @@ typedef int (*token_revoked_cb)(void *ctx, bool subject, const char *id,
                                 int64_t not_before, int64_t expires);
 int token_revoked_walk(db_t *db, int64_t now, token_revoked_cb cb,
                        void *ctx) WACRM_CHECKED;
+/*
+ * Whether an access token has been revoked that was good at seen (s): by
+ * itself, with its sign-in, or with all of its user's.
+ */
+int token_is_revoked(db_t *db, int64_t user, const char *jti, int64_t seen,
+                     bool *revoked) WACRM_CHECKED;
 /* Deletes what ended. */
 int token_expire(tx_t *tx) WACRM_CHECKED;
 

@@ -15,6 +15,7 @@
 #include "domain/domain.h"
 #include "intake/intake.h"
 #include "outbox/outbox.h"
+#include "realtime/realtime.h"
 #include "search/search.h"
 #include "spool/spool.h"
 
@@ -30,6 +31,7 @@ typedef struct {
     const outbox_t *outbox; /* metrics */
     const intake_t *intake; /* metrics */
     search_t *search;       /* NULL: nothing is found in messages */
+    realtime_t *realtime;   /* NULL: no sockets */
     gw_client_t *gateway;   /* of routes that ask it; NULL: they answer 503 */
     const gateway_account_t *accounts; /* stay the caller's */
     size_t naccounts;

@@ -18,6 +18,7 @@
 #include "http/query.h"
 #include "http/response.h"
 #include "http/router.h"
+#include "http/upgrade.h"
 
 struct MHD_Connection;
 
@@ -54,6 +55,7 @@ struct request_s {
 
     struct await_s *await; /* the call it waits for, or that has ended */
     response_t response;
+    upgrade_t upgrade;        /* instead of response */
     struct MHD_Response *mhd; /* response, built */
     bool shared;              /* mhd belongs to a ready answer */
     bool closing;

@@ -12,6 +12,7 @@
 struct revocation_s {
     domain_t *domain;
     spool_t *spool;
+    realtime_t *realtime;
     pthread_mutex_t lock;
     db_t *db;
     _Atomic bool behind; /* the spool lacks what the database has */
@@ -71,23 +72,34 @@ static int copy_all(revocation_t *r)
     return rc;
 }
 
-static void on_revoked(void *arg)
+static void copy_now(revocation_t *r)
 {
-    int rc = copy_all(arg);
+    int rc = copy_all(r);
     if (rc != WERR_OK) {
         log_error("http", "msg=\"revocations not copied\" reason=%s",
                   log_str(werr_text(rc)));
     }
 }
 
-void revocation_retry(revocation_t *r)
+/* The edge first: who is thrown out of realtime comes back at once. */
+static void on_revoked(void *arg)
 {
-    if (atomic_load(&r->behind)) {
-        on_revoked(r);
+    revocation_t *r = arg;
+    copy_now(r);
+    if (r->realtime != NULL) {
+        realtime_revoked(r->realtime);
     }
 }
 
-int revocation_start(revocation_t **out, domain_t *domain, spool_t *spool)
+void revocation_retry(revocation_t *r)
+{
+    if (atomic_load(&r->behind)) {
+        copy_now(r);
+    }
+}
+
+int revocation_start(revocation_t **out, domain_t *domain, spool_t *spool,
+                     realtime_t *realtime)
 {
     revocation_t *r = calloc(1, sizeof(*r));
     *out = r;
@@ -96,6 +108,7 @@ int revocation_start(revocation_t **out, domain_t *domain, spool_t *spool)
     }
     r->domain = domain;
     r->spool = spool;
+    r->realtime = realtime;
     pthread_mutex_init(&r->lock, NULL);
     int rc = store_reader(domain->store, &r->db);
     if (rc == WERR_OK) {

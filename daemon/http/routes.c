@@ -1,5 +1,6 @@
 #include "http/router.h"
 #include "http/routes/routes.h"
+#include "http/stats.h"
 
 const route_t http_routes[] = {
     {"POST", "/api/auth/login", ACCESS_PUBLIC, route_login, ROUTE_HEAVY},
@@ -90,8 +91,24 @@ const route_t http_routes[] = {
     {"PUT", "/api/crm/templates/{id}", ACCESS_USER, route_template_change, 0},
     {"DELETE", "/api/crm/templates/{id}", ACCESS_USER, route_template_delete,
      0},
+    {"GET", "/app/{key}", ACCESS_PUBLIC, route_socket, 0},
+    {"POST", "/apps/{appId}/events", ACCESS_PUBLIC, route_app_events,
+     ROUTE_BACKEND},
+    {"POST", "/apps/{appId}/batch_events", ACCESS_PUBLIC, route_app_batch,
+     ROUTE_BACKEND},
+    {"GET", "/apps/{appId}/channels", ACCESS_PUBLIC, route_app_channels, 0},
+    {"GET", "/apps/{appId}/channels/{channel}", ACCESS_PUBLIC,
+     route_app_channel, 0},
+    {"GET", "/apps/{appId}/channels/{channel}/users", ACCESS_PUBLIC,
+     route_app_users, 0},
+    {"POST", "/apps/{appId}/users/{userId}/terminate_connections",
+     ACCESS_PUBLIC, route_app_terminate, 0},
+    {"POST", "/broadcasting/auth", ACCESS_USER, route_broadcasting_auth, 0},
     {"GET", "/api/health", ACCESS_PUBLIC, route_health, 0},
     {"GET", "/metrics", ACCESS_PUBLIC, route_metrics, 0},
 };
 
 const size_t http_nroutes = sizeof(http_routes) / sizeof(http_routes[0]);
+
+_Static_assert(sizeof(http_routes) / sizeof(http_routes[0]) <= STATS_ROUTES_MAX,
+               "each route has its counts");

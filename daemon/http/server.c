@@ -120,7 +120,9 @@ static void find_route(request_t *r, const char *method)
 static size_t body_max(const request_t *r)
 {
     const route_t *route = r->match.route;
-    size_t max = route->access == ACCESS_PUBLIC ? BODY_PUBLIC_MAX : BODY_MAX;
+    bool known =
+        route->access != ACCESS_PUBLIC || (route->flags & ROUTE_BACKEND) != 0;
+    size_t max = known ? BODY_MAX : BODY_PUBLIC_MAX;
 
     return (route->flags & ROUTE_FILE) != 0 && r->options->file_max > max
                ? r->options->file_max
@@ -274,7 +276,7 @@ static int start_io(http_server_t *s)
     peers_init(&s->peers, group);
     s->mhd = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-            MHD_USE_ERROR_LOG,
+            MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG,
         0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
@@ -314,7 +316,7 @@ static int start_parts(http_server_t *s)
     }
     if (rc == WERR_OK && s->options.spool != NULL) {
         rc = revocation_start(&s->revocation, s->options.domain,
-                              s->options.spool);
+                              s->options.spool, s->options.realtime);
     }
     if (rc != WERR_OK) {
         return rc;

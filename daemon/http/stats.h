@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 
-#define STATS_ROUTES_MAX 64
+#define STATS_ROUTES_MAX 128
 #define STATS_BUCKETS    12
 
 typedef struct {

@@ -128,7 +128,8 @@ void *worker_main(void *arg)
             continue; /* it keeps its place; it may run elsewhere by now */
         }
         note(r, stats_now_us() - begin);
-        r->mhd = response_build(&r->response, &r->shared);
+        r->mhd = r->upgrade.wanted ? upgrade_response(r)
+                                   : response_build(&r->response, &r->shared);
         r->state = REQUEST_DONE;
         /* From here on the request is the I/O thread's, and soon gone. */
         MHD_resume_connection(r->connection);

@@ -26,6 +26,10 @@ export async function request(method, url, { headers = {}, body } = {}) {
             res.on('error', fail);
             res.on('end', () => done(answer(res, Buffer.concat(parts))));
         });
+        req.on('upgrade', (res, socket) => {
+            socket.destroy();
+            done(answer(res, Buffer.alloc(0)));
+        });
         req.on('error', fail);
         req.end(bytes);
     });

@@ -1,6 +1,6 @@
 // Every operation of docs/openapi.yaml against a running desk: what is sent
 // and what is answered is held against the document.
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 
 import { about, announce, login, request, root, waitFor } from './desk.mjs';
 import { Document } from './document.mjs';
@@ -46,6 +46,21 @@ function headersOf(o, { as, token, headers = {}, type, body }) {
     return out;
 }
 
+/* What a backend adds to its query (the Pusher protocol). */
+function signedQuery(o, args) {
+    const raw = args.raw !== undefined ? args.raw
+        : args.body !== undefined ? JSON.stringify(args.body) : undefined;
+    const pairs = { ...args.query, auth_key: 'wacrm', auth_version: '1.0',
+        auth_timestamp: String(Math.floor(Date.now() / 1000)),
+        ...raw !== undefined && {
+            body_md5: createHash('md5').update(raw).digest('hex') } };
+    const text = Object.keys(pairs).sort().map((k) => `${k}=${pairs[k]}`)
+        .join('&');
+    const target = url(o, { path: args.path });
+    return { ...pairs, auth_signature: createHmac('sha256', about.appSecret)
+        .update(`${o.method}\n${target}\n${text}`).digest('hex') };
+}
+
 function sign(o, raw) {
     return o.operationId !== 'webhook' ? {} : { 'X-Webhook-Signature':
         createHmac('sha256', about.secret).update(raw).digest('hex') };
@@ -75,6 +90,9 @@ async function call(id, given = {}) {
     const o = doc.operation(id);
     const { want = 200, name = '' } = given;
     const args = { as: 'cs1', ...given };
+    if (o.path.startsWith('/apps/') && given.signed !== false) {
+        args.query = signedQuery(o, args);
+    }
     const faults = want < 400 ? doc.requestFaults(o, args) : [];
     const r = await send(o, args);
     faults.push(...doc.answerFaults(o, r));
@@ -83,7 +101,7 @@ async function call(id, given = {}) {
     }
     ok(faults.length === 0, `${id} ${want}${name && `: ${name}`}`, ...faults);
     if (want < 300) {
-        last.set(id, { ...args, ...given.later });
+        last.set(id, { as: 'cs1', ...given, ...given.later });
     }
     return r;
 }

@@ -326,6 +326,43 @@ async function reports(call) {
     await call('rfm', { as });
 }
 
+async function realtime(call) {
+    const headers = { Connection: 'Upgrade', Upgrade: 'websocket',
+        'Sec-WebSocket-Version': '13',
+        'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==' };
+    const page = { path: { key: 'wacrm' }, query: { protocol: '7' } };
+    const { Upgrade, ...less } = headers;
+    await call('socket', { ...page, headers: less, want: 400 });
+    await call('socket', { ...page, want: 426,
+        headers: { ...headers, 'Sec-WebSocket-Version': '8' } });
+    await call('socket', { ...page, want: 403,
+        headers: { ...headers, Origin: 'https://elsewhere.example' } });
+    await call('socket', { ...page, headers, want: 101 });
+    const body = { socket_id: '1234.1', channel_name: 'private-inbox' };
+    await call('broadcastingAuth', { body,
+        later: { body: { ...body, channel_name: 'private-other' } } });
+}
+
+async function backends(call) {
+    const path = { appId: 'wacrm' };
+    const event = { name: 'Berita', channels: ['berita'], data: '{}' };
+    await call('appEvents', { path, body: event, signed: false, want: 401 });
+    await call('appEvents', { path, body: event });
+    await call('appBatch', { path, body: { batch: [event] }, signed: false,
+        want: 401 });
+    await call('appBatch', { path, body: { batch: [event] } });
+    const channel = { ...path, channel: 'presence-chat.1' };
+    for (const [id, given] of [
+        ['appChannels', { path, query: { info: 'user_count' } }],
+        ['appChannel', { path: channel,
+            query: { info: 'user_count,subscription_count' } }],
+        ['appUsers', { path: channel }],
+        ['appTerminate', { path: { ...path, userId: '999' } }]]) {
+        await call(id, { ...given, signed: false, want: 401 });
+        await call(id, given);
+    }
+}
+
 export async function scenario(call) {
     await signIn(call);
     await operations(call);
@@ -338,4 +375,6 @@ export async function scenario(call) {
     await attempt(async () => consents(call, await templates(call)));
     await attempt(async () => administration(call, await sessions(call)));
     await attempt(events, call);
+    await attempt(realtime, call);
+    await attempt(backends, call);
 }

@@ -128,6 +128,35 @@ static void write_search(const request_t *r, buf_t *b)
     }
 }
 
+static void write_realtime(const request_t *r, buf_t *b)
+{
+    if (r->options->realtime == NULL) {
+        return;
+    }
+    const realtime_counters_t *c = realtime_counters(r->options->realtime);
+    line(b, "realtime_connections", "gauge", c->connections);
+    line(b, "realtime_subscriptions", "gauge", c->subscriptions);
+    line(b, "realtime_channels", "gauge", c->channels);
+    line(b, "realtime_connects_total", "counter", c->connects);
+    line(b, "realtime_refused_total", "counter", c->refused);
+    line(b, "realtime_denied_total", "counter", c->denied);
+    line(b, "realtime_revoked_total", "counter", c->revoked);
+    line(b, "realtime_slow_total", "counter", c->slow);
+    line(b, "realtime_silent_total", "counter", c->silent);
+    line(b, "realtime_messages_in_total", "counter", c->messages_in);
+    line(b, "realtime_messages_out_total", "counter", c->messages_out);
+    line(b, "realtime_bytes_out_total", "counter", c->bytes_out);
+    line(b, "realtime_events_total", "counter", c->events);
+    line(b, "realtime_faults_total", "counter", c->faults);
+    line(b, "realtime_fanouts_total", "counter", c->fanouts);
+    buf_addf(b,
+             "# TYPE wacrm_realtime_fanout_seconds_total counter\n"
+             "wacrm_realtime_fanout_seconds_total %.6f\n",
+             (double)c->fanout_us / 1e6);
+    line(b, "realtime_behind_events", "gauge",
+         atomic_load(&r->options->domain->last_seq) - c->seq);
+}
+
 /* A name as a label's value. */
 static void write_label(buf_t *b, const char *text)
 {
@@ -180,6 +209,7 @@ void route_metrics(request_t *r)
     write_store(r, b);
     write_spool(r, b);
     write_search(r, b);
+    write_realtime(r, b);
     write_sessions(r, b);
     write_backfills(r, b);
     write_down(r, b);

@@ -111,6 +111,18 @@ void route_search(request_t *r);
 void route_media_upload(request_t *r);
 void route_media(request_t *r);
 
+/* socket.c, broadcasting.c */
+void route_socket(request_t *r);
+void route_broadcasting_auth(request_t *r);
+
+/* apps.c */
+void route_app_events(request_t *r);
+void route_app_batch(request_t *r);
+void route_app_channels(request_t *r);
+void route_app_channel(request_t *r);
+void route_app_users(request_t *r);
+void route_app_terminate(request_t *r);
+
 /* health.c, metrics.c */
 void route_health(request_t *r);
 void route_metrics(request_t *r);

@@ -60,6 +60,7 @@ use Time::HiRes qw(sleep time);
 use Wacrm::Nginx;
 
 our $PASSWORD = 'rahasia-sekali';
+our $APP_SECRET = 'realtime-secret-of-the-test-0001';
 
 my $ROOT = $Wacrm::Nginx::ROOT;
 # canonical: a request that is sent again has the same bytes
@@ -83,6 +84,7 @@ sub new {
     $n->write('secrets/webhook', 'webhook-secret-of-the-test-00001');
     $n->write('secrets/jwt', 'jwt-secret-of-the-test-0000000001');
     $n->write('secrets/gateway-password', 'any');
+    $n->write('secrets/realtime', $APP_SECRET);
     $n->conf($self->_nginx_conf($edit));
     $n->write('wacrmd.conf', $self->_wacrmd_conf);
     $self->_fill;
@@ -131,7 +133,7 @@ sub _wacrmd_conf {
     local $_ = $self->_paths(_slurp("$ROOT/conf/wacrmd.conf"));
     s{^base_url *=.*}{base_url = http://127.0.0.1:$self->{sim_port}/api/v1}m;
     s{^[;#]* *default_session *=.*}{default_session = $self->{session}}m;
-    s{^;(email|password_file) *=}{$1 =}mg;
+    s{^;(email|password_file|secret_file) *=}{$1 =}mg;
     s{^[;#]* *group *=.*}{}m;
     # a test counts what the simulator gets: nobody asks it unbidden
     s{^[;#]* *session_poll *=.*}{session_poll = 0s}m;

@@ -1,0 +1,530 @@
+/*
+ * client.c - one socket: what comes goes through wslay, whole messages to
+ * protocol.c; what leaves is frames in one queue, wslay's own among them.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "realtime/internal.h"
+
+#define TURN_BYTES  (64u << 10) /* of one client, before the others' turn */
+#define GRACE_MS    10000       /* for the client's own ping */
+#define PONG_MS     30000
+#define MESSAGES    200.0 /* at once */
+#define MESSAGES_S  20.0
+#define CONTROL_MAX 1024 /* wslay's own frames of a turn */
+#define SOCKET_BITS 50
+
+/* ---- queueing ---- */
+
+static void leave(rt_client_t *c)
+{
+    if (!c->leaving) {
+        c->leaving = true;
+        c->next_leaving = c->rt->leaving;
+        c->rt->leaving = c;
+    }
+}
+
+static void soil(rt_client_t *c)
+{
+    if (!c->dirty && !c->blocked) {
+        c->dirty = true;
+        c->next_dirty = c->rt->dirty;
+        c->rt->dirty = c;
+    }
+}
+
+static void put(rt_client_t *c, rt_frame_t *f)
+{
+    if (f == NULL || !rt_queue_put(&c->queue, f)) {
+        rt_count(&c->rt->counters.faults, 1);
+        rt_client_kill(c);
+        return;
+    }
+    rt_count(&c->rt->counters.messages_out, 1);
+    rt_count(&c->rt->counters.bytes_out, (int64_t)f->len);
+    soil(c);
+}
+
+void rt_client_kill(rt_client_t *c)
+{
+    if (c->state == RT_DEAD) {
+        return;
+    }
+    c->state = RT_DEAD;
+    leave(c);
+    c->next_dead = c->rt->dead;
+    c->rt->dead = c;
+}
+
+static void begin_close(rt_client_t *c)
+{
+    c->state = RT_CLOSING;
+    c->until = clock_mono_ms() + RT_CLOSE_MS;
+    leave(c);
+}
+
+void rt_client_close(rt_client_t *c, int code, const char *reason)
+{
+    rt_frame_t *f;
+
+    if (c->state != RT_OPEN) {
+        return;
+    }
+    f = rt_message_error(c->rt, code, reason);
+    if (f != NULL) {
+        put(c, f);
+        rt_frame_unref(f);
+    }
+    f = rt_frame_close((unsigned)code, reason);
+    if (c->state == RT_OPEN) {
+        put(c, f);
+    }
+    rt_frame_unref(f);
+    if (c->state == RT_OPEN) {
+        begin_close(c);
+    }
+}
+
+/* What it has missed by now it has to fetch anyway. */
+static void too_slow(rt_client_t *c)
+{
+    rt_count(&c->rt->counters.slow, 1);
+    log_info("realtime", "msg=\"a client is too slow\" waiting=%zu",
+             c->queue.bytes);
+    rt_queue_cut(&c->queue);
+    rt_client_close(c, REALTIME_OVER,
+                    "Too slow: connect again and fetch what was missed.");
+}
+
+void rt_client_send(rt_client_t *c, rt_frame_t *f)
+{
+    if (c->state != RT_OPEN) {
+        return;
+    }
+    if (c->queue.bytes + f->len > (size_t)c->rt->options.max_queue) {
+        too_slow(c);
+    } else {
+        put(c, f);
+    }
+}
+
+/* ---- sending ---- */
+
+static void watch(rt_client_t *c, bool writable)
+{
+    struct epoll_event e = {.events = EPOLLIN | (writable ? EPOLLOUT : 0),
+                            .data.ptr = c};
+
+    c->blocked = writable;
+    if (epoll_ctl(c->rt->epoll, EPOLL_CTL_MOD, c->fd, &e) != 0) {
+        rt_client_kill(c);
+    }
+}
+
+void rt_client_flush(rt_client_t *c)
+{
+    int rc;
+
+    if (c->state == RT_DEAD || c->state == RT_SHUT) {
+        return;
+    }
+    rc = rt_queue_send(&c->queue, c->fd);
+    if (rc == WERR_IO) {
+        rt_client_kill(c);
+        return;
+    }
+    if ((rc == WERR_BUSY) != c->blocked) {
+        watch(c, rc == WERR_BUSY);
+    }
+    if (rc == WERR_OK && c->state == RT_CLOSING) {
+        (void)shutdown(c->fd, SHUT_WR);
+        c->state = RT_SHUT;
+    }
+}
+
+/* ---- wslay ---- */
+
+static ssize_t on_recv(wslay_event_context_ptr ws, uint8_t *out, size_t len,
+                       int flags, void *arg)
+{
+    rt_client_t *c = arg;
+    ssize_t n;
+
+    (void)flags;
+    if (c->early_at < c->early_len) {
+        size_t left = c->early_len - c->early_at;
+
+        n = (ssize_t)(left < len ? left : len);
+        memcpy(out, c->early + c->early_at, (size_t)n);
+        c->early_at += (size_t)n;
+        return n;
+    }
+    if (c->state != RT_OPEN || c->turn >= TURN_BYTES) {
+        wslay_event_set_error(ws, WSLAY_ERR_WOULDBLOCK);
+        return -1;
+    }
+    do {
+        n = recv(c->fd, out, len, MSG_DONTWAIT);
+    } while (n < 0 && errno == EINTR);
+    if (n > 0) {
+        c->turn += (size_t)n;
+        return n;
+    }
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        wslay_event_set_error(ws, WSLAY_ERR_WOULDBLOCK);
+    } else {
+        c->gone = true;
+        wslay_event_set_error(ws, WSLAY_ERR_CALLBACK_FAILURE);
+    }
+    return -1;
+}
+
+/* wslay's own frames, pong and close, are gathered into the one queue. */
+static ssize_t on_send(wslay_event_context_ptr ws, const uint8_t *data,
+                       size_t len, int flags, void *arg)
+{
+    rt_client_t *c = arg;
+
+    (void)flags;
+    buf_add(c->reply, data, len);
+    if (c->reply->failed) {
+        wslay_event_set_error(ws, WSLAY_ERR_CALLBACK_FAILURE);
+        return -1;
+    }
+    return (ssize_t)len;
+}
+
+static void on_message(wslay_event_context_ptr ws,
+                       const struct wslay_event_on_msg_recv_arg *m, void *arg)
+{
+    rt_client_t *c = arg;
+
+    (void)ws;
+    if (c->state != RT_OPEN || wslay_is_ctrl_frame(m->opcode)) {
+        return;
+    }
+    rt_count(&c->rt->counters.messages_in, 1);
+    if (m->opcode != WSLAY_TEXT_FRAME) {
+        rt_client_close(c, WSLAY_CODE_UNSUPPORTED_DATA, "Text only.");
+    } else if (!rt_rate_take(&c->messages, MESSAGES, MESSAGES_S, c->heard)) {
+        rt_client_close(c, REALTIME_OVER, "Too many messages.");
+    } else {
+        rt_protocol_message(c, (const char *)m->msg, m->msg_length);
+    }
+}
+
+bool rt_rate_take(rt_rate_t *r, double burst, double per_s, int64_t now_ms)
+{
+    double more =
+        r->at_ms == 0 ? burst : (double)(now_ms - r->at_ms) * per_s / 1000;
+
+    r->left = r->left + more > burst ? burst : r->left + more;
+    r->at_ms = now_ms;
+    if (r->left < 1) {
+        return false;
+    }
+    r->left -= 1;
+    return true;
+}
+
+/* ---- reading ---- */
+
+/* Puts pongs and the answer to a close into the queue; false: no more. */
+static bool reply(rt_client_t *c)
+{
+    rt_frame_t *f = NULL;
+    buf_t own;
+    int rc;
+
+    if (!wslay_event_want_write(c->ws)) {
+        return true;
+    }
+    buf_init(&own, CONTROL_MAX);
+    c->reply = &own;
+    rc = wslay_event_send(c->ws);
+    c->reply = NULL;
+    if (rc == 0 && own.len > 0) {
+        f = rt_frame_raw((const unsigned char *)own.data, own.len);
+    }
+    buf_free(&own);
+    if (f == NULL) {
+        return false;
+    }
+    if (c->state == RT_OPEN) {
+        rt_client_send(c, f);
+    }
+    rt_frame_unref(f);
+    return true;
+}
+
+/* After the close frame: until the other side is gone. */
+static void drain(rt_client_t *c)
+{
+    char waste[4096];
+    ssize_t n = recv(c->fd, waste, sizeof(waste), MSG_DONTWAIT);
+
+    if (n == 0 ||
+        (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+        rt_client_kill(c);
+    }
+}
+
+void rt_client_readable(rt_client_t *c)
+{
+    int rc;
+
+    if (c->state == RT_CLOSING || c->state == RT_SHUT) {
+        drain(c);
+    }
+    if (c->state != RT_OPEN) {
+        return;
+    }
+    c->turn = 0;
+    c->heard = clock_mono_ms();
+    c->pinged = false;
+    rc = wslay_event_recv(c->ws);
+    if (c->early_at == c->early_len) {
+        free(c->early);
+        c->early = NULL;
+        c->early_len = c->early_at = 0;
+    }
+    if (c->gone || rc != 0 || !reply(c)) {
+        rt_client_kill(c);
+    } else if (c->state == RT_OPEN && !wslay_event_get_read_enabled(c->ws)) {
+        begin_close(c); /* its close, or one for what it did */
+    }
+}
+
+/* ---- the life of a client ---- */
+
+rt_client_t *rt_client_find(const realtime_t *rt, const char *id)
+{
+    const char *dot = strchr(id, '.');
+    size_t len = strlen(id);
+    unsigned long slot;
+
+    if (dot == NULL || len >= REALTIME_SOCKET_MAX ||
+        strspn(dot + 1, "0123456789") != strlen(dot + 1)) {
+        return NULL;
+    }
+    slot = strtoul(dot + 1, NULL, 10);
+    if (slot == 0 || slot > rt->nslots || rt->slots[slot - 1] == NULL ||
+        strcmp(rt->slots[slot - 1]->id, id) != 0) {
+        return NULL;
+    }
+    return rt->slots[slot - 1];
+}
+
+/* Nobody can guess it; its second half is where to find the client. */
+static bool name_socket(rt_client_t *c)
+{
+    uint64_t random;
+
+    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+        return false;
+    }
+    snprintf(c->id, sizeof(c->id), "%" PRIu64 ".%" PRIu32,
+             random >> (64 - SOCKET_BITS), c->slot + 1);
+    return true;
+}
+
+static bool take_slot(realtime_t *rt, rt_client_t *c)
+{
+    if (rt->nfree == 0) {
+        size_t more = rt->nslots > 0 ? rt->nslots : 64;
+        size_t cap = rt->nslots + more;
+        rt_client_t **slots = realloc(rt->slots, cap * sizeof(*rt->slots));
+        uint32_t *unused = NULL;
+
+        if (slots != NULL) {
+            rt->slots = slots;
+            unused = realloc(rt->free_slots, cap * sizeof(*rt->free_slots));
+        }
+        if (unused == NULL) {
+            return false;
+        }
+        rt->free_slots = unused;
+        for (size_t i = cap; i-- > rt->nslots;) {
+            rt->slots[i] = NULL;
+            rt->free_slots[rt->nfree++] = (uint32_t)i;
+        }
+        rt->nslots = cap;
+    }
+    c->slot = rt->free_slots[--rt->nfree];
+    rt->slots[c->slot] = c;
+    rt->nclients++;
+    rt_count(&rt->counters.connections, 1);
+    return true;
+}
+
+void rt_client_free(rt_client_t *c)
+{
+    realtime_t *rt = c->rt;
+
+    rt_queue_free(&c->queue);
+    wslay_event_context_free(c->ws);
+    free(c->early);
+    (void)close(c->fd);
+    rt->slots[c->slot] = NULL;
+    rt->free_slots[rt->nfree++] = c->slot;
+    rt->nclients--;
+    rt_count(&rt->counters.connections, -1);
+    free(c);
+}
+
+static rt_client_t *make(realtime_t *rt, int fd)
+{
+    static const struct wslay_event_callbacks callbacks = {
+        .recv_callback = on_recv,
+        .send_callback = on_send,
+        .on_msg_recv_callback = on_message,
+    };
+    struct epoll_event e = {.events = EPOLLIN};
+    rt_client_t *c = calloc(1, sizeof(*c));
+
+    if (c == NULL ||
+        wslay_event_context_server_init(&c->ws, &callbacks, c) != 0) {
+        free(c);
+        return NULL;
+    }
+    c->rt = rt;
+    c->fd = fd;
+    e.data.ptr = c;
+    wslay_event_config_set_max_recv_msg_length(
+        c->ws, (uint64_t)rt->options.max_message);
+    if (!take_slot(rt, c)) {
+        wslay_event_context_free(c->ws);
+        free(c);
+        return NULL;
+    }
+    if (!name_socket(c) || epoll_ctl(rt->epoll, EPOLL_CTL_ADD, fd, &e) != 0) {
+        c->fd = -1;
+        rt_client_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+static const char *refusal(int code)
+{
+    switch (code) {
+    case REALTIME_NO_APP:
+        return "There is no application of this key.";
+    case REALTIME_VERSION_MISSING:
+        return "The protocol version is missing.";
+    case REALTIME_VERSION_UNKNOWN:
+        return "Protocol version 7 is spoken here.";
+    default:
+        return "Over capacity.";
+    }
+}
+
+static void greet(rt_client_t *c)
+{
+    char data[96];
+    int n = snprintf(data, sizeof(data),
+                     "{\"socket_id\":\"%s\",\"activity_timeout\":%d}", c->id,
+                     c->rt->options.activity_timeout_s);
+
+    rt_say(c, rt_message_event(c->rt, "pusher:connection_established", NULL,
+                               data, (size_t)n, NULL));
+}
+
+void rt_client_new(realtime_t *rt, int fd, char *early, size_t len, int refuse)
+{
+    bool full = rt->nclients >= (size_t)rt->options.max_connections;
+    rt_client_t *c = make(rt, fd);
+
+    if (c == NULL) {
+        rt_count(&rt->counters.faults, 1);
+        log_error("realtime", "msg=\"no memory for a client\"");
+        free(early);
+        (void)close(fd);
+        return;
+    }
+    c->early = early;
+    c->early_len = len;
+    c->heard = clock_mono_ms();
+    rt_count(&rt->counters.connects, 1);
+    if (refuse != 0 || full) {
+        rt_count(&rt->counters.refused, 1);
+        refuse = refuse != 0 ? refuse : REALTIME_OVER;
+        rt_client_close(c, refuse, refusal(refuse));
+        return;
+    }
+    greet(c);
+    if (len > 0) {
+        rt_client_readable(c);
+    }
+}
+
+/* Once a second. */
+void rt_client_tick(rt_client_t *c, int64_t now_ms)
+{
+    int64_t quiet = now_ms - c->heard;
+    int64_t limit =
+        (int64_t)c->rt->options.activity_timeout_s * 1000 + GRACE_MS;
+
+    if (c->state != RT_OPEN) {
+        if (now_ms > c->until) {
+            rt_client_kill(c);
+        }
+    } else if (quiet > limit + PONG_MS) {
+        rt_count(&c->rt->counters.silent, 1);
+        rt_client_close(c, REALTIME_SILENT, "No pong.");
+    } else if (quiet > limit && !c->pinged) {
+        c->pinged = true;
+        rt_client_send(c, c->rt->ping);
+    }
+}
+
+static bool leave_channels(realtime_t *rt)
+{
+    rt_client_t *c = rt->leaving;
+
+    if (c == NULL) {
+        return false;
+    }
+    rt->leaving = c->next_leaving;
+    while (c->subs != NULL) {
+        rt_sub_drop(rt, c->subs);
+    }
+    rt_grant_drop(rt, c);
+    return true;
+}
+
+static bool flush_next(realtime_t *rt)
+{
+    rt_client_t *c = rt->dirty;
+
+    if (c == NULL) {
+        return false;
+    }
+    rt->dirty = c->next_dirty;
+    c->dirty = false;
+    rt_client_flush(c);
+    return true;
+}
+
+void rt_clients_settle(realtime_t *rt)
+{
+    while (leave_channels(rt) || flush_next(rt)) {
+    }
+    while (rt->dead != NULL) {
+        rt_client_t *c = rt->dead;
+
+        rt->dead = c->next_dead;
+        rt_client_free(c);
+    }
+}

@@ -1,0 +1,138 @@
+/*
+ * feed.c - what happened, from the database's events to the channels.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "domain/event_feed.h"
+#include "realtime/internal.h"
+
+#define ROWS      50 /* between two looks at the sockets */
+#define RETRY_MS  250
+#define EVENT_MAX (REALTIME_NAME_MAX + 64)
+
+/* One frame for all of a channel who may see it. */
+static void tell(realtime_t *rt, const char *channel, const char *event,
+                 const char *data, size_t len, const feed_event_t *e)
+{
+    rt_channel_t *ch = rt_channel_find(rt, channel);
+    rt_frame_t *f;
+
+    if (ch == NULL || ch->nsubs == 0) {
+        return;
+    }
+    f = rt_message_event(rt, event, channel, data, len, NULL);
+    if (f == NULL) {
+        rt_count(&rt->counters.faults, 1);
+        return;
+    }
+    for (size_t i = 0; i < ch->nsubs; i++) {
+        rt_client_t *c = ch->subs[i]->client;
+
+        if ((ch->scope != RT_INBOX ||
+             (c->grant != NULL && feed_seen_by(e, c->grant->viewer->sees))) &&
+            (e->socket == NULL || strcmp(e->socket, c->id) != 0)) {
+            rt_client_send(c, f);
+        }
+    }
+    rt_frame_unref(f);
+}
+
+static void tell_inbox(realtime_t *rt, const feed_event_t *e)
+{
+    char event[EVENT_MAX];
+
+    snprintf(event, sizeof(event), "%s%s", rt->options.event_prefix, e->name);
+    tell(rt, "private-inbox", event, e->data, e->data_len, e);
+    if (rt->options.public_inbox) {
+        tell(rt, "inbox", event, e->data, e->data_len, e);
+    }
+}
+
+typedef struct {
+    realtime_t *rt;
+    bool access;
+} reading_t;
+
+static bool on_event(void *arg, const feed_event_t *e)
+{
+    reading_t *r = arg;
+
+    rt_count(&r->rt->counters.events, 1);
+    tell_inbox(r->rt, e);
+    r->access = e->kind == EVENT_ACCESS;
+    return !r->access;
+}
+
+bool rt_feed_run(realtime_t *rt)
+{
+    reading_t r = {.rt = rt};
+    int64_t next = rt->seq;
+    int n;
+
+    if (rt->seq >= atomic_load(&rt->told_seq) ||
+        clock_mono_ms() < rt->retry_ms) {
+        return false;
+    }
+    n = feed_read(rt->db, rt->domain, rt->seq, ROWS, NULL, on_event, &r, &next);
+    if (n < 0) {
+        rt_count(&rt->counters.faults, 1);
+        log_error("realtime", "msg=\"events not read\" error=%s",
+                  log_str(werr_text(n)));
+        rt->retry_ms = clock_mono_ms() + RETRY_MS;
+        return false;
+    }
+    rt->seq = next;
+    atomic_store(&rt->counters.seq, next);
+    if (r.access) {
+        rt_viewers_reload(rt);
+    }
+    return n > 0 && rt->seq < atomic_load(&rt->told_seq);
+}
+
+void rt_feed_typing(realtime_t *rt, int64_t session, const char *phone,
+                    bool typing)
+{
+    feed_event_t e = {.name = "DonaturTyping",
+                      .session = session,
+                      .sessions = &session,
+                      .nsessions = 1};
+    buf_t b;
+
+    buf_init(&b, 0);
+    jw_open_object(&b, NULL);
+    jw_str(&b, "phone", phone);
+    jw_bool(&b, "isTyping", typing);
+    jw_close_object(&b);
+    if (!b.failed) {
+        e.data = b.data;
+        e.data_len = b.len;
+        tell_inbox(rt, &e);
+    }
+    buf_free(&b);
+}
+
+void rt_publish(realtime_t *rt, const realtime_event_t *e)
+{
+    const rt_client_t *except =
+        e->except != NULL ? rt_client_find(rt, e->except) : NULL;
+
+    for (size_t i = 0; i < e->nchannels; i++) {
+        rt_channel_t *ch = rt_channel_find(rt, e->channels[i]);
+        rt_frame_t *f;
+
+        if (ch == NULL) {
+            continue;
+        }
+        f = rt_message_event(rt, e->name, ch->name, e->data, e->data_len, NULL);
+        if (f != NULL) {
+            rt_channel_send(ch, f, except);
+            rt_frame_unref(f);
+        } else {
+            rt_count(&rt->counters.faults, 1);
+        }
+    }
+}
