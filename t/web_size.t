@@ -1,0 +1,92 @@
+#!/usr/bin/env perl
+# The built desk: how much of it there is, that the page holds no script or
+# style of its own, and that what comes late is not asked for early.
+
+use strict;
+use warnings;
+
+use IO::Compress::Gzip qw(gzip);
+use JSON::PP;
+use Test::More;
+
+use lib 't/lib';
+use Wacrm::Nginx;
+
+plan skip_all => 'the desk is the same with sanitizers'
+    if $ENV{WACRM_SANITIZED};
+
+my $dist = "$Wacrm::Nginx::ROOT/web/dist";
+sub slurp {
+    my ($file) = @_;
+    open my $fh, '<:raw', "$dist/$file" or BAIL_OUT("$file: $!: make web");
+    local $/;
+    return scalar <$fh>;
+}
+my %size;
+sub size {
+    my ($file) = @_;
+    return $size{$file} //= do {
+        my $packed;
+        gzip(\slurp($file), \$packed, -Level => 9) or die "gzip $file";
+        length $packed;
+    };
+}
+my $manifest = decode_json(slurp('.vite/manifest.json'));
+
+# ---- the page ----
+
+my $page = slurp('index.html');
+my @scripts = $page =~ /<script\b([^>]*)>(.*?)<\/script>/gs;
+ok(@scripts, 'a script');
+while (my ($attributes, $text) = splice @scripts, 0, 2) {
+    like($attributes, qr/\bsrc="\/assets\//, 'from assets/');
+    is($text, '', 'nothing inline');
+}
+unlike($page, qr/<style|\bstyle=|\bon\w+=|javascript:|https?:/,
+    'no style, no handler, no other host');
+
+# ---- what is loaded before the inbox is usable ----
+
+# files of an entry and all that it imports at once
+sub files {
+    my ($seen, @keys) = @_;
+    my %files;
+    while (defined(my $key = shift @keys)) {
+        next if $seen->{$key}++;
+        my $m = $manifest->{$key} or die "$key is not in the manifest";
+        $files{$_} = 1 for $m->{file}, @{$m->{css} || []};
+        push @keys, @{$m->{imports} || []};
+    }
+    return keys %files;
+}
+my %seen;
+my @early = ('index.html', files(\%seen, 'index.html',
+    'src/pages/InboxPage.vue', map { "src/i18n/id/$_.json" }
+    qw(common inbox)));
+my ($early, $own) = (0, 0);
+$early += size($_) for @early;
+diag(sprintf 'until the inbox is usable: %.1f KB gzipped in %d files',
+    $early / 1000, scalar @early);
+cmp_ok($early, '<=', 170_000, 'within its budget');
+is_deeply([grep { m{/vendor-(?:pusher|laravel|uplot|uqr)} } @early], [],
+     'charts, sockets and QR come later');
+
+# One language: nobody loads both.
+my %own = map { $_ => 1 } grep { !m{/vendor-} } map { my $m = $manifest->{$_};
+    m{i18n/en/} ? () : ($m->{file}, @{$m->{css} || []}) } sort keys %$manifest;
+delete @own{grep { !/\.(?:js|css)$/ } keys %own};
+$own += size($_) for keys %own;
+diag(sprintf 'own code, all pages: %.1f KB gzipped', $own / 1000);
+my $first = 0;
+$first += size($_) for grep { !m{/vendor-|index\.html$} } @early;
+diag(sprintf 'own code until the inbox is usable: %.1f KB', $first / 1000);
+cmp_ok($own, '<=', 60_000, 'within its budget');
+
+# ---- nothing that the policy forbids ----
+
+for my $file (grep { /\.js$/ } keys %own) {
+    unlike(slurp($file), qr/\beval\(|new Function\(|\.innerHTML\s*=/,
+        "$file: no code out of text, no HTML out of text");
+}
+
+done_testing;
