@@ -523,6 +523,7 @@ static void settle_realtime(reading_t *r)
         fail(r, r->lines[i], "event_prefix: longer than %d bytes",
              PREFIX_BYTES);
     }
+    r->c->domain.event_namespace = o->event_prefix;
     if (!r->failed && !o->secret && !(o->secret = derived_secret(r->c))) {
         fail(r, 0, "out of memory");
     }

@@ -30,7 +30,7 @@ typedef struct {
     const char *default_account; /* source of the default session, or NULL */
     const char *default_session; /* its remote id (S3), or NULL */
     bool default_everyone;       /* every CS is a member of it */
-    /* before the names of events on the wire; default "App\\Events\\" */
+    /* before the names of events on the wire: "App\Events\" */
     const char *event_namespace;
     const char *media_dir;  /* domain/media.h; NULL: takes no files */
     int64_t media_max;      /* bytes of one file */

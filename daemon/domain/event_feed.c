@@ -6,7 +6,7 @@
 #include "domain/event_number.h"
 #include "domain/feed_page.h"
 
-DB_QUERY(feed_oldest, "SELECT seq FROM events ORDER BY seq LIMIT 1");
+DB_QUERY(feed_oldest, "SELECT min(seq) FROM events");
 DB_QUERY(feed_is_there, "SELECT seq FROM events WHERE seq = $1");
 
 static const char *const names[] = {
@@ -291,12 +291,13 @@ int feed_position(db_t *db, int64_t since, bool *resync, int64_t *last)
     }
     s = db_stmt(db, &feed_oldest);
     rc = db_first(s);
-    if (rc == DB_ROW) {
-        oldest = db_i64(s, 0);
-        db_done(s);
-    } else if (rc != WERR_NOTFOUND) {
+    if (rc != DB_ROW) {
         return rc;
     }
+    if (!db_is_null(s, 0)) {
+        oldest = db_i64(s, 0);
+    }
+    db_done(s);
     rc = is_there(db, since, &there);
     /* The newest is known to whoever was there; the one before the oldest has
      * missed nothing; a number inside that is not there was another one's. */
