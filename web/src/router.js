@@ -27,12 +27,12 @@ const routes = [
     {
         path: '/reminders', name: 'reminders',
         component: () => import('./pages/RemindersPage.vue'),
-        meta: { texts: ['reminders'] },
+        meta: { texts: ['reminders', 'donor'] },
     },
     {
         path: '/sessions', name: 'sessions',
         component: () => import('./pages/SessionsPage.vue'),
-        meta: { texts: ['sessions'] },
+        meta: { texts: ['sessions', 'dashboard'] },
     },
     {
         path: '/templates', name: 'templates',

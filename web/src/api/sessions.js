@@ -13,3 +13,8 @@ export const members = (id) => get(`${of(id)}/members`);
 export const setMembers = (id, body) => put(`${of(id)}/members`, body);
 export const switchSession = (sessionId) =>
     post('/crm/switch-session', { session_id: sessionId });
+/** How far the fetching of its history is. */
+export const backfill = (id) => get(`${of(id)}/backfill`);
+export const startBackfill = (id) => post(`${of(id)}/backfill`);
+/** Signs in at the gateway. @param {{email, password, gateway?}} body */
+export const connectGateway = (body) => post('/crm/whatsapp/connect', body);
