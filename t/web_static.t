@@ -113,6 +113,11 @@ $r = $n->get('/favicon.svg');
 is($r->{headers}{'content-type'}, 'image/svg+xml', 'a picture');
 is($r->{headers}{'cache-control'}, 'no-cache', 'without a hash: asked anew');
 
+$r = $n->get('/app-config.json');
+is_deeply([$r->{status}, $r->{headers}{'content-type'}, $r->{body}], [200,
+    'application/json', '{"realtime":{"key":"wacrm"}}'],
+    'which events are the desk\'s');
+
 # ---- what is not there ----
 
 my $json = '{"success":false,"message":"Not Found"}';
