@@ -1,0 +1,71 @@
+package Wacrm::Browser;
+
+=head1 NAME
+
+Wacrm::Browser - programs of t/web, which drive a browser at a Wacrm::Desk
+
+=head1 SYNOPSIS
+
+    use Wacrm::Browser;
+
+    my $d = Wacrm::Browser::desk(donors => $csv)->start;
+    Wacrm::Browser::run($d, 'flows.mjs');
+    $d->done;
+
+=head1 DESCRIPTION
+
+desk() makes a Wacrm::Desk of the built desk (web/dist) whose limits a quick
+hand does not meet. run() is Wacrm::Node::run for t/web; its programs may
+ask('kill') and ask('start') wacrmd, ask('sql', $query), ask('change', $sql)
+and ask('applied').
+
+=cut
+
+use strict;
+use warnings;
+
+use Test::More ();
+
+use Wacrm::Desk;
+use Wacrm::Node;
+
+sub desk {
+    my (%opt) = @_;
+
+    my $root = $Wacrm::Nginx::ROOT;
+    Test::More::BAIL_OUT('the desk is not built: make web')
+        unless -e "$root/web/dist/index.html";
+    my ($nginx, $wacrmd) = delete @opt{qw(nginx wacrmd)};
+    my $d = Wacrm::Desk->new(
+        nginx => sub {
+            s/(zone=(?:send|upload|login):1m +rate)=\d+r/$1=6000r/g == 3
+                or die 'no rates';
+            $nginx->() if $nginx;
+        },
+        wacrmd => sub {
+            s/^gap = 1s/gap = 0s/m or die 'no gap';
+            s/^first_per_minute = 5/first_per_minute = 0/m or die 'no first';
+            s/^per_minute = 30/per_minute = 0/m or die 'no per_minute';
+            s/^welcome = on/welcome = off/m or die 'no welcome';
+            $wacrmd->() if $wacrmd;
+        }, %opt);
+    $ENV{WACRM_PUBLIC_URL} = 'http://127.0.0.1:' . $d->{nginx}->port;
+    return $d;
+}
+
+sub run {
+    my ($d, $program, %more) = @_;
+
+    Wacrm::Node::run($d, $program, dir => 't/web',
+        slow => $ENV{WACRM_SANITIZED} ? 1 : 0,
+        commands => {
+            kill => sub { $d->wacrmd_kill; 1 },
+            start => sub { $d->wacrmd_start; 1 },
+            sql => sub { [$d->sql($_[0])] },
+            change => sub { $d->change($_[0]); 1 },
+            applied => sub { $d->applied(60) },
+            %{delete $more{commands} || {}},
+        }, %more);
+}
+
+1;
