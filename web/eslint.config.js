@@ -21,7 +21,8 @@ export default [
             'no-implied-eval': 'error',
             'no-new-func': 'error',
             'no-console': 'error',
-            'no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+            'no-unused-vars': ['error', { argsIgnorePattern: '^_',
+                varsIgnorePattern: '^_' }],
             // What donors write is shown, never run.
             'vue/no-v-html': 'error',
             'vue/first-attribute-linebreak': 'off',

@@ -31,7 +31,7 @@ function message(data) {
         useInbox().revalidateSoon();
         return;
     }
-    const { donatur, ...row } = data.message;
+    const { donatur: _donatur, ...row } = data.message;
     useChat().put({ ...row, truncated: data.truncated ?? false });
     line(data.conversation);
 }
