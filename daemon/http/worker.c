@@ -93,7 +93,9 @@ static void run(request_t *r)
 static void note(const request_t *r, int64_t run_us)
 {
     log_level_t level = LOG_DEBUG;
-    if (r->response.status >= 500) {
+    if (r->response.status == 503) {
+        level = LOG_INFO; /* busy, or ending: who refuses says why */
+    } else if (r->response.status >= 500) {
         level = LOG_ERROR;
     } else if (run_us > SLOW_US && (r->match.route->flags & ROUTE_HEAVY) == 0) {
         level = LOG_WARN;

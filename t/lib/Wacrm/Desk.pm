@@ -209,12 +209,19 @@ sub sim_stop {
     waitpid $pid, 0;
 }
 
+# Does not wait; may be called by a signal handler.
+sub wacrmd_spawn {
+    my ($self) = @_;
+
+    $self->{wacrmd_pid} = $self->_spawn('wacrmd.log',
+        "$self->{build}/wacrmd", '-c', "$self->{dir}/wacrmd.conf");
+}
+
 sub wacrmd_start {
     my ($self) = @_;
 
     my $mark = length $self->log;
-    $self->{wacrmd_pid} = $self->_spawn('wacrmd.log',
-        "$self->{build}/wacrmd", '-c', "$self->{dir}/wacrmd.conf");
+    $self->wacrmd_spawn;
     my $socket = "$self->{dir}/http.sock";
     $self->wait_for(sub {
         return 1 if waitpid($self->{wacrmd_pid}, WNOHANG) > 0;
