@@ -1,9 +1,8 @@
 // What a CS person does all day, in the order in which they do it.
 import { createHash } from 'node:crypto';
 
-import { allow, api, axe, calls, close, diag, eventually, is, like, main, ok,
-    open, person, sees, shot, sim, signIn, password, waitFor, attempt,
-    origin } from './browser.mjs';
+import { allow, api, attempt, axe, calls, close, diag, eventually, is, like,
+    main, ok, open, password, person, sees, shot, sim } from './browser.mjs';
 
 const AMINAH = '6281210000001';
 
@@ -69,9 +68,292 @@ async function connecting() {
     'as the API says');
 }
 
+const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlE'
+    + 'QVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
+const PDF = Buffer.from('%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\n%%EOF\n');
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+
+const row = (page, name) => page.getByTestId('chat-row')
+    .filter({ hasText: name });
+const bubble = (page, text) => page.getByTestId('message')
+    .filter({ hasText: text });
+const input = (page) => page.getByTestId('message-input');
+
+async function openChat(page, name) {
+    await row(page, name).first().click();
+    await input(page).waitFor();
+}
+
+async function statusOf(page, text) {
+    const mark = bubble(page, text).last().locator('[data-status]');
+    return await mark.count() ? mark.getAttribute('data-status') : null;
+}
+
+async function receiving({ page }) {
+    await page.getByTestId('chat-list').waitFor();
+    await eventually(() => page.evaluate(() => performance
+        .getEntriesByType('resource').some((e) => /pusher/.test(e.name))),
+    'the socket is opened once the inbox is there');
+    await page.waitForFunction(() => document.querySelector('#app')
+        .__vue_app__.config.globalProperties.$pinia.state.value.realtime.mode
+        === 'live');
+    await page.evaluate(() => {
+        window.notReloaded = true;
+    });
+    const began = Date.now();
+    await writes('Assalamualaikum, saya mau tanya zakat');
+    await row(page, 'Aminah').getByText('saya mau tanya zakat').waitFor();
+    diag(`webhook sent to row on the screen: ${Date.now() - began} ms`);
+    ok(true, 'what a donor writes appears');
+    ok(await page.evaluate(() => window.notReloaded), 'without a reload');
+    is(await row(page, 'Aminah').getByTestId('unread').innerText()
+        .then((t) => t.trim().split(/\s/)[0]), '1', 'counted as unread');
+    like(await page.title(), /1/, 'also in the title');
+    await sees(page, row(page, 'Aminah').locator('[data-segment]'),
+        'with her segment');
+
+    await openChat(page, 'Aminah');
+    await sees(page, bubble(page, 'saya mau tanya zakat'),
+        'her chat shows it');
+    await eventually(async () => await row(page, 'Aminah')
+        .getByTestId('unread').count() === 0, 'and then it is read');
+    is((await api('cs1', 'GET', '/inbox?filter=unread')).conversations, [],
+        'for the API, too');
+
+    await sim('/_sim/webhook', { kind: 'typing', from: AMINAH, on: true });
+    await sees(page, page.getByTestId('donor-typing'),
+        'that she types is seen');
+    await writes('Untuk tahun ini');
+    await sees(page, bubble(page, 'Untuk tahun ini'),
+        'what she writes comes into the open chat');
+    await eventually(async () => (await api('cs1', 'GET',
+        '/inbox?filter=unread')).conversations.length === 0,
+    'and is read at once, as one looks at it');
+}
+
+async function replying({ page }) {
+    await sim('/_sim/config', { statuses: true, statusMs: [150, 150] });
+    await input(page).fill('Waalaikumsalam Bu Aminah\nsilakan');
+    await input(page).press('Control+Enter');
+    await sees(page, page.getByText('Waalaikumsalam Bu Aminah'),
+        'Ctrl+Enter: what is sent is there at once');
+    is(await input(page).inputValue(), '', 'and the field is empty');
+    const seen = new Set();
+    await eventually(async () => {
+        seen.add(await statusOf(page, 'Waalaikumsalam'));
+        return seen.has('read');
+    }, 'its ticks move until it is read');
+    diag(`states seen: ${[...seen].join(' ')}`);
+    is(await bubble(page, 'Waalaikumsalam').count(), 1, 'it is there once');
+    const [sent] = await calls({ route: 'send.text' });
+    is(sent.body.message, 'Waalaikumsalam Bu Aminah\nsilakan',
+        'the gateway got it, with its lines');
+
+    await sim('/_sim/webhook', { kind: 'reaction', from: AMINAH, emoji: '🙏',
+        to: (await api('cs1', 'GET', '/inbox')).conversations[0]
+            && (await lastSent()).wa_message_id });
+    await sees(page, bubble(page, 'Waalaikumsalam').getByText('🙏'),
+        'her reaction is shown');
+
+    // the answer to a message
+    await bubble(page, 'Untuk tahun ini').hover();
+    await bubble(page, 'Untuk tahun ini').getByTestId('reply').click();
+    await input(page).fill('Tahun ini Rp45.000 per jiwa');
+    await page.getByTestId('send').click();
+    await sees(page, bubble(page, 'Rp45.000').locator('.quote')
+        .getByText('Untuk tahun ini'), 'an answer quotes what it answers');
+}
+
+async function lastSent() {
+    const chats = (await api('cs1', 'GET', '/inbox')).conversations;
+    const chat = chats.find((c) => c.phone === AMINAH);
+    const { messages } = await api('cs1', 'GET', `/inbox/${chat.id}`);
+    return messages.filter((m) => m.direction === 'outgoing').at(-1);
+}
+
+async function quickReplies({ page }) {
+    for (const [name, content] of [['salam', 'Ada yang bisa kami bantu?'],
+        ['rekening', 'Silakan transfer ke BSI 7001, {{nama}}, untuk {{dana}}']]) {
+        await api('supervisor', 'POST', '/templates', { name, content });
+    }
+    await input(page).press('/');
+    const list = page.getByTestId('quick-replies');
+    await sees(page, list.getByText('/salam'), '/ opens the team\'s texts');
+    await axe(page, 'quick replies');
+    await input(page).pressSequentially('sal');
+    await eventually(async () => await list.getByRole('option').count() === 1,
+        'which narrow down as one types');
+    await input(page).press('Enter');
+    is(await input(page).inputValue(), 'Ada yang bisa kami bantu?',
+        'Enter takes one');
+    await input(page).press('Control+Enter');
+    await eventually(async () => await statusOf(page, 'Ada yang bisa')
+        === 'read', 'and it is sent');
+
+    await input(page).fill('/rek');
+    await input(page).press('Enter');
+    const form = page.getByTestId('template-form');
+    await form.waitFor();
+    is((await form.getByTestId('template-preview').innerText())
+        .includes('{{'), true, 'a template shows what is missing');
+    await axe(page, 'template');
+    await form.getByLabel('nama').fill('Bu Aminah');
+    await form.getByLabel('dana').fill('zakat');
+    await form.getByLabel('dana').press('Enter');
+    await sees(page, bubble(page,
+        'Silakan transfer ke BSI 7001, Bu Aminah, untuk zakat'),
+    'filled in, it is sent');
+    is((await lastSent()).source, 'template', 'as a template');
+}
+
+async function files({ page }) {
+    await page.getByTestId('file').setInputFiles({ name: 'bukti.png',
+        mimeType: 'image/png', buffer: PNG });
+    await sees(page, page.getByTestId('attachment').getByText('bukti.png'),
+        'a picture is shown before it is sent');
+    await input(page).fill('Ini contohnya');
+    await page.getByTestId('send').click();
+    const sent = bubble(page, 'Ini contohnya');
+    await eventually(() => sent.locator('img').first().evaluate((i) =>
+        i.complete && i.naturalWidth > 0), 'and then as a picture');
+    await eventually(async () => (await calls({ route: 'send.image' }))
+        .some((c) => c.file?.sha256 === sha256(PNG)),
+    'the gateway got the very bytes');
+    await sent.getByTestId('image').click();
+    await sees(page, page.locator('dialog[open] img'), 'a click enlarges it');
+    await page.keyboard.press('Escape');
+    await eventually(async () => await page.locator('dialog[open]').count()
+        === 0, 'Escape closes it');
+
+    // out of the clipboard, and dropped
+    const transfer = await page.evaluateHandle(([bytes, pdf]) => {
+        const data = new DataTransfer();
+        const from = (b64) => Uint8Array.from(atob(b64),
+            (c) => c.charCodeAt(0));
+        data.items.add(new File([from(pdf)], 'surat.pdf',
+            { type: 'application/pdf' }));
+        window.pasted = new DataTransfer();
+        window.pasted.items.add(new File([from(bytes)], 'tempel.png',
+            { type: 'image/png' }));
+        return data;
+    }, [PNG.toString('base64'), PDF.toString('base64')]);
+    await input(page).evaluate((el) => el.dispatchEvent(new ClipboardEvent(
+        'paste', { clipboardData: window.pasted, bubbles: true,
+            cancelable: true })));
+    await sees(page, page.getByTestId('attachment').getByText('tempel.png'),
+        'a picture is pasted');
+    await page.getByTestId('messages').dispatchEvent('dragenter',
+        { dataTransfer: transfer });
+    await sees(page, page.getByTestId('drop-zone'),
+        'a file over the chat is welcome');
+    await page.getByTestId('drop-zone').dispatchEvent('drop',
+        { dataTransfer: transfer });
+    await sees(page, page.getByTestId('attachment').getByText('surat.pdf'),
+        'and dropped');
+    await page.getByTestId('send').click();
+    await sees(page, page.getByTestId('document').getByText('surat.pdf'),
+        'a document is shown by its name');
+    await eventually(async () => (await calls({ route: 'send.document' }))
+        .some((c) => c.file?.sha256 === sha256(PDF)
+            && c.body.filename === 'surat.pdf'),
+    'the gateway got that, too');
+    is(await page.getByTestId('attachment').count(), 0,
+        'nothing is left to send');
+}
+
+async function failing({ page }) {
+    await sim('/_sim/behaviour', { do: 'status', status: 400,
+        route: 'send.text' });
+    await input(page).fill('Ini akan gagal');
+    await input(page).press('Control+Enter');
+    await eventually(async () => await statusOf(page, 'Ini akan gagal')
+        === 'failed', 'a refused message is shown as failed');
+    await axe(page, 'failed message');
+    await page.getByTestId('filter-failed').click();
+    await sees(page, row(page, 'Aminah'), 'the filter finds it');
+    await page.getByTestId('filter-all').click();
+    await bubble(page, 'Ini akan gagal').getByTestId('retry').click();
+    await eventually(async () => await statusOf(page, 'Ini akan gagal')
+        === 'read', 'and it is sent again by a click');
+    is((await calls({ text: 'Ini akan gagal' })).length, 2,
+        'so the gateway got it twice, and took it once');
+}
+
+async function giving({ page }) {
+    const panel = page.getByTestId('donor-panel');
+    await sees(page, panel.getByTestId('donor-name').getByText('Aminah'),
+        'her panel');
+    const segment = () => panel.locator('[data-segment]').first()
+        .getAttribute('data-segment');
+    const lifetime = () => panel.getByTestId('lifetime').innerText()
+        .then((t) => t.replace(/\D/g, ''));
+    await eventually(async () => await lifetime() === '9500000',
+        'what she has given');
+    is(await segment(), 'New', 'a new donor');
+    await panel.getByTestId('gifts').getByTestId('add').click();
+    const form = panel.getByTestId('gift-form');
+    await form.getByTestId('gift-amount').pressSequentially('1500000');
+    await form.getByTestId('gift-ref').fill('UJI-1');
+    await axe(page, 'gift form');
+    await form.getByTestId('gift-save').click();
+    await eventually(async () => await lifetime() === '11000000',
+        'a logged gift counts at once');
+    await eventually(async () => await segment() === 'VIP',
+        'and makes her a VIP');
+    await eventually(async () => await row(page, 'Aminah')
+        .locator('[data-segment=VIP]').count() === 1, 'in the list, too');
+    is((await api('cs1', 'GET', `/contacts/${AMINAH}`)).metrics.lifetime_value,
+        11000000, 'as the API says');
+
+    await panel.getByTestId('gifts').getByTestId('add').click();
+    await form.getByTestId('gift-amount').pressSequentially('5000');
+    await form.getByTestId('gift-ref').fill('UJI-1');
+    allow(/409 \(Conflict\).*donations/);
+    await form.getByTestId('gift-save').click();
+    await eventually(() => form.getByTestId('gift-ref').evaluate((e) =>
+        e.getAttribute('aria-invalid') === 'true'),
+    'the same reference twice is refused, at its field');
+
+    await panel.getByTestId('notes').getByTestId('add').click()
+        .catch(() => {});
+    await panel.getByTestId('note-text').fill('Suka <b>pagi</b> hari');
+    await panel.getByTestId('note-save').click();
+    await sees(page, panel.getByTestId('note').getByText(
+        'Suka <b>pagi</b> hari'), 'a note, as it was written');
+}
+
+async function finding({ page }) {
+    await page.getByTestId('search').fill('jiwa');
+    await sees(page, page.getByTestId('search-hit').locator('mark')
+        .getByText('jiwa'), 'the search marks what it has found');
+    await axe(page, 'search');
+    await page.getByTestId('search-hit').first().click();
+    await sees(page, bubble(page, 'Rp45.000'), 'and leads there');
+    await page.getByTestId('search').fill('');
+    await page.keyboard.press('Escape');
+}
+
+async function together({ page }) {
+    const other = await person('cs2');
+    await openChat(other.page, 'Aminah');
+    await input(other.page).pressSequentially('Saya bantu ya', { delay: 40 });
+    await sees(page, page.getByTestId('typing-colleague').or(
+        page.getByTestId('colleagues')),
+    'one sees that a colleague writes in this chat');
+    await shot(page, 'inbox-colleague');
+    await other.context.close();
+}
+
 await main(async () => {
     await open();
     await attempt(loggingIn);
+    const me = await person('cs1');
+    for (const part of [receiving, replying, quickReplies, files, failing,
+        giving, finding, together]) {
+        await attempt(part, me);
+    }
     await attempt(connecting);
+    is(await me.page.evaluate(() => window.violations), [],
+        'the policy was never in the way');
     await close();
 });
