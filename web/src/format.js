@@ -12,6 +12,7 @@ const OPTIONS = {
     percent: { style: 'percent', maximumFractionDigits: 1 },
     time: { hour: '2-digit', minute: '2-digit' },
     month: { month: 'short', year: '2-digit' },
+    monthName: { month: 'long' },
     day: { day: 'numeric', month: 'short' },
     date: { day: 'numeric', month: 'short', year: 'numeric' },
     weekday: { weekday: 'long' },
@@ -128,6 +129,11 @@ export function formatPhone(phone) {
     }
     const rest = phone.slice(2);
     return `+62 ${rest.slice(0, 3)}-${rest.slice(3, 7)}-${rest.slice(7)}`;
+}
+
+/** 1..12: the name of the month. */
+export function formatMonthName(month) {
+    return form('monthName').format(new Date(2000, month - 1, 1));
 }
 
 /** Of a chart's axis: 1,5 jt. */

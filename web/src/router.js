@@ -42,7 +42,7 @@ const routes = [
     {
         path: '/reports', name: 'reports',
         component: () => import('./pages/ReportsPage.vue'),
-        meta: { texts: ['reports'], role: 'supervisor' },
+        meta: { texts: ['reports', 'import'], role: 'supervisor' },
     },
     {
         path: '/agents', name: 'agents',
