@@ -183,6 +183,10 @@ is(scalar @texts, $d->sql("SELECT count(*) FROM messages WHERE chat_id = $busy"
     . " AND body <> 'sementara itu'"), 'all messages, each once');
 is(join(',', grep { /^seri/ } @texts), join(',', map { "seri $_" } 1 .. 60),
     'oldest first');
+is_deeply(as('cs1', GET => "/api/crm/inbox/$busy")->{json}{conversation},
+    (grep { $_->{id} eq $busy } @{as('cs1', GET =>
+        '/api/crm/inbox?limit=200')->{json}{conversations}})[0],
+    'with its line, as the inbox has it');
 
 # ---- ETag ----
 

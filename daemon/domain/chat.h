@@ -39,6 +39,10 @@ typedef struct {
 int chat_inbox(db_t *db, const domain_t *d, const inbox_query_t *q, buf_t *out,
                bool *more, int64_t *next_ts, int64_t *next_id) WACRM_CHECKED;
 
+/* Writes one Conversation as the member key; WERR_NOTFOUND. */
+int chat_line(db_t *db, const domain_t *d, int64_t chat, buf_t *out,
+              const char *key) WACRM_CHECKED;
+
 /* Writes the array of key: the newest `limit` before message `before` (0:
  * the newest of all), oldest first. */
 struct media_viewer_s;

@@ -392,3 +392,24 @@ int chat_render(db_t *db, const domain_t *d, rendered_t *r)
     }
     return rc;
 }
+
+int chat_line(db_t *db, const domain_t *d, int64_t chat, buf_t *out,
+              const char *key)
+{
+    rendered_t r;
+
+    rendered_init(&r);
+    rendered_want(&r, chat);
+    int rc = chat_render(db, d, &r);
+    if (rc == WERR_OK && r.rows[0].len == 0) {
+        rc = WERR_NOTFOUND;
+    }
+    if (rc == WERR_OK && r.text.failed) {
+        rc = WERR_NOMEM;
+    }
+    if (rc == WERR_OK) {
+        jw_raw(out, key, r.text.data + r.rows[0].at, r.rows[0].len);
+    }
+    rendered_free(&r);
+    return rc;
+}

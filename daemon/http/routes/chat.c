@@ -16,10 +16,15 @@ static void write_chat(request_t *r, int64_t chat, int limit, int64_t before,
     buf_t messages;
     buf_t *b = &r->response.body;
     buf_init(&messages, 0);
+    jw_open_object(b, NULL);
+    jw_bool(b, "success", true);
     int rc = db_read_begin(r->db);
     if (rc == WERR_OK) {
         rc = chat_messages(r->db, chat, &viewer, limit, before, &messages, NULL,
                            &more, &oldest);
+        if (rc == WERR_OK) {
+            rc = chat_line(r->db, viewer.domain, chat, b, "conversation");
+        }
         db_read_end(r->db);
     }
     if (rc == WERR_OK && messages.failed) {
@@ -30,8 +35,6 @@ static void write_chat(request_t *r, int64_t chat, int limit, int64_t before,
         buf_free(&messages);
         return;
     }
-    jw_open_object(b, NULL);
-    jw_bool(b, "success", true);
     jw_raw(b, "messages", messages.data, messages.len);
     if (!native) {
         jw_raw(b, "data", messages.data, messages.len);
