@@ -336,12 +336,17 @@ async function finding({ page }) {
 async function together({ page }) {
     const other = await person('cs2');
     await openChat(other.page, 'Aminah');
+    const presence = page.getByTestId('presence');
+    await sees(page, presence.getByText('Cs2'),
+        'one sees that a colleague looks at this chat');
+    const looks = await presence.innerText();
     await input(other.page).pressSequentially('Saya bantu ya', { delay: 40 });
-    await sees(page, page.getByTestId('typing-colleague').or(
-        page.getByTestId('colleagues')),
-    'one sees that a colleague writes in this chat');
+    await eventually(async () => await presence.innerText() !== looks,
+        'and that they write');
     await shot(page, 'inbox-colleague');
     await other.context.close();
+    await eventually(async () => await presence.count() === 0,
+        'and when they have left');
 }
 
 await main(async () => {
