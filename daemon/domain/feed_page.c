@@ -106,17 +106,28 @@ static int find_contacts(feed_page_t *p, db_t *db)
     return rc;
 }
 
+static int grow(int64_t **list, size_t n)
+{
+    int64_t *more = realloc(*list, n * sizeof(*more));
+
+    if (more == NULL) {
+        return WERR_NOMEM;
+    }
+    *list = more;
+    return WERR_OK;
+}
+
 static int add_place(feed_places_t *p, int64_t contact, int64_t session)
 {
     if (p->n == p->cap) {
         size_t cap = p->cap == 0 ? 64 : 2 * p->cap;
-        int64_t *contacts = realloc(p->contacts, cap * sizeof(*contacts));
-        int64_t *sessions = realloc(p->sessions, cap * sizeof(*sessions));
+        int rc = grow(&p->contacts, cap);
 
-        p->contacts = contacts != NULL ? contacts : p->contacts;
-        p->sessions = sessions != NULL ? sessions : p->sessions;
-        if (contacts == NULL || sessions == NULL) {
-            return WERR_NOMEM;
+        if (rc == WERR_OK) {
+            rc = grow(&p->sessions, cap);
+        }
+        if (rc != WERR_OK) {
+            return rc;
         }
         p->cap = cap;
     }
