@@ -334,6 +334,8 @@ async function finding({ page }) {
 }
 
 async function together({ page }) {
+    is(await page.getByTestId('presence').count(), 0,
+        'alone, nobody is said to be here');
     const other = await person('cs2');
     await openChat(other.page, 'Aminah');
     const presence = page.getByTestId('presence');

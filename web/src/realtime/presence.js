@@ -20,14 +20,14 @@ export function usePresence(chatId) {
     let echo = null;
     let told = 0;
 
-    const note = (member) => {
-        if (Number(member.id) !== me) {
+    const note = ({ id, info }) => {
+        if (Number(id) !== me) {
             realtime.members = { ...realtime.members,
-                [member.id]: { typing: false, ...member } };
+                [id]: { id, name: info.name, typing: false } };
         }
     };
-    const drop = (member) => {
-        const { [member.id]: _gone, ...rest } = realtime.members;
+    const drop = ({ id }) => {
+        const { [id]: _gone, ...rest } = realtime.members;
         realtime.members = rest;
     };
     /* The server names the sender; what the sender says is not believed. */
@@ -56,12 +56,14 @@ export function usePresence(chatId) {
     function join(id) {
         name = `chat.${id}`;
         echo = realtime.echo;
-        channel = echo.join(name)
-            .here((members) => members.forEach(note))
-            .joining(note)
-            .leaving(drop);
-        channel.subscription.bind('client-typing', (_data, meta) =>
-            typed(meta?.user_id, true));
+        channel = echo.join(name);
+        // Echo's here() and joining() leave out whose info it is.
+        channel.subscription
+            .bind('pusher:subscription_succeeded', (all) => all.each(note))
+            .bind('pusher:member_added', note)
+            .bind('pusher:member_removed', drop)
+            .bind('client-typing', (_data, meta) =>
+                typed(meta?.user_id, true));
     }
 
     watch([chatId, () => realtime.echo], ([id, now]) => {
