@@ -17,7 +17,7 @@ typedef enum {
     EVENT_REMINDER_DUE = 8,     /* ReminderDue; ref = reminder */
     EVENT_ACCESS = 9,           /* who may see what: members, roles, users */
     EVENT_TEMPLATES = 10,       /* made, changed, deleted; ref = template */
-    EVENT_CONTACTS = 11,        /* many at once: an import */
+    EVENT_CONTACTS = 11,        /* many at once: import, midnight */
     EVENT_CHAT_READ = 12,       /* by somebody of us */
     EVENT_KIND_END
 } event_kind_t;

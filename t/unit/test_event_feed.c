@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 
+#include "domain/contact_file.h"
 #include "domain/contact_merge.h"
 #include "domain/donor.h"
 #include "domain/event_feed.h"
@@ -173,6 +174,46 @@ static void alias_only_contact_has_its_donatur(void **state)
     json_decref(d);
 }
 
+/* The alias becomes a number: who shows the conversation can tell that it is
+ * the same one. */
+static void told_phone_takes_the_place_of_an_alias(void **state)
+{
+    fixture_t *f = *state;
+    said_t s = {
+        .hint = {.alias = "1234567890123@lid", .wrote = true},
+        .in = {.session = f->session,
+               .wa_id = "ID1",
+               .ts = clock_now_ms(),
+               .type = "text",
+               .text = "x",
+               .live = true},
+    };
+    int64_t since;
+    char was[ALIAS_MAX];
+    json_t *d;
+
+    assert_int_equal(domain_write(&f->d, say_tx, &s), WERR_OK);
+    snprintf(was, sizeof(was), "%s", s.contact.phone);
+    since = now_at(f);
+    s.hint.phone = "6281234567890";
+    s.in.wa_id = "ID2";
+    assert_int_equal(domain_write(&f->d, say_tx, &s), WERR_OK);
+    d = told(f, since, "DonorUpdated NewMessageReceived");
+    assert_string_equal(text(d, "message.donatur.phone"), "6281234567890");
+    assert_string_equal(text(d, "conversation.phone"), "6281234567890");
+    json_decref(d);
+    {
+        heard_t *h = listen_to(f, since, FEED_ROWS, NULL);
+
+        d = h->e[0].data;
+        assert_string_equal(text(d, "donatur.phone"), "6281234567890");
+        assert_string_equal(
+            json_string_value(json_array_get(member(d, "donatur.aliases"), 0)),
+            was);
+        forget(h);
+    }
+}
+
 static int reader_tx(tx_t *tx, void *arg)
 {
     fixture_t *f = arg;
@@ -280,6 +321,31 @@ static int remind_tx(tx_t *tx, void *arg)
     reminder_t r = {.contact = a->contact, .at = tx->now - 1, .note = a->text};
 
     return reminder_add(tx, &r, &a->id);
+}
+
+/* Old events show rows as they are now: nothing of who was erased. */
+static void erased_is_not_told_any_more(void **state)
+{
+    fixture_t *f = *state;
+    about_t a = {.text = "rahasia ingat"};
+    said_t s = say(f, "6281234567890", "ID1", "rahasia", clock_now_ms(), false);
+    heard_t *h;
+
+    RUN(f, "UPDATE contacts SET name = 'rahasia nama'");
+    a.contact = s.contact.id;
+    assert_int_equal(domain_write(&f->d, remind_tx, &a), WERR_OK);
+    assert_int_equal(reminder_fire(&f->d), 1);
+    assert_int_equal(contact_erase(&f->d, f->db, s.contact.id, 0), WERR_OK);
+    h = listen_to(f, 0, FEED_ROWS, NULL);
+    assert_true(h->n >= 4);
+    for (size_t i = 0; i < h->n; i++) {
+        char *data = json_dumps(h->e[i].data, 0);
+
+        assert_null(strstr(data, "rahasia"));
+        assert_null(strstr(data, "6281234567890"));
+        free(data);
+    }
+    forget(h);
 }
 
 /* A gift that changes the segment, too, is told once. */
@@ -475,6 +541,34 @@ static void many_at_once_are_one(void **state)
     int64_t since = now_at(f), contact = 1;
 
     assert_int_equal(domain_write(&f->d, many_tx, &contact), WERR_OK);
+    json_decref(told(f, since, "DonorsImported"));
+}
+
+static int midnight_tx(tx_t *tx, void *arg)
+{
+    return donor_refresh_due(tx, 100, arg);
+}
+
+/* Forty donors lapse in one night. */
+static void midnight_is_one(void **state)
+{
+    fixture_t *f = *state;
+    int64_t since;
+    bool left;
+
+    RUN(f, "INSERT INTO contacts (phone, name, segment, gift_sum, gift_count, "
+           "gift_max, gift_first, gift_last, created_at, updated_at) "
+           "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+           "WHERE i < 40) SELECT '6281' || i, 'X', 'Active', 50000, 1, 50000, "
+           "10000, 10000, 0, 0 FROM n");
+    RUN(f, "INSERT INTO donations (contact_id, amount, gift_day, status, "
+           "created_at) SELECT id, 50000, 10000, 'confirmed', 0 "
+           "FROM contacts");
+    since = now_at(f);
+    assert_int_equal(domain_write(&f->d, midnight_tx, &left), WERR_OK);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM contacts WHERE "
+                            "segment = 'Lapsed'"),
+                     40);
     json_decref(told(f, since, "DonorsImported"));
 }
 
@@ -862,6 +956,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(message_with_donor_and_conversation),
         T(alias_only_contact_has_its_donatur),
+        T(told_phone_takes_the_place_of_an_alias),
+        T(erased_is_not_told_any_more),
         T(sent_moved_and_changed),
         T(chat_read_and_starred),
         T(gift_note_and_reminder),
@@ -870,6 +966,7 @@ int main(void)
         T(merge_tells_of_both_chats),
         T(message_that_is_gone),
         T(many_at_once_are_one),
+        T(midnight_is_one),
         T(long_text_is_cut),
         T(nothing_is_longer_than_allowed),
         T(pages_miss_and_repeat_nothing),
