@@ -44,12 +44,19 @@ rt_frame_t *rt_message_raw(realtime_t *rt, const char *event,
 
 rt_frame_t *rt_message_error(realtime_t *rt, int code, const char *text)
 {
-    begin(&rt->scratch, "pusher:error", NULL);
-    jw_open_object(&rt->scratch, "data");
-    jw_i64(&rt->scratch, "code", code);
-    jw_str(&rt->scratch, "message", text);
-    jw_close_object(&rt->scratch);
-    return end(&rt->scratch, NULL);
+    rt_frame_t *f = NULL;
+    buf_t b;
+
+    buf_init(&b, 0);
+    jw_open_object(&b, NULL);
+    jw_i64(&b, "code", code);
+    jw_str(&b, "message", text);
+    jw_close_object(&b);
+    if (!b.failed) {
+        f = rt_message_event(rt, "pusher:error", NULL, b.data, b.len, NULL);
+    }
+    buf_free(&b);
+    return f;
 }
 
 void rt_say(rt_client_t *c, rt_frame_t *f)
