@@ -38,7 +38,7 @@ function newer(old, message) {
     }
     // An event knows no address that is signed for us.
     if (merged.media && !merged.media.url && old.media?.url) {
-        merged.media = old.media;
+        merged.media = { ...merged.media, url: old.media.url };
     }
     if (message.truncated && !old.truncated) {
         merged.message = old.message;

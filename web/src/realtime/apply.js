@@ -31,8 +31,11 @@ function message(data) {
         useInbox().revalidateSoon();
         return;
     }
-    const { donatur: _donatur, ...row } = data.message;
-    useChat().put({ ...row, truncated: data.truncated ?? false });
+    const { donatur: _donatur, media, ...row } = data.message;
+    // Everybody gets the same event: its address of a file is signed for
+    // nobody.
+    useChat().put({ ...row, truncated: data.truncated ?? false,
+        media: media ? { ...media, url: null } : null });
     line(data.conversation);
 }
 

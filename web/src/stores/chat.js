@@ -143,9 +143,11 @@ export const useChat = defineStore('chat', () => {
         if (!thread?.loaded) {
             return;
         }
-        set(id, { ...thread,
-            messages: addMessages(thread.messages, [message]) });
-        if (message.truncated || (message.media && !message.media.url)) {
+        const messages = addMessages(thread.messages, [message]);
+        const now = messages.find((other) => other.id === message.id);
+        set(id, { ...thread, messages });
+        if (now.truncated || (now.media?.state === 'stored'
+            && !now.media.url)) {
             fetchAgain(id);
         }
     }
