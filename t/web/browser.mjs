@@ -40,7 +40,8 @@ export async function signIn(who) {
     if (!signedIn.has(who)) {
         const r = await request('POST', '/api/auth/login', {
             headers: { 'Content-Type': 'application/json' },
-            body: JSON.stringify({ email: `${who}@test.example`, password }) });
+            body: JSON.stringify({ email: `${who}@${about.domain || 'test.example'}`,
+                password }) });
         if (r.status !== 200) {
             throw new Error(`login of ${who}: ${r.status} ${r.text}`);
         }

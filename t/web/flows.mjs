@@ -353,6 +353,7 @@ async function together({ page }) {
 
 await main(async () => {
     await open();
+    await sim('/_sim/webhook', { kind: 'session', status: 'connected' });
     await attempt(loggingIn);
     const me = await person('cs1');
     for (const part of [receiving, replying, quickReplies, files, failing,
