@@ -112,7 +112,8 @@ call('cs1', POST => "/api/crm/inbox/$chat/read", undef,
     'X-Socket-ID' => '123.456');
 is(told($at, 'ChatRead', 'read')->{conversation}{unread_count}, 0,
     'nothing unread');
-is($d->sql("SELECT socket FROM events WHERE seq = $at + 1"), '123.456',
+is($d->sql("SELECT socket FROM events WHERE seq = $at + 1"),
+    "123.456/$user{cs1}",
     'whose socket it was goes through nginx');
 
 $at = latest();

@@ -9,7 +9,7 @@
 #include "domain/event_number.h"
 
 /* A worker runs one request at a time. */
-static _Thread_local char cause[SOCKET_ID_MAX];
+static _Thread_local char cause[SOCKET_ID_MAX + 24];
 
 /* The calendar day stands above the event number: 2^44 events fit below. */
 #define DAY_SHIFT 44
@@ -72,9 +72,13 @@ typedef struct {
     tx_t tx;
 } frame_t;
 
-void domain_caused_by(const char *socket_id)
+void domain_caused_by(const char *socket_id, int64_t user)
 {
-    snprintf(cause, sizeof(cause), "%s", socket_id != NULL ? socket_id : "");
+    if (socket_id == NULL) {
+        cause[0] = '\0';
+        return;
+    }
+    snprintf(cause, sizeof(cause), "%s/%lld", socket_id, (long long)user);
 }
 
 static int run_frame(db_t *db, void *arg)

@@ -101,11 +101,12 @@ typedef struct {
 typedef int (*tx_fn)(tx_t *tx, void *arg);
 
 /*
- * All that this thread writes from now on is caused by the request of that
- * socket (X-Socket-ID, valid by socket_id_valid()): whoever tells the events
- * leaves it out. NULL: by nobody's. A copy is kept.
+ * All that this thread writes from now on is caused by a request of this user
+ * with that socket (X-Socket-ID, valid by socket_id_valid()): whoever tells
+ * the events leaves it out, if it is this user's. NULL: no socket. A copy is
+ * kept, as events.socket: "socket/user".
  */
-void domain_caused_by(const char *socket_id);
+void domain_caused_by(const char *socket_id, int64_t user);
 
 /*
  * A savepoint inside fn: what came after it is kept by domain_release(), or

@@ -227,6 +227,7 @@ static int tell(feed_page_t *p, feed_fn fn, void *arg, int64_t *next)
             .session = row->session,
             .chat = row->chat,
             .socket = row->socket[0] != '\0' ? row->socket : NULL,
+            .socket_user = row->socket_user,
             .at = row->at,
         };
 

@@ -30,8 +30,11 @@ typedef struct {
     size_t nsessions;
     const char *data; /* a JSON object, terminated */
     size_t data_len;
-    const char *socket; /* that caused it (X-Socket-ID), or NULL */
-    int64_t at;         /* ms */
+    /* that caused it (X-Socket-ID), or NULL; whose it was by the request: a
+     * socket of another user is not left out for it */
+    const char *socket;
+    int64_t socket_user;
+    int64_t at; /* ms */
 } feed_event_t;
 
 /* true: go on; false: stop after this one. */

@@ -1,6 +1,5 @@
 #include "domain/feed_page.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +50,18 @@ void feed_page_free(feed_page_t *p)
     free(p);
 }
 
+/* domain_caused_by() wrote it. */
+static void read_socket(feed_row_t *row, const char *text)
+{
+    size_t len = strcspn(text, "/");
+
+    if (text[len] == '/' && len < sizeof(row->socket)) {
+        memcpy(row->socket, text, len);
+        row->socket[len] = '\0';
+        row->socket_user = strtoll(text + len + 1, NULL, 10);
+    }
+}
+
 static int read_rows(feed_page_t *p, db_t *db, int64_t since, size_t max)
 {
     db_stmt_t *s = db_stmt(db, &feed_rows);
@@ -70,7 +81,7 @@ static int read_rows(feed_page_t *p, db_t *db, int64_t since, size_t max)
             .at = db_i64(s, 5),
         };
         if (!db_is_null(s, 6)) {
-            snprintf(row->socket, sizeof(row->socket), "%s", db_text(s, 6));
+            read_socket(row, db_text(s, 6));
         }
     }
     return rc;

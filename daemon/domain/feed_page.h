@@ -15,6 +15,7 @@ typedef struct {
     int64_t contact; /* of those that follow a contact's visibility */
     bool seen;       /* by the reader it was loaded for */
     char socket[SOCKET_ID_MAX];
+    int64_t socket_user;
 } feed_row_t;
 
 /* Where contacts are talked with: pairs, by contact. */

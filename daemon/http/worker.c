@@ -33,6 +33,16 @@ static bool know_user(request_t *r)
     return request_as(r, r->identity.user);
 }
 
+/* In whose name this thread writes, and by which of their sockets. */
+static void act_as(const request_t *r, int64_t user)
+{
+    const char *socket = request_header(r, "X-Socket-ID");
+
+    audit_as(user, NULL);
+    domain_caused_by(socket != NULL && socket_id_valid(socket) ? socket : NULL,
+                     user);
+}
+
 bool request_as(request_t *r, int64_t user)
 {
     int rc = db_read_begin(r->db);
@@ -54,7 +64,7 @@ bool request_as(request_t *r, int64_t user)
         response_message(&r->response, 403, "Forbidden.");
         return false;
     }
-    audit_as(user, NULL);
+    act_as(r, user);
     return true;
 }
 
@@ -77,11 +87,9 @@ static void serve(request_t *r)
 /* The route, or what it left for the gateway's answer. */
 static void run(request_t *r)
 {
-    const char *socket = request_header(r, "X-Socket-ID");
-
-    domain_caused_by(socket != NULL && socket_id_valid(socket) ? socket : NULL);
+    domain_caused_by(NULL, 0);
     if (r->await != NULL) {
-        audit_as(r->user.id, NULL);
+        act_as(r, r->user.id);
         await_end(r);
     } else {
         audit_as(0, NULL);

@@ -14,6 +14,14 @@
 #define RETRY_MS  250
 #define EVENT_MAX (REALTIME_NAME_MAX + 64)
 
+/* Its own request caused it. The header alone proves nothing: the socket has
+ * to be of the user whose request it was. */
+static bool is_cause(const rt_client_t *c, const feed_event_t *e)
+{
+    return e->socket != NULL && strcmp(e->socket, c->id) == 0 &&
+           (c->grant == NULL || c->grant->viewer->user == e->socket_user);
+}
+
 /* One frame for all of a channel who may see it. */
 static void tell(realtime_t *rt, const char *channel, const char *event,
                  const char *data, size_t len, const feed_event_t *e)
@@ -34,7 +42,7 @@ static void tell(realtime_t *rt, const char *channel, const char *event,
 
         if ((ch->scope != RT_INBOX ||
              (c->grant != NULL && feed_seen_by(e, c->grant->viewer->sees))) &&
-            (e->socket == NULL || strcmp(e->socket, c->id) != 0)) {
+            !is_cause(c, e)) {
             rt_client_send(c, f);
         }
     }

@@ -168,6 +168,25 @@ class Follower {
     }
 }
 
+/* Somebody else's request names this one's socket: it hears all the same. */
+async function borrowed(f) {
+    const sent = () => f.seen.filter(([, name]) => name === 'MessageSent')
+        .map(([, , text]) => text);
+    const reply = async (token, message) => request('POST',
+        '/api/crm/messages/send', { headers: {
+            Authorization: `Bearer ${token}`,
+            'Content-Type': 'application/json',
+            'X-Socket-ID': f.client.connection.socket_id },
+        body: JSON.stringify({ phone: PHONE, message }) });
+
+    const own = await reply(f.token, 'sendiri');
+    const theirs = await reply(await login('cs1'), 'pinjaman');
+    is([own.status, theirs.status], [200, 200], 'two replies');
+    ok(await waitFor(() => sent().includes('pinjaman')),
+        'a socket hears what somebody else claims it has caused');
+    is(sent(), ['pinjaman'], 'and not what it has caused itself');
+}
+
 async function follower() {
     const f = new Follower(await login('supervisor'));
     const texts = () => f.seen.filter(([, name]) =>
@@ -193,6 +212,7 @@ async function follower() {
     is(texts(), wanted, 'each message once, in its order');
     const seqs = f.seen.map(([seq]) => seq);
     is(seqs, seqs.map((_, i) => f.first + 1 + i), 'and each event');
+    await borrowed(f);
     f.client.disconnect();
 }
 

@@ -21,6 +21,7 @@ typedef struct {
         event_kind_t kind;
         char name[32];
         char socket[SOCKET_ID_MAX];
+        int64_t socket_user;
         json_t *data;
     } e[MAX_EVENTS];
     size_t n, stop; /* stop: after so many, 0: never */
@@ -40,6 +41,7 @@ static bool hear(void *arg, const feed_event_t *e)
     snprintf(h->e[h->n].name, sizeof(h->e[0].name), "%s", e->name);
     snprintf(h->e[h->n].socket, sizeof(h->e[0].socket), "%s",
              e->socket != NULL ? e->socket : "");
+    h->e[h->n].socket_user = e->socket_user;
     h->e[h->n].data = json_loadb(e->data, e->data_len, 0, &err);
     if (h->e[h->n].data == NULL) {
         fail_msg("%s in %s", err.text, e->data);
@@ -891,13 +893,14 @@ static void request_leaves_its_socket(void **state)
     int64_t since = now_at(f);
     heard_t *h;
 
-    domain_caused_by("123.456");
+    domain_caused_by("123.456", 3);
     assert_int_equal(domain_write(&f->d, star_tx, &s.ref.chat), WERR_OK);
-    domain_caused_by(NULL);
+    domain_caused_by(NULL, 0);
     assert_int_equal(domain_write(&f->d, star_tx, &s.ref.chat), WERR_OK);
     h = listen_to(f, since, FEED_ROWS, NULL);
     assert_int_equal(h->n, 2);
     assert_string_equal(h->e[0].socket, "123.456");
+    assert_int_equal(h->e[0].socket_user, 3);
     assert_string_equal(h->e[1].socket, "");
     forget(h);
 }
