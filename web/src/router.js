@@ -95,8 +95,12 @@ router.beforeResolve(async (to) => {
 
 // After an update of the server the old hashed files are gone: load the page
 // anew, once.
+let leaving = false;
+window.addEventListener('beforeunload', () => {
+    leaving = true;
+});
 router.onError((error, to) => {
-    if (/dynamically imported module|module script/i.test(error.message)
+    if (!leaving && /dynamically imported module|module script/i.test(error.message)
         && sessionStorage.getItem('wacrm.reloaded') !== to.fullPath) {
         sessionStorage.setItem('wacrm.reloaded', to.fullPath);
         location.assign(to.fullPath);
