@@ -22,7 +22,7 @@
 #define TICK_MS   1000
 #define DRAIN_MS  10  /* between two lots of them */
 #define DRAIN_ALL 20  /* so few at once */
-#define OTHER_FDS 256 /* that are not clients' */
+#define OTHER_FDS 1280 /* that are not clients' */
 
 static int64_t now_us(void)
 {

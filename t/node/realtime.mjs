@@ -26,7 +26,7 @@ function connect(token, more = {}) {
         cluster: '',
         channelAuthorization: {
             endpoint: `${origin}/broadcasting/auth`,
-            headers: { Authorization: `Bearer ${token}` },
+            headersProvider: () => ({ Authorization: `Bearer ${token}` }),
         },
         ...options,
     });
