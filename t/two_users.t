@@ -35,7 +35,7 @@ for my $program (qw(wacrmd wacrmctl)) {
 # wacrmd's own: the state directory, setgid, and its secret
 chmod 02770, "$dir/state";
 chown $uid, $gid, "$dir/state", "$dir/state/wacrmd.conf",
-    "$dir/state/secrets", glob "$dir/state/secrets/{jwt,gateway-password}";
+    "$dir/state/secrets", glob "$dir/state/secrets/{jwt,gateway-password,realtime}";
 chmod 0755, "$dir/state/secrets";
 chmod 0660, "$dir/state/wacrmd.conf";
 {
