@@ -36,6 +36,8 @@ test('the first page is the truth of what it covers', () => {
     assert.equal(ids(mergeFirstPage(rows, page, true, '4')), '2 5 4 3 1',
         'the open one stays');
     assert.equal(ids(mergeFirstPage(rows, [], false)), '');
+    assert.equal(mergeFirstPage(rows, [], true), rows,
+        'a search that has found none yet');
 });
 
 test('the next page adds none twice', () => {

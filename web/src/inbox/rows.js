@@ -55,8 +55,12 @@ export function putRow(rows, row, belongs, hasMore) {
  * @param {string|null} keep id of a row that stays (the open one)
  */
 export function mergeFirstPage(rows, page, pageHasMore, keep = null) {
-    if (!pageHasMore || page.length === 0) {
+    if (!pageHasMore) {
         return withKept(page, rows, keep);
+    }
+    // A search has looked at many and found none: those behind them stay.
+    if (page.length === 0) {
+        return rows;
     }
     const last = page[page.length - 1];
     const there = new Set(page.map((row) => row.id));

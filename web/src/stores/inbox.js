@@ -6,6 +6,8 @@ import { appendPage, belongs, mergeFirstPage,
 
 const PAGE = 100;
 const SOON_MS = 400;
+/* A search looks at some thousand conversations at a time. */
+const MOST_LOOKS = 40;
 
 /** The list of conversations, as the filter and the search field say. */
 export const useInbox = defineStore('inbox', () => {
@@ -46,6 +48,7 @@ export const useInbox = defineStore('inbox', () => {
                 rows.value = page.conversations;
                 hasMore.value = page.meta.hasMore;
                 next = page.meta.next;
+                await lookFurther(mine);
             }
         } catch (failure) {
             if (mine === wanted) {
@@ -55,6 +58,20 @@ export const useInbox = defineStore('inbox', () => {
             if (mine === wanted) {
                 loading.value = false;
             }
+        }
+    }
+
+    /** A page of a search may be short, or empty, and not be the last. */
+    async function lookFurther(mine) {
+        for (let i = 0; i < MOST_LOOKS && search.value && hasMore.value
+            && rows.value.length < PAGE; i++) {
+            const page = await api.conversations(query({ before: next }));
+            if (mine !== wanted) {
+                return;
+            }
+            rows.value = appendPage(rows.value, page.conversations);
+            hasMore.value = page.meta.hasMore;
+            next = page.meta.next;
         }
     }
 
