@@ -61,6 +61,11 @@ my $asked = () = $d->calls(kind => 'contact.info');
 cmp_ok($asked, '>=', 1, 'it was asked');
 as('cs1', GET => 'contacts/0812-1000-0001');
 is(scalar(() = $d->calls(kind => 'contact.info')), $asked, 'and not again');
+$r = as('cs1', GET => "contacts/$B?whatsapp=0");
+is($r->{json}{donatur}{name}, 'Bu Bela', 'a profile at once');
+is($r->{json}{whatsapp}, undef, 'without the gateway');
+is(scalar(() = $d->calls(kind => 'contact.info')), $asked,
+    'which is not asked');
 
 $r = as('cs1', GET => 'contacts/6289999999999');
 is($r->{json}{donatur}, undef, 'nobody');

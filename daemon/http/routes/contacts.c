@@ -115,8 +115,14 @@ void contact_answer_profile(request_t *r, const contact_named_t *c,
 void route_contact(request_t *r)
 {
     contact_named_t c;
+    const char *ask = request_query(r, "whatsapp");
 
-    if (contact_of_path(r, &c)) {
+    if (!contact_of_path(r, &c)) {
+        return;
+    }
+    if (ask != NULL && strcmp(ask, "0") == 0) {
+        contact_answer_profile(r, &c, NULL, 0);
+    } else {
         contact_ask_profile(r, &c);
     }
 }
