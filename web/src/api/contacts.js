@@ -3,9 +3,10 @@ import { del, download, get, patch, post } from './client.js';
 const of = (phone) => `/crm/contacts/${encodeURIComponent(phone)}`;
 
 export const contacts = (query) => get('/crm/contacts', query);
-/** {whatsapp, donatur, metrics} */
-export const contact = (phone, sessionId) =>
-    get(of(phone), { session_id: sessionId });
+/** {whatsapp, donatur, metrics}; the gateway may be waited for, up to 2 s */
+export const contact = (phone, query) => get(of(phone), query);
+/** The same at once: whatsapp is null. */
+export const profile = (phone) => contact(phone, { whatsapp: 0 });
 export const changeContact = (phone, body) => patch(of(phone), body);
 export const eraseContact = (phone) => del(of(phone), { confirm: phone });
 export const exportContact = (phone) => download(`${of(phone)}/export`);
