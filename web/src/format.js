@@ -148,9 +148,9 @@ export function formatDuration(seconds) {
     }
     const units = [['day', 86400], ['hour', 3600], ['minute', 60],
         ['second', 1]];
-    const at = units.findIndex(([, size]) => seconds >= size);
-    const first = at === -1 ? units.length - 1 : at;
     let left = Math.round(seconds);
+    const at = units.findIndex(([, size]) => left >= size);
+    const first = at === -1 ? units.length - 1 : at;
     return units.slice(first, first + 2).map(([unit, size], i) => {
         const n = Math.floor(left / size);
         left -= n * size;

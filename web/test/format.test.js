@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { daysAgo, formatDate, formatMoney, formatPhone, formatSize, formatTime,
+import { daysAgo, formatCompact, formatDate, formatDuration, formatMoney,
+    formatMonth, formatMonthName, formatPhone, formatSize, formatTime,
     formatWhen, setFormatLocale } from '../src/format.js';
 
 const plain = (text) => text.replace(/\u00a0/g, ' ');
@@ -43,4 +44,23 @@ test('phones and aliases, sizes', () => {
     setFormatLocale('id');
     assert.equal(formatSize(1536), '1,5 kB');
     assert.equal(formatSize(0), '0 B');
+});
+
+test('how long, in the two greatest units', () => {
+    setFormatLocale('id');
+    const cases = [[null, '–'], [0, '0 dtk'], [59, '59 dtk'], [60, '1 mnt'],
+        [3725, '1 j 2 mnt'], [3600, '1 j'], [176400, '2 hr 1 j'],
+        [59.6, '1 mnt']];
+    for (const [seconds, text] of cases) {
+        assert.equal(plain(formatDuration(seconds)), text, String(seconds));
+    }
+    setFormatLocale('en');
+    assert.equal(plain(formatDuration(3725)), '1 hr 2 mins');
+});
+
+test('short, as axes and months have it', () => {
+    setFormatLocale('id');
+    assert.equal(plain(formatCompact(1500000)), '1,5 jt');
+    assert.equal(formatMonth('2026-03-01'), 'Mar 26');
+    assert.equal(formatMonthName(12), 'Desember');
 });
