@@ -1,5 +1,9 @@
+import { i18n } from './i18n/index.js';
 import { router } from './router.js';
 import { useSettings } from './stores/settings.js';
+import { useToasts } from './stores/toasts.js';
+
+const LONGEST = 140;
 
 /** Is a notice possible in this browser, and allowed? */
 export function notifyState() {
@@ -13,19 +17,31 @@ export async function askToNotify() {
 }
 
 /** A notice of the desktop, where nobody is looking at the page. */
-export function notify({ message, conversation }) {
+function show(title, body, tag, path) {
     if (!useSettings().notify || notifyState() !== 'granted'
         || (document.visibilityState === 'visible' && document.hasFocus())) {
         return;
     }
-    const text = conversation?.last_message || message.message;
-    const notice = new Notification(
-        conversation?.name ?? message.donatur?.name ?? 'WhatsApp',
-        { body: text.slice(0, 140), tag: `chat-${message.chat_id}`,
-            icon: '/favicon.svg' });
+    const notice = new Notification(title,
+        { body: body.slice(0, LONGEST), tag, icon: '/favicon.svg' });
     notice.onclick = () => {
         window.focus();
-        router.push(`/inbox/${message.chat_id}`);
+        router.push(path);
         notice.close();
     };
+}
+
+export function notifyMessage({ message, conversation }) {
+    show(conversation?.name ?? message.donatur?.name ?? 'WhatsApp',
+        conversation?.last_message || message.message,
+        `chat-${message.chat_id}`, `/inbox/${message.chat_id}`);
+}
+
+/** Told in the page too: it is time now, whatever one is looking at. */
+export function notifyReminder({ reminder, name }) {
+    const { t } = i18n.global;
+    const text = t('common.reminder.due', { name, note: reminder.note });
+    useToasts().show('info', text, { label: t('common.reminder.open'),
+        run: () => router.push('/reminders') });
+    show(name, reminder.note, `reminder-${reminder.id}`, '/reminders');
 }

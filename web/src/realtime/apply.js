@@ -1,4 +1,5 @@
-import { notify } from '../notify.js';
+import { notifyMessage, notifyReminder } from '../notify.js';
+import { useAuth } from '../stores/auth.js';
 import { useChat } from '../stores/chat.js';
 import { useInbox } from '../stores/inbox.js';
 import { useSessions } from '../stores/sessions.js';
@@ -44,7 +45,7 @@ const APPLY = {
         message(data);
         useTyping().set(data.message.donatur?.phone, false);
         if (!late) {
-            notify(data);
+            notifyMessage(data);
         }
     },
     MessageSent: message,
@@ -61,10 +62,17 @@ const APPLY = {
     DonorUpdated: (data) => useInbox().donor(data.donatur),
     DonorsImported: () => useInbox().revalidateSoon(),
     AccessChanged() {
+        useAuth().reload().catch(() => {});
         useSessions().load().catch(() => {});
         useInbox().load();
         useInbox().loadUnread().catch(() => {});
         useChat().forget();
+    },
+    ReminderDue(data) {
+        const whose = data.reminder.assignee_id ?? data.reminder.cs_id;
+        if (whose === null || whose === useAuth().user.id) {
+            notifyReminder(data);
+        }
     },
     DonaturTyping: (data) => useTyping().set(data.phone, data.isTyping),
 };
@@ -79,8 +87,7 @@ export function applyEvent(name, data, how) {
     listeners.forEach((listener) => listener(name, data));
 }
 
-export const EVENT_NAMES = [...Object.keys(APPLY), 'ReminderDue',
-    'TemplateUpdated'];
+export const EVENT_NAMES = [...Object.keys(APPLY), 'TemplateUpdated'];
 
 /** Events cannot tell what was missed: the state is loaded anew. */
 export async function reloadAll() {

@@ -17,7 +17,9 @@ const ASK_MS = 3000;
 const ASK_HIDDEN_MS = 15000;
 const ASK_LONGEST_MS = 30000;
 const LOOK_AGAIN_MS = 60000;
-const SOCKET_AGAIN_MS = 60000;
+const SOCKET_AGAIN_MS = 20000;
+/* What is older when it is told has been missed: no notice of the desktop. */
+const LATE_MS = 60000;
 const PAGES_AT_ONCE = 20;
 
 const order = new EventOrder();
@@ -25,13 +27,15 @@ let echo = null;
 let timer = null;
 let failures = 0;
 let started = false;
+let opening = false;
 let catching = null;
 /** The server has no feed of events: ETags have to do. */
 let feedless = false;
 
-function apply(events, late) {
+function apply(events) {
     const realtime = useRealtime();
     for (const event of events) {
+        const late = Date.now() - Date.parse(event.data.timestamp) > LATE_MS;
         applyEvent(event.name, event.data, { late });
     }
     realtime.seq = order.cursor;
@@ -61,7 +65,7 @@ async function readFeed() {
             await reloadAll();
             return;
         }
-        apply(order.page(answer.events.map(named), answer.next), true);
+        apply(order.page(answer.events.map(named), answer.next));
         if (!answer.more) {
             return;
         }
@@ -144,7 +148,7 @@ function schedule(ms = waitMs()) {
 async function subscribed() {
     order.hold();
     await catchUp();
-    apply(order.release(), true);
+    apply(order.release());
     useRealtime().mode = 'live';
     schedule();
 }
@@ -163,34 +167,46 @@ function onState(state) {
     }
     if (state === 'failed' || state === 'disconnected') {
         closeSocket();
-        setTimeout(openSocketAgain, SOCKET_AGAIN_MS);
     }
 }
 
+/** It is tried again later: the token may have been another's, or old. */
 function closeSocket() {
+    if (!echo) {
+        return;
+    }
     const old = echo;
     echo = null;
     setSocketId(null);
     useRealtime().echo = null;
-    old?.disconnect();
+    old.disconnect();
+    setTimeout(openSocketAgain, SOCKET_AGAIN_MS);
 }
 
 async function openSocketAgain() {
-    if (!started || echo || useAuth().expired) {
+    if (echo || opening) {
         return;
     }
+    if (useAuth().expired) {
+        setTimeout(openSocketAgain, SOCKET_AGAIN_MS);
+        return;
+    }
+    opening = true;
     try {
         const { openSocket } = await import('./socket.js');
-        echo = await openSocket({ onState, onError: () => {} });
+        echo = await openSocket(onState);
     } catch {
         setTimeout(openSocketAgain, SOCKET_AGAIN_MS);
         return;
+    } finally {
+        opening = false;
     }
     const inbox = echo.private('inbox');
     for (const name of EVENT_NAMES) {
         inbox.listen(name, (data) => apply(order.live(
-            { seq: data.seq, name, data }), false));
+            { seq: data.seq, name, data })));
     }
+    inbox.error(closeSocket);
     inbox.subscribed(() => {
         setSocketId(echo?.socketId() ?? null);
         useRealtime().echo = echo;

@@ -7,11 +7,10 @@ import { appConfig, authorise } from '../api/realtime.js';
 /**
  * Opens the WebSocket, which reconnects by itself.
  *
- * @param {{onState: (state: string) => void,
- *          onError: (code: number|null) => void}} told
+ * @param {(state: string) => void} onState
  * @returns {Promise<Echo>}
  */
-export async function openSocket({ onState, onError }) {
+export async function openSocket(onState) {
     const config = await appConfig();
     const secure = location.protocol === 'https:';
     const port = config.port
@@ -35,7 +34,5 @@ export async function openSocket({ onState, onError }) {
         },
     });
     client.connection.bind('state_change', ({ current }) => onState(current));
-    client.connection.bind('error', (error) =>
-        onError(error?.data?.code ?? error?.error?.data?.code ?? null));
     return new Echo({ broadcaster: 'pusher', client, key: config.key });
 }

@@ -1,6 +1,7 @@
 import { defineStore } from 'pinia';
 import { markRaw } from 'vue';
 import { newKey } from '../api/client.js';
+import { ApiError } from '../api/errors.js';
 import * as api from '../api/messages.js';
 import { useAuth } from './auth.js';
 import { useChat } from './chat.js';
@@ -48,7 +49,8 @@ export const useSending = defineStore('sending', {
             for (const entry of kept) {
                 if (Date.now() - entry.at < OLDEST_MS
                     && !this.entries.some((e) => e.key === entry.key)) {
-                    this.entries.push(entry);
+                    this.entries.push({ ...entry, error: entry.error
+                        && markRaw(new ApiError(entry.error)) });
                     if (entry.state !== 'refused' && entry.state !== 'stale') {
                         this.queue(entry.key);
                     }
@@ -57,8 +59,9 @@ export const useSending = defineStore('sending', {
         },
         save() {
             const kept = this.entries.filter((entry) => !entry.file)
-                .map(({ error, newer, ...entry }) => ({ ...entry,
-                    reason: error?.message, newer: newer ?? undefined }));
+                .map((entry) => ({ ...entry, error: entry.error && {
+                    status: entry.error.status, code: entry.error.code,
+                    message: entry.error.message } }));
             try {
                 localStorage.setItem(keptKey(), JSON.stringify(kept));
             } catch {
@@ -144,7 +147,7 @@ export const useSending = defineStore('sending', {
         },
         /** @returns ms to wait before the next try, or null: none */
         failed(entry, error) {
-            entry.error = error;
+            entry.error = markRaw(error);
             if (error.status === 409 && error.code === 'stale') {
                 entry.state = 'stale';
                 entry.newer = error.data?.messages ?? [];

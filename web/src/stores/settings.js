@@ -10,7 +10,6 @@ const DEFAULTS = {
     theme: 'auto',
     /** desktop notifications, asked for in the settings page */
     notify: false,
-    sound: false,
     /** 'ctrl' (Ctrl+Enter sends) or 'enter' (Shift+Enter: new line) */
     sendWith: 'ctrl',
     /** is the donor panel open beside the conversation */

@@ -3,6 +3,7 @@ import { describe } from '../api/errors.js';
 import { i18n } from '../i18n/index.js';
 
 const LASTS_MS = { info: 4000, success: 4000, error: 8000 };
+const WITH_ACTION_MS = 15000;
 let last = 0;
 
 /** Short notices at the edge of the screen, read aloud too. */
@@ -20,7 +21,8 @@ export const useToasts = defineStore('toasts', {
         show(kind, text, action = null) {
             const id = ++last;
             this.list = [...this.list.slice(-3), { id, kind, text, action }];
-            setTimeout(() => this.drop(id), LASTS_MS[kind]);
+            setTimeout(() => this.drop(id),
+                action ? WITH_ACTION_MS : LASTS_MS[kind]);
         },
         success(text) {
             this.show('success', text);
