@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "domain/event.h"
@@ -820,6 +821,69 @@ static void test_another_user(void **state)
 
 /* ---- limits ---- */
 
+/* Through a socket that takes a little at a time, cut anywhere. */
+static void test_queue(void **state)
+{
+    static unsigned char data[7000], all[2 << 20], got[2 << 20];
+    const int small = 4096;
+    rt_queue_t q = {0};
+    size_t len = 0, have = 0;
+    int pair[2], rc = WERR_BUSY;
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair),
+                     0);
+    assert_int_equal(
+        setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+    for (size_t i = 0; i < 500; i++) {
+        size_t n = 1 + i * 7919 % sizeof(data);
+        rt_frame_t *frame;
+        for (size_t k = 0; k < n; k++) {
+            data[k] = (unsigned char)(i + k * 31);
+        }
+        frame = rt_frame_raw(data, n);
+        assert_non_null(frame);
+        assert_true(rt_queue_put(&q, frame));
+        rt_frame_unref(frame);
+        assert_true(len + n <= sizeof(all));
+        memcpy(all + len, data, n);
+        len += n;
+    }
+    assert_int_equal(q.bytes, len);
+    while (rc == WERR_BUSY) {
+        ssize_t n;
+        rc = rt_queue_send(&q, pair[0]);
+        while ((n = recv(pair[1], got + have, 1 + have % 3000, MSG_DONTWAIT)) >
+               0) {
+            have += (size_t)n;
+        }
+        assert_int_equal(q.bytes + have, len);
+    }
+    assert_int_equal(rc, WERR_OK);
+    assert_int_equal(have, len);
+    assert_memory_equal(got, all, len);
+    assert_null(q.frames);
+    close(pair[1]);
+    close(pair[0]);
+}
+
+/* Nothing to do is nothing done. */
+static void test_idle(void **state)
+{
+    const struct timespec pause = {0, 300000000};
+    struct timespec before, after;
+    ws_t *w = meet_agent(AGENT);
+    (void)state;
+    hear(mine, "halo");
+    expect_has(w, "halo");
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    nanosleep(&pause, NULL);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    assert_true((after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec -
+                    before.tv_nsec <
+                100000000);
+    leave(w);
+}
+
 static void test_slow_client(void **state)
 {
     ws_t *slow = meet(), *quick = meet();
@@ -840,6 +904,8 @@ static void test_slow_client(void **state)
     while (next(slow) && slow->op == 1 && strstr(slow->text, "xxx") != NULL) {
         assert_true(got-- > 0);
     }
+    /* what waited was let go */
+    assert_true(got > (size_t)usual.max_queue / sizeof(data) / 2);
     assert_non_null(strstr(slow->text, "\\\"code\\\":4100"));
     assert_true(next(slow));
     assert_int_equal(slow->op, 8);
@@ -926,17 +992,30 @@ static void test_drain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_ping_and_nonsense), CASE(test_fragments_and_control),
-        CASE(test_broken_frames),     CASE(test_early_bytes),
-        CASE(test_refusals),          CASE(test_flood),
-        CASE(test_subscribing),       CASE(test_presence),
-        CASE(test_full_presence),     CASE(test_client_events),
-        CASE(test_who_hears),         CASE(test_chat_channel),
-        CASE(test_publishing),        CASE(test_revoked),
-        CASE(test_terminated),        CASE(test_token_ends),
-        CASE(test_access_changes),    CASE(test_another_user),
-        CASE(test_slow_client),       CASE(test_full),
-        CASE(test_silence),           CASE(test_drain),
+        CASE(test_ping_and_nonsense),
+        CASE(test_fragments_and_control),
+        CASE(test_broken_frames),
+        CASE(test_early_bytes),
+        CASE(test_refusals),
+        CASE(test_flood),
+        CASE(test_subscribing),
+        CASE(test_presence),
+        CASE(test_full_presence),
+        CASE(test_client_events),
+        CASE(test_who_hears),
+        CASE(test_chat_channel),
+        CASE(test_publishing),
+        CASE(test_revoked),
+        CASE(test_terminated),
+        CASE(test_token_ends),
+        CASE(test_access_changes),
+        CASE(test_another_user),
+        CASE(test_queue),
+        CASE(test_idle),
+        CASE(test_slow_client),
+        CASE(test_full),
+        CASE(test_silence),
+        CASE(test_drain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
