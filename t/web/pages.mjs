@@ -1,7 +1,7 @@
 // Every page, as it looks on a day of the demo: in both languages, light and
 // dark, wide and narrow; for eyes, screen readers and keyboards.
-import { api, attempt, axe, close, eventually, fits, is, main, ok, open,
-    person, sees, shot } from './browser.mjs';
+import { api, attempt, axe, close, diag, eventually, fits, is, main, ok,
+    open, person, sees, shot } from './browser.mjs';
 
 const PAGES = ['inbox', 'dashboard', 'reminders', 'templates', 'sessions',
     'reports', 'agents', 'import', 'audit', 'settings'];
@@ -9,11 +9,12 @@ const NARROW = { width: 360, height: 740 };
 
 /* Nothing is loading any more, and charts are drawn. */
 async function settled(page) {
-    await page.waitForLoadState('networkidle').catch(() => {});
+    await page.locator('main h1, main h2, main form, main strong').first()
+        .waitFor();
     await page.waitForFunction(() => !document.querySelector(
         '.spinner, [aria-busy="true"]'), null, { timeout: 5000 })
         .catch(() => {});
-    await page.waitForTimeout(150);
+    await page.waitForTimeout(300);
 }
 
 /* A key of a text where the text should be. */
@@ -97,6 +98,30 @@ async function narrow() {
     await context.close();
 }
 
+/* What a first visit costs until the inbox can be used. */
+async function loading() {
+    const { page, context } = await person('cs1');
+    await page.getByTestId('chat-row').first().waitFor();
+    const files = await page.evaluate(() => {
+        const shown = performance.now();
+        return [performance.getEntriesByType('navigation')[0],
+            ...performance.getEntriesByType('resource')]
+            .filter((e) => !/\/api\//.test(e.name) && e.startTime < shown)
+            .map((e) => [new URL(e.name).pathname, e.encodedBodySize,
+                e.contentEncoding ?? '']);
+    });
+    // those that come once it is there are part of no budget
+    const early = files.filter(([name]) =>
+        !/vendor-(?:pusher|laravel|uplot|uqr)|donor|socket/i.test(name));
+    const sum = early.reduce((n, [, size]) => n + size, 0);
+    diag(`the inbox is usable after ${early.length} files, `
+        + `${(sum / 1000).toFixed(1)} KB over the network`);
+    ok(sum > 50000 && sum <= 170000, 'within its budget', early);
+    is(files.filter(([name]) => /vendor-(?:uplot|uqr)/.test(name)), [],
+        'charts and QR codes are not loaded for it');
+    await context.close();
+}
+
 /* From the sign-in to a sent answer, and no mouse. */
 async function keyboard() {
     const { page, context } = await person('cs1');
@@ -164,6 +189,7 @@ async function keyboard() {
 
 await main(async () => {
     await open();
+    await attempt(loading);
     await attempt(wide, 'id', 'light');
     await attempt(narrow);
     await attempt(wide, 'en', 'dark');
