@@ -344,9 +344,6 @@ static void stop(daemon_t *d)
     if (d->control) {
         control_stop(&d->control);
     }
-    if (d->realtime) {
-        realtime_drain(d->realtime, DRAIN_MS);
-    }
     if (d->http) {
         http_stop(&d->http, time_left(end));
     }
@@ -356,6 +353,12 @@ static void stop(daemon_t *d)
     }
     if (d->outbox) {
         outbox_stop(&d->outbox, time_left(end));
+    }
+    /* last: sockets are told what the others have done to the end */
+    if (d->realtime) {
+        int64_t left = time_left(end);
+
+        realtime_drain(d->realtime, left < DRAIN_MS ? left : DRAIN_MS);
     }
     realtime_stop(&d->realtime);
     if (d->spool) {

@@ -75,6 +75,17 @@ static bool on_event(void *arg, const feed_event_t *e)
     return !r->access;
 }
 
+/* Nobody is there to hear it. */
+static bool skip_all(realtime_t *rt)
+{
+    if (rt->nclients > 0) {
+        return false;
+    }
+    rt->seq = atomic_load(&rt->told_seq);
+    atomic_store(&rt->counters.seq, rt->seq);
+    return true;
+}
+
 bool rt_feed_run(realtime_t *rt)
 {
     reading_t r = {.rt = rt};
@@ -82,7 +93,7 @@ bool rt_feed_run(realtime_t *rt)
     int n;
 
     if (rt->seq >= atomic_load(&rt->told_seq) ||
-        clock_mono_ms() < rt->retry_ms) {
+        clock_mono_ms() < rt->retry_ms || skip_all(rt)) {
         return false;
     }
     n = feed_read(rt->db, rt->domain, rt->seq, ROWS, NULL, on_event, &r, &next);

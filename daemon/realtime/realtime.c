@@ -20,8 +20,8 @@
 
 #define EVENTS    256
 #define TICK_MS   1000
-#define DRAIN_MS  10  /* between two lots of them */
-#define DRAIN_ALL 20  /* so few at once */
+#define DRAIN_MS  10   /* between two lots of them */
+#define DRAIN_ALL 20   /* so few at once */
 #define OTHER_FDS 1280 /* that are not clients' */
 
 static int64_t now_us(void)
@@ -111,7 +111,7 @@ static int timeout_of(const realtime_t *rt, bool more, int64_t now)
 
 static void count_fanout(realtime_t *rt, int64_t from_us, int64_t before)
 {
-    if (rt->seq != before && from_us > 0) {
+    if (rt->seq != before && from_us > 0 && rt->nclients > 0) {
         rt_count(&rt->counters.fanouts, 1);
         rt_count(&rt->counters.fanout_us, now_us() - from_us);
     }

@@ -1,6 +1,7 @@
 /* realtime: raw WebSockets against a running realtime thread. */
 #include "domain_fixture.h"
 
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
@@ -866,6 +867,22 @@ static void test_queue(void **state)
     close(pair[0]);
 }
 
+/* What nobody hears is not rendered, and not told to who comes later. */
+static void test_nobody(void **state)
+{
+    ws_t *w;
+    (void)state;
+    hear(mine, "kosong");
+    while (realtime_counters(rt)->seq < f.d.last_seq) {
+        sched_yield();
+    }
+    assert_int_equal(realtime_counters(rt)->events, 0);
+    w = meet_agent(AGENT);
+    hear(mine, "isi");
+    expect_has(w, "isi");
+    leave(w);
+}
+
 /* Nothing to do is nothing done. */
 static void test_idle(void **state)
 {
@@ -1011,6 +1028,7 @@ int main(void)
         CASE(test_access_changes),
         CASE(test_another_user),
         CASE(test_queue),
+        CASE(test_nobody),
         CASE(test_idle),
         CASE(test_slow_client),
         CASE(test_full),
