@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "domain/audit.h"
 #include "domain/event.h"
+#include "domain/row_json.h"
 
 #define REPLY_MS DAY_MS
 #define HISTORY  1000
@@ -159,23 +160,14 @@ int consent_may_reply(tx_t *tx, int64_t contact, int64_t chat, bool *may)
     return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
 }
 
-static void write_id(buf_t *out, const char *key, db_stmt_t *s, int i)
-{
-    if (db_is_null(s, i)) {
-        jw_null(out, key);
-    } else {
-        jw_i64(out, key, db_i64(s, i));
-    }
-}
-
 static void write_entry(db_stmt_t *s, buf_t *out)
 {
     jw_open_object(out, NULL);
     jw_i64(out, "id", db_i64(s, 0));
     jw_str(out, "state", db_i64(s, 1) != 0 ? "opt_out" : "opt_in");
     jw_str(out, "how", db_text(s, 2));
-    write_id(out, "user_id", s, 3);
-    write_id(out, "message_id", s, 4);
+    row_i64(out, "user_id", s, 3);
+    row_i64(out, "message_id", s, 4);
     jw_str(out, "note", db_text(s, 5));
     jw_time(out, "since", db_i64(s, 6));
     jw_time(out, "created_at", db_i64(s, 7));

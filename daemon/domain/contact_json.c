@@ -6,6 +6,7 @@
 #include "domain/donor_row.h"
 #include "domain/note.h"
 #include "domain/reminder.h"
+#include "domain/row_json.h"
 
 #define COLUMNS DONOR_COLUMNS ", k.id, k.phone, k.name, k.gift_best_year"
 
@@ -89,15 +90,9 @@ static void write_fields(db_stmt_t *s, const domain_t *d, buf_t *out)
 static int write_aliases(db_t *db, int64_t contact, buf_t *out)
 {
     db_stmt_t *s = db_stmt(db, &contact_profile_aliases);
-    int rc;
 
     db_bind_i64(s, 1, contact);
-    jw_open_array(out, "aliases");
-    while ((rc = db_step(s)) == DB_ROW) {
-        jw_str(out, NULL, db_text(s, 0));
-    }
-    jw_close_array(out);
-    return rc;
+    return row_write_all(s, row_text, out, "aliases");
 }
 
 static int write_profile(db_t *db, const domain_t *d, int64_t contact,

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "domain/donor.h"
+#include "domain/row_json.h"
 
 #define GIFT       "d.status = 'confirmed' AND d.amount > 0"
 #define FEW_DONORS 50 /* M17 */
@@ -116,11 +117,7 @@ static void write_lapsed(buf_t *out, db_stmt_t *s)
     } else {
         jw_null(out, "avg_donation");
     }
-    if (db_is_null(s, 7)) {
-        jw_null(out, "last_donation");
-    } else {
-        jw_day(out, "last_donation", db_i64(s, 7));
-    }
+    row_day(out, "last_donation", s, 7);
     jw_close_object(out);
 }
 

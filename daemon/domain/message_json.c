@@ -7,6 +7,7 @@
 
 #include "domain/chat.h"
 #include "domain/media_url.h"
+#include "domain/row_json.h"
 
 #define LIMIT_MAX 200
 /* A page ends early where its messages are long: the next one goes on. */
@@ -58,24 +59,6 @@ typedef struct {
     size_t at, len; /* of its members, rendered but for the reactions */
 } part_t;
 
-static void write_i64_or_null(buf_t *out, const char *key, db_stmt_t *s, int i)
-{
-    if (db_is_null(s, i)) {
-        jw_null(out, key);
-    } else {
-        jw_i64(out, key, db_i64(s, i));
-    }
-}
-
-static void write_time_or_null(buf_t *out, const char *key, db_stmt_t *s, int i)
-{
-    if (db_is_null(s, i)) {
-        jw_null(out, key);
-    } else {
-        jw_time(out, key, db_i64(s, i));
-    }
-}
-
 /* Where it can be had; nowhere as long as it lies at the gateway only. */
 static void write_url(buf_t *out, db_stmt_t *s, const media_viewer_t *viewer)
 {
@@ -109,7 +92,7 @@ static void write_media(buf_t *out, db_stmt_t *s, const media_viewer_t *viewer)
                                       : states[0]);
     jw_str(out, "mime", db_text(s, 17));
     jw_str(out, "filename", db_text(s, 18));
-    write_i64_or_null(out, "size", s, 19);
+    row_i64(out, "size", s, 19);
     jw_close_object(out);
 }
 
@@ -142,20 +125,20 @@ static void write_members(buf_t *out, db_stmt_t *s,
     snprintf(chat, sizeof(chat), "%" PRId64, db_i64(s, 1));
     jw_i64(out, "id", db_i64(s, 0));
     jw_str(out, "chat_id", chat);
-    write_i64_or_null(out, "donatur_id", s, 2);
+    row_i64(out, "donatur_id", s, 2);
     jw_strn(out, "message", db_text(s, 3), db_text_len(s, 3));
     jw_str(out, "type", db_text(s, 4));
     jw_str(out, "direction", db_i64(s, 5) == 0 ? "incoming" : "outgoing");
     jw_str(out, "status", status_name((status_t)db_i64(s, 6)));
     jw_str(out, "wa_message_id", db_text(s, 7));
     jw_time(out, "timestamp", db_i64(s, 8));
-    write_i64_or_null(out, "cs_id", s, 9);
+    row_i64(out, "cs_id", s, 9);
     jw_str(out, "source", source_of(s));
     write_media(out, s, viewer);
-    write_i64_or_null(out, "reply_to", s, 11);
+    row_i64(out, "reply_to", s, 11);
     write_error(out, s);
-    write_time_or_null(out, "edited_at", s, 14);
-    write_time_or_null(out, "deleted_at", s, 15);
+    row_time(out, "edited_at", s, 14);
+    row_time(out, "deleted_at", s, 15);
 }
 
 /* One step of the reactions; those that were taken back are no rows here. */

@@ -1,4 +1,5 @@
 #include "domain/template.h"
+#include "domain/row_json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -120,16 +121,9 @@ static void write_row(db_stmt_t *s, buf_t *out, const char *key)
 int template_write(db_t *db, int64_t id, buf_t *out, const char *key)
 {
     db_stmt_t *s = db_stmt(db, &template_by_id);
-    int rc;
 
     db_bind_i64(s, 1, id);
-    rc = db_first(s);
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    write_row(s, out, key);
-    db_done(s);
-    return WERR_OK;
+    return row_write_first(s, write_row, out, key);
 }
 
 /* "%" and "_" mean themselves. */

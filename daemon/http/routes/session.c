@@ -123,16 +123,6 @@ void route_session_show(request_t *r, int64_t id, const char *message)
     }
 }
 
-/* A request that the driver has written, or 500. */
-static bool ready(request_t *r, int rc, gw_request_t *request)
-{
-    if (rc != WERR_OK) {
-        gw_request_free(request);
-        response_error(&r->response, rc);
-    }
-    return rc == WERR_OK;
-}
-
 /* What `then` needs to know of its session. */
 typedef struct {
     session_row_t row;
@@ -151,6 +141,32 @@ static ask_t *new_ask(request_t *r)
         a = NULL;
     }
     return a;
+}
+
+/* A request of the driver about one session. */
+typedef int (*build_fn)(const gateway_account_t *account, const char *session,
+                        gw_request_t *request);
+
+/* Takes over a and, once the driver has written it, the request. */
+static void await_reply(request_t *r, ask_t *a, int rc, gw_request_t *request,
+                        int64_t wait_ms, await_fn then)
+{
+    if (rc != WERR_OK) {
+        gw_request_free(request);
+        free(a);
+        response_error(&r->response, rc);
+        return;
+    }
+    request_await(r, a->line.account, request, wait_ms, then, a);
+}
+
+static void ask(request_t *r, ask_t *a, build_fn build, int64_t wait_ms,
+                await_fn then)
+{
+    gw_request_t request;
+    gw_request_init(&request);
+    int rc = build(a->line.account, a->line.remote, &request);
+    await_reply(r, a, rc, &request, wait_ms, then);
 }
 
 typedef struct {
@@ -195,20 +211,10 @@ static void on_qr(request_t *r, const await_result_t *result, void *state)
 
 void route_session_qr(request_t *r)
 {
-    gw_request_t request;
     ask_t *a = new_ask(r);
-    if (a == NULL) {
-        return;
+    if (a != NULL) {
+        ask(r, a, a->line.driver->session_qr, QR_WAIT_MS, on_qr);
     }
-    gw_request_init(&request);
-    if (!ready(r,
-               a->line.driver->session_qr(a->line.account, a->line.remote,
-                                          &request),
-               &request)) {
-        free(a);
-        return;
-    }
-    request_await(r, a->line.account, &request, QR_WAIT_MS, on_qr, a);
 }
 
 /* ---- status ---- */
@@ -257,20 +263,10 @@ static void on_status(request_t *r, const await_result_t *result, void *state)
 
 void route_session_status(request_t *r)
 {
-    gw_request_t request;
     ask_t *a = new_ask(r);
-    if (a == NULL) {
-        return;
+    if (a != NULL) {
+        ask(r, a, a->line.driver->session_status, STATUS_WAIT_MS, on_status);
     }
-    gw_request_init(&request);
-    if (!ready(r,
-               a->line.driver->session_status(a->line.account, a->line.remote,
-                                              &request),
-               &request)) {
-        free(a);
-        return;
-    }
-    request_await(r, a->line.account, &request, STATUS_WAIT_MS, on_status, a);
 }
 
 /* ---- disconnecting ---- */
@@ -303,24 +299,12 @@ static void on_delete(request_t *r, const await_result_t *result, void *state)
 
 void route_session_delete(request_t *r)
 {
-    gw_request_t request;
     ask_t *a = new_ask(r);
-    if (a == NULL) {
-        return;
-    }
-    if (!route_session_managed(r, &a->row)) {
+    if (a != NULL && !route_session_managed(r, &a->row)) {
         free(a);
-        return;
+    } else if (a != NULL) {
+        ask(r, a, a->line.driver->session_delete, 0, on_delete);
     }
-    gw_request_init(&request);
-    if (!ready(r,
-               a->line.driver->session_delete(a->line.account, a->line.remote,
-                                              &request),
-               &request)) {
-        free(a);
-        return;
-    }
-    request_await(r, a->line.account, &request, 0, on_delete, a);
 }
 
 /* ---- reconnecting ---- */
@@ -334,6 +318,7 @@ static void make_anew(request_t *r, const ask_t *a)
 {
     char url[WEBHOOK_URL_MAX];
     gw_request_t request;
+    int rc;
     ask_t *again = malloc(sizeof(*again));
     if (again == NULL) {
         response_error(&r->response, WERR_NOMEM);
@@ -341,16 +326,14 @@ static void make_anew(request_t *r, const ask_t *a)
     }
     *again = *a;
     again->anew = true;
-    gw_request_init(&request);
-    if (!route_webhook_url(r, a->line.account, url) ||
-        !ready(r,
-               a->line.driver->session_create(a->line.account, a->line.remote,
-                                              url, &request),
-               &request)) {
+    if (!route_webhook_url(r, a->line.account, url)) {
         free(again);
         return;
     }
-    request_await(r, a->line.account, &request, 0, on_reconnect, again);
+    gw_request_init(&request);
+    rc = a->line.driver->session_create(a->line.account, a->line.remote, url,
+                                        &request);
+    await_reply(r, again, rc, &request, 0, on_reconnect);
 }
 
 static void on_reconnect(request_t *r, const await_result_t *result,
@@ -383,22 +366,10 @@ static void on_reconnect(request_t *r, const await_result_t *result,
 
 void route_session_reconnect(request_t *r)
 {
-    gw_request_t request;
     ask_t *a = new_ask(r);
-    if (a == NULL) {
-        return;
-    }
-    if (!route_session_managed(r, &a->row)) {
+    if (a != NULL && !route_session_managed(r, &a->row)) {
         free(a);
-        return;
+    } else if (a != NULL) {
+        ask(r, a, a->line.driver->session_reconnect, 0, on_reconnect);
     }
-    gw_request_init(&request);
-    if (!ready(r,
-               a->line.driver->session_reconnect(a->line.account,
-                                                 a->line.remote, &request),
-               &request)) {
-        free(a);
-        return;
-    }
-    request_await(r, a->line.account, &request, 0, on_reconnect, a);
 }
