@@ -2,6 +2,8 @@
 #
 #   B=release  gcc -O2, the default
 #   B=asan     gcc with AddressSanitizer and UBSan
+#   B=tsan     gcc with ThreadSanitizer, for the daemon; then
+#              WACRM_BUILD=$PWD/build/tsan prove -I t/lib t/race.t
 #   B=clang    clang -O2
 #   B=fuzz     clang with libFuzzer: make B=fuzz fuzz SECONDS=20
 #
@@ -35,12 +37,15 @@ harden   += -D_FORTIFY_SOURCE=2
 else ifeq ($(B),asan)
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 optimise := -O1 -g -fno-omit-frame-pointer
+else ifeq ($(B),tsan)
+sanitize := -fsanitize=thread
+optimise := -O1 -g -fno-omit-frame-pointer
 else ifeq ($(B),fuzz)
 cc       := clang
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 optimise := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link
 else
-$(error B=$(B): release, asan, clang or fuzz)
+$(error B=$(B): release, asan, tsan, clang or fuzz)
 endif
 
 packages := jansson sqlite3 libcurl libmicrohttpd lmdb libjwt inih libcrypt \
@@ -200,6 +205,6 @@ install: all
 	install -m 644 build/module/ngx_wacrm_module.so $(DESTDIR)$(MODULES)
 
 clean:
-	rm -rf build/release build/asan build/clang build/module
+	rm -rf build/release build/asan build/tsan build/clang build/module
 
 -include $(tools:%.c=$(out)/obj/%.d) $(objs:.o=.d) $(main_objs:.o=.d) $(test_objs:.o=.d)
