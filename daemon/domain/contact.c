@@ -7,6 +7,7 @@
 #include "domain/event.h"
 
 #define NAME_MAX_BYTES 400
+#define HOPS_MAX       64
 
 DB_QUERY(contact_by_phone,
          "SELECT id, name, donor, phone FROM contacts WHERE phone = $1");
@@ -29,6 +30,8 @@ DB_QUERY(contact_set_donor,
          "UPDATE contacts SET donor = 1, updated_at = $2 WHERE id = $1");
 DB_QUERY(contact_any_chat,
          "SELECT id FROM chats WHERE contact_id = $1 LIMIT 1");
+DB_QUERY(contact_merged_into, "SELECT into_id FROM merges WHERE from_id = $1 "
+                              "AND undone_at IS NULL ORDER BY id DESC LIMIT 1");
 
 typedef struct {
     int64_t id;
@@ -89,6 +92,42 @@ int contact_find(db_t *db, const char *phone, int64_t *id)
     if (rc == WERR_OK) {
         *id = p.id;
     }
+    return rc;
+}
+
+static int merged_into(db_t *db, int64_t id, int64_t *into)
+{
+    db_stmt_t *s = db_stmt(db, &contact_merged_into);
+    int rc;
+
+    db_bind_i64(s, 1, id);
+    rc = db_first(s);
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    *into = db_i64(s, 0);
+    db_done(s);
+    return WERR_OK;
+}
+
+int contact_now(tx_t *tx, int64_t id, int64_t *now)
+{
+    person_t p;
+    int rc = by_id(tx->db, id, &p);
+
+    /* each merge is later than the one before: it ends */
+    for (int hops = 0; rc == WERR_NOTFOUND && hops < HOPS_MAX; hops++) {
+        rc = merged_into(tx->db, id, &id);
+        if (rc != WERR_OK) {
+            return rc;
+        }
+        rc = by_id(tx->db, id, &p);
+    }
+    if (rc == WERR_OK &&
+        strncmp(p.phone, CONTACT_ERASED, strlen(CONTACT_ERASED)) == 0) {
+        rc = WERR_NOTFOUND;
+    }
+    *now = id;
     return rc;
 }
 

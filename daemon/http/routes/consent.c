@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "domain/consent.h"
+#include "domain/contact.h"
 #include "http/invalid.h"
 #include "http/routes/contact.h"
 #include "http/routes/draft.h"
@@ -33,7 +34,10 @@ void route_consent(request_t *r)
 
 static int record(tx_t *tx, void *arg)
 {
-    return consent_record(tx, arg);
+    consent_t *c = arg;
+    int rc = contact_now(tx, c->contact, &c->contact);
+
+    return rc == WERR_OK ? consent_record(tx, c) : rc;
 }
 
 static void read_consent(const json_t *body, invalid_t *invalid, consent_t *c)
@@ -69,7 +73,7 @@ static void post(request_t *r, int64_t contact, const json_t *body)
     if (rc < 0) {
         response_error(&r->response, rc);
     } else {
-        answer(r, 201, contact);
+        answer(r, 201, c.contact);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/jsonr.h"
 #include "domain/audit.h"
+#include "domain/contact.h"
 #include "domain/contact_json.h"
 #include "domain/donation.h"
 #include "domain/donor.h"
@@ -54,8 +55,16 @@ typedef struct {
 static int add_note(tx_t *tx, void *arg)
 {
     note_job_t *n = arg;
+    int64_t contact;
+    int rc = contact_now(tx, n->contact, &contact);
 
-    return note_add(tx, n->contact, n->text, n->cs_id, &n->id);
+    if (rc == WERR_OK) {
+        rc = note_add(tx, contact, n->text, n->cs_id, &n->id);
+    }
+    return rc == WERR_OK ? audit_note(tx, &(audit_t){.action = "note.add",
+                                                     .contact = contact,
+                                                     .object = n->id})
+                         : rc;
 }
 
 static void post_note(request_t *r, int64_t contact, const json_t *body)
@@ -98,8 +107,16 @@ typedef struct {
 static int add_reminder(tx_t *tx, void *arg)
 {
     reminder_job_t *j = arg;
+    reminder_t r = j->reminder;
+    int rc = contact_now(tx, r.contact, &r.contact);
 
-    return reminder_add(tx, &j->reminder, &j->id);
+    if (rc == WERR_OK) {
+        rc = reminder_add(tx, &r, &j->id);
+    }
+    return rc == WERR_OK ? audit_note(tx, &(audit_t){.action = "reminder.add",
+                                                     .contact = r.contact,
+                                                     .object = j->id})
+                         : rc;
 }
 
 static int read_assignee(const request_t *r, const json_t *body,
@@ -187,12 +204,14 @@ typedef struct {
 static int add_gift(tx_t *tx, void *arg)
 {
     gift_job_t *j = arg;
-    int rc;
+    int rc = contact_now(tx, j->contact, &j->contact);
 
     if (!j->dated) {
         j->gift.day = tx->today;
     }
-    rc = donor_add_gift(tx, j->contact, &j->gift, &j->id);
+    if (rc == WERR_OK) {
+        rc = donor_add_gift(tx, j->contact, &j->gift, &j->id);
+    }
     return rc == WERR_OK ? audit_note(tx, &(audit_t){.action = "donation.add",
                                                      .contact = j->contact,
                                                      .object = j->id})

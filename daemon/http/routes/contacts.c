@@ -180,10 +180,10 @@ typedef struct {
 
 static int change_contact(tx_t *tx, void *arg)
 {
-    const change_t *c = arg;
-    int rc = WERR_OK;
+    change_t *c = arg;
+    int rc = contact_now(tx, c->contact, &c->contact);
 
-    if (c->name != NULL) {
+    if (rc == WERR_OK && c->name != NULL) {
         db_stmt_t *s = db_stmt(tx->db, &contact_rename);
 
         db_bind_i64(s, 1, c->contact);
