@@ -3,11 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "domain/fresh_id.h"
+
 DB_QUERY(chat_lookup,
          "SELECT id, last_ts, last_message_id, last_direction FROM chats "
          "WHERE session_id = $1 AND contact_id = $2");
-DB_QUERY(chat_insert, "INSERT INTO chats (session_id, contact_id, last_ts) "
-                      "VALUES ($1, $2, $3)");
+DB_QUERY(chat_insert, "INSERT INTO chats (id, session_id, contact_id, last_ts) "
+                      "VALUES (" FRESH_ID("chats") ", $1, $2, $3)");
 DB_QUERY(chat_update,
          "UPDATE chats SET last_message_id = $2, last_ts = $3, "
          "last_direction = $4, unread = unread + $5 WHERE id = $1");

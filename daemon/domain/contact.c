@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "domain/event.h"
+#include "domain/fresh_id.h"
 
 #define NAME_MAX_BYTES 400
 #define HOPS_MAX       64
@@ -17,8 +18,9 @@ DB_QUERY(contact_by_alias,
          "SELECT k.id, k.name, k.donor, k.phone FROM contact_aliases a "
          "JOIN contacts k ON k.id = a.contact_id WHERE a.alias = $1");
 DB_QUERY(contact_insert,
-         "INSERT INTO contacts (phone, phone_typed, name, donor, created_at, "
-         "updated_at) VALUES ($1, $2, $3, $4, $5, $5)");
+         "INSERT INTO contacts (id, phone, phone_typed, name, donor, "
+         "created_at, updated_at) VALUES (" FRESH_ID(
+             "contacts") ", $1, $2, $3, $4, $5, $5)");
 DB_QUERY(contact_alias_insert,
          "INSERT INTO contact_aliases (alias, contact_id) VALUES ($1, $2) "
          "ON CONFLICT (alias) DO UPDATE SET contact_id = excluded.contact_id");

@@ -2,6 +2,7 @@
 
 #include "domain/audit.h"
 #include "domain/chat_changes.h"
+#include "domain/contact.h"
 #include "domain/event.h"
 
 #define CHATS "(SELECT c.id FROM chats c WHERE c.contact_id = $1)"
@@ -149,12 +150,17 @@ static int raise_events(tx_t *tx, int64_t contact)
 static int erase(tx_t *tx, void *arg)
 {
     erase_t *e = arg;
-    audit_t a = {
-        .user = e->user, .action = "contact.erase", .contact = e->contact};
+    audit_t a = {.user = e->user, .action = "contact.erase"};
     int rc = chat_flush(tx);
 
     chat_forget(tx);
+    if (rc == WERR_OK) {
+        rc = contact_now(tx, e->contact, &a.contact);
+    }
     /* what came since the first look */
+    if (rc == WERR_OK) {
+        rc = traces_again(tx->db, a.contact, e->traces);
+    }
     if (rc == WERR_OK) {
         rc = traces_find(tx->db, e->traces);
     }
@@ -162,10 +168,10 @@ static int erase(tx_t *tx, void *arg)
         rc = traces_blank(tx, e->traces);
     }
     if (rc == WERR_OK) {
-        rc = run_steps(tx, e->contact);
+        rc = run_steps(tx, a.contact);
     }
     if (rc == WERR_OK) {
-        rc = raise_events(tx, e->contact);
+        rc = raise_events(tx, a.contact);
     }
     return rc == WERR_OK ? audit_note(tx, &a) : rc;
 }

@@ -11,6 +11,7 @@
 #include "domain/contact.h"
 #include "domain/donor.h"
 #include "domain/event.h"
+#include "domain/fresh_id.h"
 #include "domain/merge_ledger.h"
 
 DB_QUERY(merge_chats,
@@ -95,6 +96,9 @@ static int join_chats(tx_t *tx, int64_t from, int64_t into, int64_t session)
     }
     if (rc == WERR_OK) {
         rc = run1(tx, &merge_chat_last, into);
+    }
+    if (rc == WERR_OK) {
+        rc = fresh_id_gone(tx, "chats", from);
     }
     if (rc == WERR_OK) {
         rc = run1(tx, &merge_chat_delete, from);
@@ -261,6 +265,9 @@ static int end_contact(tx_t *tx, int64_t into, int64_t from)
     }
     adopt = is_number(gone) && !is_number(kept);
     rc = run2(tx, &merge_alias_of, adopt ? into : from, into);
+    if (rc == WERR_OK) {
+        rc = fresh_id_gone(tx, "contacts", from);
+    }
     if (rc == WERR_OK) {
         rc = run1(tx, &merge_contact_delete, from);
     }

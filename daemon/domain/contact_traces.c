@@ -77,6 +77,30 @@ void traces_free(traces_t *t)
     memset(t, 0, sizeof(*t));
 }
 
+static bool same_words(const traces_t *a, const traces_t *b)
+{
+    bool same = a->nwords == b->nwords;
+
+    for (size_t i = 0; same && i < a->nwords; i++) {
+        same = strcmp(a->words[i], b->words[i]) == 0;
+    }
+    return same;
+}
+
+int traces_again(db_t *db, int64_t contact, traces_t *t)
+{
+    traces_t now;
+    int rc = traces_init(db, contact, &now);
+
+    if (rc == WERR_OK && !same_words(&now, t)) {
+        traces_free(t);
+        *t = now;
+    } else {
+        traces_free(&now);
+    }
+    return rc;
+}
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';

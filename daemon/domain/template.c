@@ -1,4 +1,5 @@
 #include "domain/template.h"
+#include "domain/fresh_id.h"
 #include "domain/row_json.h"
 
 #include <stdlib.h>
@@ -9,8 +10,9 @@
     "updated_at FROM message_templates "
 
 DB_QUERY(template_insert,
-         "INSERT INTO message_templates (name, content, gateway_name, "
-         "language, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)");
+         "INSERT INTO message_templates (id, name, content, gateway_name, "
+         "language, created_at, updated_at) VALUES (" FRESH_ID(
+             "message_templates") ", $1, $2, $3, $4, $5, $5)");
 DB_QUERY(template_update,
          "UPDATE message_templates SET name = $2, content = $3, "
          "gateway_name = $4, language = $5, updated_at = $6 WHERE id = $1");
@@ -55,9 +57,13 @@ int template_set(tx_t *tx, int64_t id, const template_t *t)
 
 int template_remove(tx_t *tx, int64_t id)
 {
-    db_stmt_t *s = db_stmt(tx->db, &template_delete);
-    int rc;
+    int rc = fresh_id_gone(tx, "message_templates", id);
+    db_stmt_t *s;
 
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    s = db_stmt(tx->db, &template_delete);
     db_bind_i64(s, 1, id);
     rc = db_exec(s);
     return rc == WERR_OK && db_changes(tx->db) == 0 ? WERR_NOTFOUND : rc;
