@@ -106,6 +106,12 @@ const option_t config_options[] = {
     {"media", "types", OPTION_TEXT, AT(media_types),
      "jpeg png gif webp pdf mp3 ogg amr m4a mp4 3gp office text", 0, 0, false,
      "What files may be, by their bytes; `zip` is known, too."},
+    {"media", "url_hosts", OPTION_TEXT, AT(domain.url_hosts), NULL, 0, 0, false,
+     "Hosts that agents may send files from by `url`, as `host` or "
+     "`host:port`; without it, none. A private address is connected to only "
+     "if it stands here itself."},
+    {"media", "url_http", OPTION_SWITCH, AT(domain.url_http), "off", 0, 0,
+     false, "Also by `http://`."},
     {"media", "fetch_tries", OPTION_INT, AT(outbox.fetch_tries), "5", 1, 20,
      false, "Attempts to fetch a donor's file from the gateway."},
     {"media", "fetch_backoff", OPTION_SECONDS, AT(outbox.fetch_backoff_s),

@@ -25,6 +25,20 @@ DB_QUERY(erase_outbox,
          "(SELECT o.id FROM chats c CROSS JOIN outbox o ON "
          "o.session_id = c.session_id AND o.chat_id = c.id AND o.state < 4 "
          "WHERE c.contact_id = $1)");
+/* What was to leave later does not, and was never said. */
+DB_QUERY(erase_later,
+         "UPDATE messages SET status = 8, ts = created_at WHERE id IN "
+         "(SELECT o.message_id FROM chats c CROSS JOIN outbox o ON "
+         "o.session_id = c.session_id AND o.chat_id = c.id AND o.state = 7 "
+         "WHERE c.contact_id = $1)");
+DB_QUERY(erase_scheduled,
+         "DELETE FROM outbox WHERE id IN (SELECT o.id FROM chats c CROSS JOIN "
+         "outbox o ON o.session_id = c.session_id AND o.chat_id = c.id "
+         "AND o.state = 7 WHERE c.contact_id = $1)");
+DB_QUERY(erase_kept,
+         "UPDATE idempotency SET response = "
+         "'{\"success\":true,\"data\":null,\"message\":\"Success\"}' "
+         "WHERE contact_id = $1");
 DB_QUERY(erase_reasons, "UPDATE outbox SET reason = NULL WHERE reason IS NOT "
                         "NULL AND message_id IN " MESSAGES);
 /* An edit that comes late is older than edited_at. */
@@ -89,18 +103,19 @@ static const struct {
     const db_query_t *query;
     bool dated;
 } steps[] = {
-    {&erase_reasons, false},       {&erase_waiting, false},
-    {&erase_outbox, true},         {&erase_messages, true},
-    {&erase_templates, false},     {&erase_reactions, false},
-    {&erase_files, false},         {&erase_media, false},
-    {&erase_chats, false},         {&erase_answers, false},
-    {&erase_notes, false},         {&erase_reminders, false},
-    {&erase_gifts, false},         {&erase_consents, false},
-    {&erase_info, false},          {&erase_backfill, false},
-    {&erase_merge_rows, false},    {&erase_merge_chats, false},
-    {&erase_merge_aliases, false}, {&erase_merge_contacts, false},
-    {&erase_merges, false},        {&erase_aliases, false},
-    {&erase_contact, true},
+    {&erase_reasons, false},        {&erase_waiting, false},
+    {&erase_outbox, true},          {&erase_later, false},
+    {&erase_scheduled, false},      {&erase_kept, false},
+    {&erase_messages, true},        {&erase_templates, false},
+    {&erase_reactions, false},      {&erase_files, false},
+    {&erase_media, false},          {&erase_chats, false},
+    {&erase_answers, false},        {&erase_notes, false},
+    {&erase_reminders, false},      {&erase_gifts, false},
+    {&erase_consents, false},       {&erase_info, false},
+    {&erase_backfill, false},       {&erase_merge_rows, false},
+    {&erase_merge_chats, false},    {&erase_merge_aliases, false},
+    {&erase_merge_contacts, false}, {&erase_merges, false},
+    {&erase_aliases, false},        {&erase_contact, true},
 };
 
 typedef struct {

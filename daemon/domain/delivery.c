@@ -23,7 +23,10 @@ DB_QUERY_SCAN(delivery_heads,
               COLUMNS "FROM (SELECT min(id) AS id FROM outbox WHERE state < 4 "
                       "GROUP BY session_id, chat_id) AS h "
                       "CROSS JOIN outbox o ON o.id = h.id " JOINS
-                      "WHERE o.state = 0 ORDER BY o.not_before, o.id LIMIT $1",
+                      "WHERE o.state = 0 AND NOT EXISTS (SELECT 1 FROM "
+                      "message_media x WHERE x.message_id = o.message_id "
+                      "AND x.fetch_state <> 0) "
+                      "ORDER BY o.not_before, o.id LIMIT $1",
               "walks outbox_open: the rows that are still to do");
 DB_QUERY(delivery_unknowns, COLUMNS HELD_COLUMNS
          "FROM outbox o " JOINS "WHERE o.state = 2 AND o.kind = 'message' "

@@ -9,6 +9,8 @@
 DB_QUERY(delivery_begin, "UPDATE outbox SET state = 1, attempt_id = $2, "
                          "attempts = attempts + 1, updated_at = $3 "
                          "WHERE id = $1 AND state = 0");
+DB_QUERY(delivery_waits, "SELECT coalesce(message_id, 0) FROM outbox "
+                         "WHERE id = $1 AND state = 0");
 DB_QUERY(delivery_attempt, "SELECT state, coalesce(message_id, 0) FROM outbox "
                            "WHERE id = $1 AND attempt_id = $2");
 DB_QUERY(delivery_set,
@@ -32,11 +34,39 @@ typedef struct {
     const char *reason;
 } outcome_t;
 
-int delivery_start(tx_t *tx, int64_t id, const char *attempt)
+/* WERR_DENIED: they have opted out since it was queued. */
+static int check_consent(tx_t *tx, int64_t id)
 {
-    db_stmt_t *s = db_stmt(tx->db, &delivery_begin);
+    db_stmt_t *s = db_stmt(tx->db, &delivery_waits);
+    int64_t message;
+    bool may;
     int rc;
 
+    db_bind_i64(s, 1, id);
+    rc = db_first(s);
+    if (rc != DB_ROW) {
+        return rc == WERR_NOTFOUND ? WERR_CONFLICT : rc;
+    }
+    message = db_i64(s, 0);
+    db_done(s);
+    rc = delivery_consented(tx, id, &may);
+    if (rc != WERR_OK || may) {
+        return rc;
+    }
+    rc =
+        delivery_stop(tx, message, DELIVERY_OPTED_OUT, DELIVERY_OPTED_OUT_TEXT);
+    return rc == WERR_OK ? WERR_DENIED : rc;
+}
+
+int delivery_start(tx_t *tx, int64_t id, const char *attempt)
+{
+    db_stmt_t *s;
+    int rc = check_consent(tx, id);
+
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    s = db_stmt(tx->db, &delivery_begin);
     db_bind_i64(s, 1, id);
     db_bind_text(s, 2, attempt);
     db_bind_i64(s, 3, tx->now);
@@ -163,8 +193,15 @@ int delivery_retry(tx_t *tx, int64_t id, const char *attempt,
                    .not_before = not_before,
                    .reason = reason};
 
+    bool may;
+    int rc = delivery_consented(tx, id, &may);
+
     tx->queued = true;
-    return unproven(tx, attempt, &o, STATUS_QUEUED, NULL);
+    if (rc == WERR_OK && !may) {
+        return delivery_failed(tx, id, attempt, DELIVERY_OPTED_OUT,
+                               DELIVERY_OPTED_OUT_TEXT);
+    }
+    return rc == WERR_OK ? unproven(tx, attempt, &o, STATUS_QUEUED, NULL) : rc;
 }
 
 int delivery_failed(tx_t *tx, int64_t id, const char *attempt, const char *code,

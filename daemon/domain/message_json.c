@@ -18,7 +18,7 @@
     "THEN k.id END, m.body, m.type, m.direction, m.status, m.wa_id, m.ts, " \
     "m.cs_id, m.source, m.reply_to, m.error_code, m.error_title, "          \
     "m.edited_at, m.deleted_at, a.message_id, a.mime, a.filename, a.size, " \
-    "f.public_id, a.fetch_state, k.name "                                   \
+    "f.public_id, a.fetch_state, k.name, m.scheduled_at, a.fetch_error "    \
     "FROM messages m JOIN chats c ON c.id = m.chat_id "                     \
     "JOIN contacts k ON k.id = c.contact_id "                               \
     "LEFT JOIN message_media a ON a.message_id = m.id "                     \
@@ -50,6 +50,9 @@ DB_QUERY(message_json_reactions_one,
     "$44, $45, $46, $47, $48, $49, $50) "
 DB_QUERY(message_json_some, COLUMNS "WHERE m.id " SOME_IDS "ORDER BY m.id "
                                     "DESC");
+DB_QUERY_SCAN(message_json_due,
+              COLUMNS "WHERE m.id " SOME_IDS "ORDER BY m.scheduled_at, m.id",
+              "sorts the up to 50 that it is given");
 DB_QUERY(message_json_reactions_some,
          "SELECT message_id, emoji, sender, ts FROM reactions "
          "WHERE message_id " SOME_IDS "ORDER BY message_id DESC, sender");
@@ -93,6 +96,7 @@ static void write_media(buf_t *out, db_stmt_t *s, const media_viewer_t *viewer)
     jw_str(out, "mime", db_text(s, 17));
     jw_str(out, "filename", db_text(s, 18));
     row_i64(out, "size", s, 19);
+    jw_str(out, "error", fetch == 2 ? db_text(s, 24) : NULL);
     jw_close_object(out);
 }
 
@@ -139,6 +143,7 @@ static void write_members(buf_t *out, db_stmt_t *s,
     write_error(out, s);
     row_time(out, "edited_at", s, 14);
     row_time(out, "deleted_at", s, 15);
+    row_time(out, "scheduled_at", s, 23);
 }
 
 /* One step of the reactions; those that were taken back are no rows here. */
@@ -328,6 +333,37 @@ int message_write_list(db_t *db, const media_viewer_t *viewer,
     for (size_t i = 0; rc == WERR_OK && i < n; i += SOME) {
         rc = write_some(db, viewer, &ids[i], n - i < SOME ? n - i : SOME, extra,
                         arg, out);
+    }
+    jw_close_array(out);
+    return rc == WERR_OK && out->failed ? WERR_NOMEM : rc;
+}
+
+/* None of them has reactions: nobody has seen it. */
+static int write_due(db_t *db, const media_viewer_t *viewer, const int64_t *ids,
+                     size_t n, buf_t *out)
+{
+    db_stmt_t *s = bind_some(db, &message_json_due, ids, n);
+    int rc;
+
+    while ((rc = db_step(s)) == DB_ROW) {
+        jw_open_object(out, NULL);
+        write_members(out, s, viewer);
+        jw_open_array(out, "reactions");
+        jw_close_array(out);
+        jw_str(out, "chat_name", db_text(s, 22));
+        jw_close_object(out);
+    }
+    return rc;
+}
+
+int message_write_due(db_t *db, const media_viewer_t *viewer,
+                      const int64_t *ids, size_t n, buf_t *out, const char *key)
+{
+    int rc = WERR_OK;
+
+    jw_open_array(out, key);
+    for (size_t i = 0; rc == WERR_OK && i < n; i += SOME) {
+        rc = write_due(db, viewer, &ids[i], n - i < SOME ? n - i : SOME, out);
     }
     jw_close_array(out);
     return rc == WERR_OK && out->failed ? WERR_NOMEM : rc;

@@ -408,7 +408,7 @@ static void conversation_oldest_first(void **state)
     assert_int_equal(p.id, ids[2]);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(number(p.rows, i, "id"), ids[i + 2]);
-        assert_int_equal(json_object_size(json_array_get(p.rows, i)), 17);
+        assert_int_equal(json_object_size(json_array_get(p.rows, i)), 18);
     }
     r = json_object_get(json_array_get(p.rows, 1), "reactions");
     assert_int_equal(json_array_size(r), 1);

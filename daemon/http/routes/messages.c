@@ -19,7 +19,7 @@ DB_QUERY(send_chat,
 DB_QUERY(send_seen_at, "SELECT created_at FROM events WHERE seq <= $1"
                        " ORDER BY seq DESC LIMIT 1");
 DB_QUERY(send_newer, "SELECT id FROM messages WHERE chat_id = $1 AND ts >= $2"
-                     " AND direction = 1 AND created_at > $3"
+                     " AND direction = 1 AND created_at > $3 AND status < 7"
                      " AND (cs_id IS NULL OR cs_id <> $4)"
                      " AND coalesce(source, '') <> 'auto'"
                      " ORDER BY ts, id LIMIT $5");
@@ -139,7 +139,7 @@ static int check_consent(tx_t *tx, job_send_t *job, int64_t contact,
         return rc;
     }
     if (!unasked && chat != 0) {
-        rc = consent_may_reply(tx, contact, chat, &may);
+        rc = consent_may_reply(tx, contact, chat, tx->now, &may);
     }
     return rc == WERR_OK && !may ? refuse(job, REFUSED_OPTED_OUT) : rc;
 }
