@@ -203,6 +203,9 @@ int contact_erase(domain_t *d, db_t *db, int64_t contact, int64_t user)
     if (rc == WERR_OK) {
         rc = domain_write(d, erase, &e);
     }
+    if (rc >= 0) {
+        store_forget(d->store);
+    }
     traces_free(&t);
     return rc < 0 ? rc : WERR_OK;
 }

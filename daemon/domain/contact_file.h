@@ -29,7 +29,7 @@ int contact_erase(domain_t *d, db_t *db, int64_t contact,
 
 /* Words that stand for a person, and where they were found. */
 typedef struct {
-    char **words; /* malloc'd, as each of them */
+    char **words; /* sorted; malloc'd, as each of them */
     size_t nwords;
     buf_t raw, dead, parked; /* int64_t[] of ids */
     int64_t seen_raw, seen_dead, seen_parked;
