@@ -137,13 +137,28 @@ $(out)/tools/$(basename $(notdir $(1))): $(1:%.c=$(out)/obj/%.o) \
 endef
 $(foreach t,$(tools),$(eval $(call tool_rule,$(t))))
 
+# What a power cut may leave: the recorder, and the programs that check.
+crash_bins := $(patsubst t/fault/%.c,$(out)/tools/%,\
+                         $(wildcard t/fault/crash_*.c))
+tools: $(crash_bins) $(out)/tools/record.so
+
+$(out)/tools/crash_%: $(out)/obj/t/fault/crash_%.o \
+                      $(out)/obj/t/fault/crash/log.o $(out)/libwacrm.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(cc) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # Every test runs, then the failed ones are told; T=buf runs one of them.
 unit-programs: $(test_bins) $(out)/unit/shim.so
 
-# Preloaded by the fault tests; never sanitized, as it stands below libc.
-$(out)/unit/shim.so: t/fault/shim.c $(out)/flags
+# Preloaded by the fault tests; never sanitized, as they stand below libc.
+preload := $(out)/unit/shim.so $(out)/tools/record.so
+$(out)/unit/shim.so: t/fault/shim.c
+$(out)/tools/record.so: t/fault/record.c t/fault/crash/log.h
+$(preload): $(out)/flags
 	@mkdir -p $(@D)
-	@$(cc) -D_GNU_SOURCE -std=gnu17 -O2 $(warnings) -fPIC -shared -o $@ $< -ldl
+	@$(cc) -D_GNU_SOURCE -I. -std=gnu17 -O2 $(warnings) -fPIC -shared \
+	    -o $@ $(filter %.c,$^) -ldl
 
 # Every target of t/fuzz for SECONDS each, from its corpus if it has one.
 SECONDS   ?= 20
