@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# What a power cut may leave of the spool, by t/fault/crash/log.h: in every
-# state it opens, and what was acknowledged is there.
+# What a power cut may leave of the spool and of the database, by
+# t/fault/crash/log.h: in every state it opens, and what was acknowledged is
+# there.
 
 use strict;
 use warnings;
@@ -11,7 +12,6 @@ use Test::More;
 
 my $tools = $ENV{WACRM_TOOLS} || 'build/release/tools';
 my $unit = $tools =~ s/tools$/unit/r;
-my $commits = 220;
 # thousands of small states: in memory, where there is such a place
 my $dir = tempdir('wacrm-crash-XXXXXX', CLEANUP => 1,
     -d '/dev/shm' && -w _ ? (DIR => '/dev/shm') : (TMPDIR => 1));
@@ -26,38 +26,43 @@ sub run {
     return ($? >> 8, $out);
 }
 
-# Records commits to a new spool, then checks every state.
+# Records commits to something new, then checks every state.
 sub check {
-    my ($name, %env) = @_;
+    my ($what, $commits, %env) = @_;
 
-    my $at = "$dir/$name";
+    my $at = "$dir/$what";
     mkdir $at or die "$at: $!";
-    my ($rc, $out) = run(["$tools/crash_spool", 'make', "$at/spool"]);
+    my ($rc, $out) = run(["$tools/crash_$what", 'make', "$at/it"]);
     return (1, $out) if $rc;
-    system('cp', '-r', "$at/spool", "$at/before") == 0 or die 'cp';
-    system('cp', '-r', "$at/spool", "$at/work") == 0 or die 'cp';
+    for my $copy (qw(before work)) {
+        system('cp', '-r', "$at/it", "$at/$copy") == 0 or die 'cp';
+    }
     ($rc, $out) = run(WACRM_RECORD_LOG => "$at/log",
-        WACRM_RECORD_DIR => "$at/spool", LD_PRELOAD => "$tools/record.so",
-        %env, ["$tools/crash_spool", 'record', "$at/spool", $commits]);
+        WACRM_RECORD_DIR => "$at/it", LD_PRELOAD => "$tools/record.so",
+        %env, ["$tools/crash_$what", 'record', "$at/it", $commits]);
     return (1, $out) if $rc;
-    ($rc, $out) = run(["$tools/crash_spool", 'check', "$at/log",
+    ($rc, $out) = run(["$tools/crash_$what", 'check', "$at/log",
         "$at/before", "$at/work"]);
     system('rm', '-rf', $at);
     return ($rc, $out);
 }
 
-my ($rc, $out) = check('spool');
-is($rc, 0, 'every state opens with what was acknowledged') or diag($out);
-my %n = $out =~ /(\w+)=(\d+)/g;
-diag($out =~ s/\n//r);
-cmp_ok($n{states} || 0, '>', 5000, 'of thousands of states');
-cmp_ok($n{marks} || 0, '>=', $commits, "of $commits commits");
+my ($rc, $out);
+for (['spool', 220, 10_000], ['store', 60, 4_000]) {
+    my ($what, $commits, $least) = @$_;
+    ($rc, $out) = check($what, $commits);
+    is($rc, 0, "$what: every state has what was acknowledged")
+        or diag($out);
+    my %n = $out =~ /(\w+)=(\d+)/g;
+    diag("$what: $out" =~ s/\n//r);
+    cmp_ok($n{states} || 0, '>', $least, "of $commits commits");
 
-# That it can fail: syncs that never reach the disk lose something.
-for my $lie (1, 50) {
-    ($rc, $out) = check("lie$lie", WACRM_RECORD_LOSE_SYNC => $lie);
-    isnt($rc, 0, "sync $lie and what follows it are lost: found");
-    like($out, qr/at state \d+ \(operation \d+, [a-z ]+\)/, 'and where');
+    # That it can fail: syncs that never reach the disk lose something.
+    for my $lie (1, 50) {
+        ($rc, $out) = check($what, $commits, WACRM_RECORD_LOSE_SYNC => $lie);
+        isnt($rc, 0, "$what: sync $lie and what follows it are lost: found");
+        like($out, qr/at state \d+ \(operation \d+, [a-z ]+\)/, 'and where');
+    }
 }
 
 # The spool has no name before its first pages are on disk.
