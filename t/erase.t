@@ -105,6 +105,9 @@ sub left {
 my @words = ($PHONE, substr($PHONE, 2), $OTHER, $LID, $WORD, $NAME,
     '813-7778-8899', '2813777\\u');
 isnt(left(['wacrm.db*'], @words), '', 'they can be found');
+# the index has words: in lower case, numbers by their digits
+my @indexed = map { lc } $PHONE, $OTHER, $LID, $WORD, $NAME;
+ok($d->wait_for(sub { left(['search.db*'], lc $NAME) }), 'in the index, too');
 is(left(['*.log'], @words), '', 'but in no log');
 
 # ---- erased ----
@@ -115,6 +118,8 @@ ok($d->wait_for(sub { !left(['wacrm.db-wal'], @words) }),
     or diag left(['wacrm.db-wal'], @words);
 $d->wait_for(sub { !$d->sql('SELECT count(*) FROM search_changes'
     . ' WHERE body IS NOT NULL') });
+ok($d->wait_for(sub { !left(['search.db*'], @indexed) }),
+    'and so has the index') or diag left(['search.db*'], @indexed);
 ok($d->wacrmd_stop, 'wacrmd stops');
 is(left(['wacrm.db*'], @words), '', 'and so has the database');
 is(left(['*.log'], @words), '', 'no log knows them now');

@@ -97,6 +97,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection,
     await_free(r);
     response_free(&r->response);
     query_free(&r->query);
+    session_set_free(&r->visible);
     spill_free(&r->body);
     if (r->state >= REQUEST_QUEUED) {
         atomic_fetch_sub(&s->open, 1);

@@ -234,7 +234,7 @@ static void seen_by(void **state)
     fixture_t *f = *state;
     media_row_t m = put(f, PNG, "a", 5);
     session_set_t none = {0};
-    session_set_t all = {.n = 1, .ids = {f->session}};
+    session_set_t all = {.n = 1, .ids = &f->session};
 
     assert_int_equal(media_visible(f->db, &m, 5, &none), WERR_OK);
     assert_int_equal(media_visible(f->db, &m, 6, &all), WERR_NOTFOUND);

@@ -399,7 +399,7 @@ static void merged(void **state)
 static void listed(void **state)
 {
     fixture_t *f = *state;
-    session_set_t all = {.ids = {f->session}, .n = 1}, none = {.n = 0};
+    session_set_t all = {.ids = &f->session, .n = 1}, none = {.n = 0};
     schedule_query_t q = {.sessions = &all, .limit = 2};
     media_viewer_t viewer = {&f->d, 1};
     int64_t at = 0, id = 0;
