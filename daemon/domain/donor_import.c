@@ -10,12 +10,14 @@
 
 #include "base/clock.h"
 #include "base/phone.h"
+#include "base/utf8.h"
 #include "domain/audit.h"
 #include "domain/contact.h"
 #include "domain/donor.h"
 
 #define CHUNK_ROWS 500
 #define FIELD_MAX  500
+#define ENTRY_MAX  (1 << 20) /* bytes of a field that does not end */
 #define AMOUNT_MAX INT64_C(1000000000000) /* a trillion rupiah */
 #define IMPORT_REF "import:"
 #define REF_BYTES  16
@@ -50,6 +52,7 @@ typedef struct {
     int64_t number;
     const char *refused; /* why it was left out */
     bool too_long;
+    bool no_text;
     bool empty;
 } row_t;
 
@@ -208,6 +211,8 @@ static int read_row(const row_t *row, int64_t today, char phone[PHONE_MAX],
     *reason = NULL;
     if (row->too_long) {
         *reason = "a field is longer than 500 bytes";
+    } else if (row->no_text) {
+        *reason = "a field is not UTF-8: save the file as CSV UTF-8";
     } else if (!phone_from_typed(row->text[COL_PHONE],
                                  strlen(row->text[COL_PHONE]), phone)) {
         *reason = "phone is not a number";
@@ -219,6 +224,8 @@ static int read_row(const row_t *row, int64_t today, char phone[PHONE_MAX],
         *reason = "date is not like 2026-03-01 or 01/03/2026";
     } else if (gift->amount > 0 && gift->day > today) {
         *reason = "date is in the future";
+    } else if (gift->amount > 0 && gift->day < 0) {
+        *reason = "date is before 1970";
     }
     gift->fund = or_null(row->text[COL_FUND]);
     gift->campaign = or_null(row->text[COL_CAMPAIGN]);
@@ -391,11 +398,6 @@ static void take_name(import_t *im, const char *data, size_t len)
 {
     int column = -1;
 
-    /* a byte order mark, as spreadsheets write it */
-    if (im->field == 0 && len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
-        data += 3;
-        len -= 3;
-    }
     for (int i = 0; i < COLUMNS; i++) {
         if (len == strlen(column_names[i]) &&
             strncasecmp(data, column_names[i], len) == 0) {
@@ -406,6 +408,20 @@ static void take_name(import_t *im, const char *data, size_t len)
         im->places[im->field] = column;
         im->nplaces = im->field + 1;
     }
+}
+
+static bool is_text(const char *s, size_t len)
+{
+    while (len > 0 && *s != '\0') {
+        size_t n = utf8_len(s, len);
+
+        if (n == 0) {
+            return false;
+        }
+        s += n;
+        len -= n;
+    }
+    return len == 0;
 }
 
 static void on_field(void *data, size_t len, void *ctx)
@@ -421,8 +437,10 @@ static void on_field(void *data, size_t len, void *ctx)
             data = (char *)data + 1;
             len--;
         }
-        if (len > FIELD_MAX || memchr(data, '\0', len) != NULL) {
+        if (len > FIELD_MAX) {
             im->row.too_long = true;
+        } else if (!is_text(data, len)) {
+            im->row.no_text = true;
         } else if (len > 0) {
             memcpy(im->row.text[im->places[field]], data, len);
             im->row.empty = false;
@@ -454,10 +472,12 @@ static void on_row(int end, void *ctx)
             im->bad(im->ctx, 1, "the first line has no column phone");
             im->rc = WERR_INVALID;
         }
-    } else if (!im->row.empty || im->row.too_long) {
+    } else if (!im->row.empty || im->row.too_long || im->row.no_text) {
         im->result->rows++;
         im->row.number = im->line;
-        if (!make_ref(im, &im->row) && im->rc >= 0) {
+        if (im->row.text[COL_AMOUNT][0] != '\0' &&
+            im->row.text[COL_REF][0] == '\0' && !make_ref(im, &im->row) &&
+            im->rc >= 0) {
             im->rc = WERR_NOMEM;
         }
         im->rows[im->nrows++] = im->row;
@@ -488,6 +508,63 @@ static void free_import(import_t *im)
     free(im->rows);
 }
 
+/* What came before it counts, the rest is one row that is left out. */
+static void broken(import_t *im, const char *reason)
+{
+    flush_rows(im);
+    if (im->rc < 0) {
+        return;
+    }
+    im->bad(im->ctx, im->line + 1, reason);
+    if (im->head) {
+        im->rc = WERR_INVALID;
+    } else {
+        im->result->rows++;
+        im->result->bad++;
+    }
+}
+
+/* The text without the byte order mark that spreadsheets write. */
+static const char *without_mark(const char *text, size_t *len)
+{
+    bool marked = *len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
+
+    *len -= marked ? 3 : 0;
+    return marked ? text + 3 : text;
+}
+
+static void read_all(import_t *im, struct csv_parser *csv, FILE *in)
+{
+    char block[65536];
+    const char *text;
+    bool first = true;
+    size_t n;
+
+    while (im->rc >= 0 && (n = fread(block, 1, sizeof(block), in)) > 0) {
+        text = block;
+        if (first) {
+            text = without_mark(block, &n);
+            csv_set_delim(csv, separator_of(text, n));
+            first = false;
+        }
+        if (csv_parse(csv, text, n, on_field, on_row, im) != n) {
+            broken(im, "the file is not CSV from here on");
+            return;
+        }
+        if (csv->entry_pos > ENTRY_MAX) {
+            broken(im, "the quotes of a field do not end");
+            return;
+        }
+    }
+    if (im->rc >= 0 && ferror(in)) {
+        im->rc = WERR_IO;
+    }
+    if (im->rc >= 0 && csv_fini(csv, on_field, on_row, im) != 0) {
+        broken(im, "the file ends inside quotes");
+    }
+    flush_rows(im);
+}
+
 int donor_import(domain_t *d, FILE *in, bool dry_run, donor_import_bad bad,
                  void *ctx, donor_import_t *out)
 {
@@ -498,9 +575,6 @@ int donor_import(domain_t *d, FILE *in, bool dry_run, donor_import_bad bad,
                    .result = out,
                    .head = true};
     struct csv_parser csv;
-    char text[65536];
-    size_t n;
-    bool first = true;
 
     memset(out, 0, sizeof(*out));
     im.row.empty = true;
@@ -515,24 +589,7 @@ int donor_import(domain_t *d, FILE *in, bool dry_run, donor_import_bad bad,
         free_import(&im);
         return WERR_NOMEM;
     }
-    while (im.rc >= 0 && (n = fread(text, 1, sizeof(text), in)) > 0) {
-        if (first) {
-            csv_set_delim(&csv, separator_of(text, n));
-            first = false;
-        }
-        if (csv_parse(&csv, text, n, on_field, on_row, &im) != n) {
-            bad(ctx, im.line + 1, "the file is not CSV from here on");
-            im.rc = WERR_INVALID;
-        }
-    }
-    if (im.rc >= 0 && ferror(in)) {
-        im.rc = WERR_IO;
-    }
-    if (im.rc >= 0 && csv_fini(&csv, on_field, on_row, &im) != 0) {
-        bad(ctx, im.line + 1, "the file ends inside quotes");
-        im.rc = WERR_INVALID;
-    }
-    flush_rows(&im);
+    read_all(&im, &csv, in);
     csv_free(&csv);
     free_import(&im);
     return im.rc;

@@ -233,6 +233,9 @@ static void read_date(const request_t *r, const json_t *body,
     } else if (j->gift.day > clock_day_of(clock_now_ms(), set->utc_offset_s)) {
         invalid_add(invalid, "date",
                     "The date field must not be a date after today.");
+    } else if (j->gift.day < 0) {
+        invalid_add(invalid, "date",
+                    "The date field must not be a date before 1970.");
     }
 }
 
