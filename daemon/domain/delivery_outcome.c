@@ -19,6 +19,12 @@ DB_QUERY(delivery_set,
          "WHERE id = $1");
 DB_QUERY(delivery_put_off,
          "UPDATE outbox SET not_before = $2 WHERE id = $1 AND state = 0");
+/* What stands behind it cannot leave before it. */
+DB_QUERY(delivery_put_off_lane,
+         "UPDATE outbox SET not_before = $2 WHERE id IN (SELECT o.id "
+         "FROM outbox h CROSS JOIN outbox o ON o.session_id = h.session_id "
+         "AND o.chat_id = h.chat_id AND o.id > h.id AND o.state < 4 "
+         "WHERE h.id = $1 AND o.state = 0 AND o.not_before < $2)");
 DB_QUERY(delivery_in_state,
          "SELECT id, coalesce(message_id, 0) FROM outbox WHERE state = $1 "
          "ORDER BY updated_at, id LIMIT 500");
@@ -74,6 +80,15 @@ int delivery_start(tx_t *tx, int64_t id, const char *attempt)
     return rc == WERR_OK && db_changes(tx->db) == 0 ? WERR_CONFLICT : rc;
 }
 
+static int put_off_lane(tx_t *tx, int64_t id, int64_t not_before)
+{
+    db_stmt_t *s = db_stmt(tx->db, &delivery_put_off_lane);
+
+    db_bind_i64(s, 1, id);
+    db_bind_i64(s, 2, not_before);
+    return db_exec(s);
+}
+
 int delivery_defer(tx_t *tx, int64_t id, int64_t not_before)
 {
     db_stmt_t *s = db_stmt(tx->db, &delivery_put_off);
@@ -82,12 +97,16 @@ int delivery_defer(tx_t *tx, int64_t id, int64_t not_before)
     db_bind_i64(s, 1, id);
     db_bind_i64(s, 2, not_before);
     rc = db_exec(s);
-    return rc == WERR_OK && db_changes(tx->db) == 0 ? WERR_CONFLICT : rc;
+    if (rc == WERR_OK && db_changes(tx->db) == 0) {
+        return WERR_CONFLICT;
+    }
+    return rc == WERR_OK ? put_off_lane(tx, id, not_before) : rc;
 }
 
 static int set(tx_t *tx, const outcome_t *o)
 {
     db_stmt_t *s = db_stmt(tx->db, &delivery_set);
+    int rc;
 
     db_bind_i64(s, 1, o->id);
     db_bind_i64(s, 2, o->to);
@@ -99,7 +118,10 @@ static int set(tx_t *tx, const outcome_t *o)
     }
     db_bind_text(s, 5, o->reason);
     db_bind_i64(s, 6, tx->now);
-    return db_exec(s);
+    rc = db_exec(s);
+    return rc == WERR_OK && o->not_before != 0
+               ? put_off_lane(tx, o->id, o->not_before)
+               : rc;
 }
 
 /*

@@ -52,3 +52,6 @@ CREATE TRIGGER contact_changes_chat_delete AFTER DELETE ON chats
 BEGIN
     INSERT INTO contact_changes (contact_id) VALUES (OLD.contact_id);
 END;
+
+-- What is due is looked for by its time, and not lane by lane.
+CREATE INDEX outbox_queued ON outbox (state, not_before, id) WHERE state = 0;
