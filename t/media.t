@@ -394,4 +394,13 @@ is(() = $d->calls(route => 'send.image'), 1);
 $d->allow(qr/attempt ended/);
 
 $d->sound;
+# ---- what it is called ----
+
+for (['resi.bat', 'resi.bat.txt'], ['foto.hta', 'foto.hta.txt'],
+     ["\x{202e}x" . 'y' x 200 . '.js', "\x{202e}x" . 'y' x 112 . '.txt'],
+     ['data.csv', 'data.csv'], ['tanpa', 'tanpa.txt']) {
+    $r = api(POST => 'media', json => { file => in_json($_->[0], 'isi') });
+    is($r->{json}{data}{filename}, $_->[1], 'a name ends as what it names');
+}
+
 $d->done;

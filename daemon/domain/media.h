@@ -61,7 +61,8 @@ typedef struct {
     char filename[MEDIA_NAME_MAX]; /* "": none */
 } media_row_t;
 
-/* Adds a row that no message has yet. filename may be NULL; it is cut. */
+/* Adds a row that no message has yet. filename may be NULL; it is cut, and
+ * gets the ending of its type where it has none of a known one. */
 int media_add(tx_t *tx, const media_blob_t *b, const char *filename,
               int64_t user, media_row_t *out) WACRM_CHECKED;
 int media_find(db_t *db, const char *public_id, media_row_t *out) WACRM_CHECKED;

@@ -103,7 +103,11 @@ static void stored_once(void **state)
     memset(long_name, 'x', 119);
     strncpy(long_name + 119, "\xc3\xa9\xc3\xa9", 20);
     a = put(f, "teks", long_name, 1);
-    assert_int_equal(strlen(a.filename), 119);
+    assert_int_equal(strlen(a.filename), 120);
+    assert_string_equal(a.filename + 115, "x.txt");
+    strncpy(long_name + 115, "\xc3\xa9\xc3\xa9", 20);
+    a = put(f, "teks", long_name, 1);
+    assert_string_equal(a.filename + 114, "x.txt");
 }
 
 static void refused(void **state)
