@@ -271,4 +271,29 @@ ok($d->applied(60), 'all is applied');
 $d->wait_for(sub { !$d->sql('SELECT count(*) FROM outbox WHERE state < 4') },
     30);
 $d->sound;
+my %never = (
+    'sums that are not those of the gifts' => 'SELECT k.id FROM contacts k'
+        . ' WHERE k.gift_sum <> (SELECT coalesce(sum(amount), 0) FROM'
+        . " donations d WHERE d.contact_id = k.id AND status = 'confirmed')",
+    'an alias that is the number of another' => 'SELECT a.alias FROM'
+        . ' contact_aliases a JOIN contacts k ON k.phone = a.alias'
+        . ' WHERE k.id <> a.contact_id',
+    'a consent that is not the newest' => 'SELECT k.id FROM contacts k JOIN'
+        . ' consents c ON c.contact_id = k.id WHERE k.name <> \'Erased\' AND'
+        . ' c.id = (SELECT id FROM consents x WHERE x.contact_id = k.id'
+        . ' ORDER BY since DESC, id DESC LIMIT 1)'
+        . ' AND c.opted_out <> k.opted_out',
+    'a merge without its audit' => 'SELECT id FROM merges m WHERE (SELECT'
+        . " count(*) FROM audit WHERE action = 'contact.merge' AND"
+        . ' object_id = m.id) <> 2',
+    'a gift without its audit' => 'SELECT id FROM donations g WHERE g.cs_id'
+        . ' IS NOT NULL AND (SELECT count(*) FROM audit WHERE action ='
+        . " 'donation.add' AND object_id = g.id) <> 1",
+    'a send without its audit' => 'SELECT id FROM messages m WHERE m.cs_id'
+        . ' IS NOT NULL AND (SELECT count(*) FROM audit WHERE action ='
+        . " 'message.send' AND object_id = m.id) <> 1",
+);
+for my $what (sort keys %never) {
+    is(join(' ', map { $_->[0] } $d->sql($never{$what})), '', "not $what");
+}
 $d->done;

@@ -4,6 +4,7 @@
 #include "domain/chat_changes.h"
 #include "domain/contact.h"
 #include "domain/event.h"
+#include "domain/fresh_id.h"
 
 #define CHATS "(SELECT c.id FROM chats c WHERE c.contact_id = $1)"
 #define MESSAGES                                                           \
@@ -13,6 +14,9 @@
     "(SELECT g.id FROM merges g WHERE g.into_id = $1 " \
     "UNION SELECT h.id FROM merges h WHERE h.from_id = $1)"
 
+DB_QUERY(erase_merge_ids, FRESH_ID_KEEP("merges"));
+DB_QUERY(erase_note_ids, FRESH_ID_KEEP("notes"));
+DB_QUERY(erase_reminder_ids, FRESH_ID_KEEP("reminders"));
 /* What waits fails; what may have left stays unknown and lets its lane go. */
 DB_QUERY(erase_waiting,
          "UPDATE messages SET status = 6, error_code = 'erased' WHERE id IN "
@@ -125,8 +129,14 @@ typedef struct {
 
 static int run_steps(tx_t *tx, int64_t contact)
 {
+    static const db_query_t *const kept[] = {&erase_merge_ids, &erase_note_ids,
+                                             &erase_reminder_ids};
     int rc = WERR_OK;
 
+    for (size_t i = 0; rc == WERR_OK && i < sizeof(kept) / sizeof(kept[0]);
+         i++) {
+        rc = db_exec(db_stmt(tx->db, kept[i]));
+    }
     for (size_t i = 0; rc == WERR_OK && i < sizeof(steps) / sizeof(steps[0]);
          i++) {
         db_stmt_t *s = db_stmt(tx->db, steps[i].query);

@@ -1,10 +1,12 @@
 #include "domain/merge_ledger.h"
 
 #include "domain/contact_merge.h"
+#include "domain/fresh_id.h"
 #include "domain/row_json.h"
 
-DB_QUERY(ledger_insert, "INSERT INTO merges (into_id, from_id, user_id, "
-                        "created_at) VALUES ($1, $2, $3, $4)");
+DB_QUERY(ledger_insert,
+         "INSERT INTO merges (id, into_id, from_id, user_id, created_at) "
+         "VALUES (" FRESH_ID("merges") ", $1, $2, $3, $4)");
 DB_QUERY(ledger_contact,
          "INSERT INTO merge_contacts (merge_id, contact_id, phone, "
          "phone_typed, name, opted_out, vip, pledge, donor, talk_points, "

@@ -1,12 +1,14 @@
 #include "domain/note.h"
 
 #include "domain/event.h"
+#include "domain/fresh_id.h"
 #include "domain/row_json.h"
 
 #define COLUMNS "id, note, cs_id, created_at"
 
-DB_QUERY(note_insert, "INSERT INTO notes (contact_id, note, cs_id, "
-                      "created_at) VALUES ($1, $2, $3, $4)");
+DB_QUERY(note_insert,
+         "INSERT INTO notes (id, contact_id, note, cs_id, created_at) "
+         "VALUES (" FRESH_ID("notes") ", $1, $2, $3, $4)");
 DB_QUERY(note_get, "SELECT " COLUMNS " FROM notes WHERE id = $1");
 DB_QUERY(note_of_contact, "SELECT " COLUMNS " FROM notes WHERE "
                           "contact_id = $1 ORDER BY id DESC LIMIT $2");

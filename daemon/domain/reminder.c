@@ -4,6 +4,7 @@
 
 #include "domain/contact_visible.h"
 #include "domain/event.h"
+#include "domain/fresh_id.h"
 #include "domain/row_json.h"
 
 #define BATCH 100
@@ -13,8 +14,9 @@
     "r.fired_at, r.created_at"
 
 DB_QUERY(reminder_insert,
-         "INSERT INTO reminders (contact_id, remind_at, note, assignee_id, "
-         "cs_id, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $6)");
+         "INSERT INTO reminders (id, contact_id, remind_at, note, "
+         "assignee_id, cs_id, created_at, updated_at) "
+         "VALUES (" FRESH_ID("reminders") ", $1, $2, $3, $4, $5, $6, $6)");
 DB_QUERY(reminder_state, "SELECT state, contact_id FROM reminders "
                          "WHERE id = $1");
 DB_QUERY(reminder_set_state,
