@@ -111,8 +111,9 @@ typedef struct {
 /* Who wrote it may have been disabled, or have lost the number. */
 static int check_author(tx_t *tx, const due_t *d, refusal_t *no)
 {
-    session_set_t visible;
+    session_set_t visible = {0};
     user_t user;
+    bool sees = false;
     int rc = d->cs != 0 ? user_get(tx->db, d->cs, &user) : WERR_OK;
 
     if (d->cs == 0 || (rc != WERR_OK && rc != WERR_NOTFOUND)) {
@@ -120,9 +121,13 @@ static int check_author(tx_t *tx, const due_t *d, refusal_t *no)
     }
     if (rc == WERR_OK && user.active) {
         rc = session_visible(tx->db, &user, &visible);
-        if (rc != WERR_OK || session_set_has(&visible, d->session)) {
-            return rc;
-        }
+        sees = rc == WERR_OK && session_set_has(&visible, d->session);
+        session_set_free(&visible);
+    } else if (rc == WERR_NOTFOUND) {
+        rc = WERR_OK;
+    }
+    if (rc != WERR_OK || sees) {
+        return rc;
     }
     *no = (refusal_t){"not_allowed", "Who scheduled it may not send from this "
                                      "number any more."};

@@ -221,13 +221,18 @@ static int send_message(tx_t *tx, void *arg)
             .source = d->source,
             .cs_id = job->cs_id,
             .reply_to = d->reply_to,
+            .url = d->url,
+            .type_told = d->type_told,
+            .scheduled_at = d->scheduled_at,
             .template = d->template,
         };
         rc = message_queue(tx, &out, &id);
     }
     if (rc == WERR_OK) {
         rc = audit_message(tx, &(audit_t){.user = job->cs_id,
-                                          .action = "message.send",
+                                          .action = d->scheduled_at != 0
+                                                        ? "message.schedule"
+                                                        : "message.send",
                                           .object = id,
                                           .detail = d->source});
     }
@@ -276,9 +281,7 @@ static void answer_refusal(request_t *r, const job_send_t *job)
     invalid_t invalid = {0};
     switch (job->refusal) {
     case REFUSED_MISMATCH:
-        response_conflict(&r->response, "idempotency_mismatch",
-                          "This Idempotency-Key was used for another request.",
-                          NULL, 0);
+        idempotency_mismatch(&r->response);
         break;
     case REFUSED_OPTED_OUT:
         response_conflict(&r->response, "opted_out",
@@ -328,11 +331,12 @@ void draft_send(request_t *r, const draft_t *draft, invalid_t *invalid)
         response_error(&r->response, rc);
         return;
     }
-    if (invalid_answer(invalid, &r->response)) {
-        return;
-    }
     rc = session_acting(r->db, r->options->domain, &r->user, &r->visible,
                         request_session(r), &job.session);
+    if ((rc == WERR_OK && idempotency_answered(r, &job.idempotency)) ||
+        invalid_answer(invalid, &r->response)) {
+        return;
+    }
     if (rc == WERR_NOTFOUND) {
         response_not_found(&r->response, "Session not found.");
     } else if (rc != WERR_OK) {
