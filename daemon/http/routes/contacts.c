@@ -203,9 +203,12 @@ static int change_contact(tx_t *tx, void *arg)
         }
     }
     if (rc == WERR_OK) {
-        rc = audit_note(tx, &(audit_t){.action = "contact.change",
-                                       .contact = c->contact,
-                                       .detail = c->set_vip ? "vip" : "name"});
+        rc = audit_note(tx,
+                        &(audit_t){.action = "contact.change",
+                                   .contact = c->contact,
+                                   .detail = !c->set_vip       ? "name"
+                                             : c->name == NULL ? "vip"
+                                                               : "name vip"});
     }
     return rc == WERR_OK ? event_raise(tx, EVENT_CONTACT, 0, 0, c->contact)
                          : rc;
