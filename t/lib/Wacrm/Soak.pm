@@ -176,21 +176,31 @@ sub _count_events {
         $d->sql("SELECT wa_id, count(*) FROM messages"
             . " WHERE wa_id LIKE 'SOAK%' GROUP BY wa_id");
     return (lost => scalar(grep { !$stored{$_} } @$acked),
-        doubled => scalar(grep { $_ > 1 } values %stored));
+        twice => scalar(grep { $_ > 1 } values %stored));
 }
 
 # Messages that left: what the gateway was asked for, and what the row says.
 sub _count_sends {
-    my ($d, $acked) = @_;
+    my ($d, $acked, $say) = @_;
 
     my %asked;
-    $asked{$_->{body}{message} // ''}++
-        for $d->calls(route => 'send.text', limit => 1_000_000);
+    # of some only the head came, before the caller was killed
+    push @{$asked{$_->{body}{message}}}, $_
+        for grep { defined $_->{body}{message} }
+        $d->calls(route => 'send.text');
+    for my $text (grep { @{$asked{$_}} > 1 } sort keys %asked) {
+        $say->("twice: $text: calls "
+            . JSON::PP->new->canonical->encode($asked{$text}) . ' rows '
+            . join ' ', map { "(@$_)" } $d->sql('SELECT m.id, m.status,'
+                . ' m.created_at, o.state, o.attempts FROM messages m'
+                . ' LEFT JOIN outbox o ON o.message_id = m.id'
+                . " WHERE m.body = '$text'"));
+    }
     my %status = map { $_->[0] => $_->[1] }
         $d->sql("SELECT body, status FROM messages WHERE direction = 1");
     return (
         sent => scalar(@$acked),
-        doubled => scalar(grep { $_ > 1 } values %asked),
+        doubled => scalar(grep { @$_ > 1 } values %asked),
         unsent => scalar(grep {
             !defined $status{$_} || $status{$_} == 0
                 || $status{$_} != 1 && !$asked{$_}
@@ -230,8 +240,8 @@ sub run {
         . ' WHERE state < 3') == 0 }, 120);
     my %n = (kills => $sum->(), %kills, acked => scalar(@$events));
     my %events = _count_events($d, $events);
-    my %sends = _count_sends($d, $sends);
-    $n{doubled} = $events{doubled} + delete $sends{doubled};
+    my %sends = _count_sends($d, $sends, $opt{say});
+    $n{doubled} = $events{twice} + delete $sends{doubled};
     $n{lost} = $events{lost};
     %n = (%n, %sends, wrong => @$bad + @$bad2);
     $opt{say}->($_) for @$bad, @$bad2;
