@@ -39,6 +39,10 @@ const option_t config_options[] = {
     {"wacrmd", "group", OPTION_TEXT, AT(group), NULL, 0, 0, false,
      "Group of the spool and the sockets, shared with nginx's workers; "
      "without it, that of the process."},
+    {"wacrmd", "development", OPTION_SWITCH, AT(development), "off", 0, 0,
+     false,
+     "This is nobody's desk: allows `without_sign_in`, and no `public_url` but "
+     "one on this machine."},
     {"wacrmd", "log_level", OPTION_LEVEL, AT(log_level), "info", 0, 0, true,
      "What is logged, to standard error."},
 
@@ -50,6 +54,10 @@ const option_t config_options[] = {
      "Claim `iss` of the tokens (`wacrm_jwt_issuer`)."},
     {"auth", "audience", OPTION_TEXT, AT(audience), "wacrm", 0, 0, false,
      "Claim `aud` of the tokens (`wacrm_jwt_audience`)."},
+    {"auth", "without_sign_in", OPTION_TEXT, AT(without_sign_in), NULL, 0, 0,
+     false,
+     "E-mail of the agent that everybody is who comes without a token, for "
+     "development and tests only: see docs/security.md."},
     {"auth", "access_ttl", OPTION_SECONDS, AT(access_ttl_s), "12h", 60,
      366 * 86400, false,
      "Life of an access token. The front end never refreshes: a working "
