@@ -377,6 +377,7 @@ async function reports(call) {
     await call('lybunt', { as, query });
     await call('sybunt', { as, query });
     await call('lybunt', { as, query: { year: '2027', limit: '5' } });
+    await call('sybunt', { as, query: { calendar: 'hijri', year: '1447' } });
     await call('sybunt', { as, query: { year: '2028', exclusive: '1',
         limit: '5' } });
     await call('retention', { as, query: { year: '2026' } });
