@@ -37,7 +37,9 @@ typedef struct {
     char remote[200], wire[300];
     bool seen; /* at the last reading */
     bool busy; /* a call is open */
-    bool connected, fallen, anew, warned;
+    bool connected, fallen, warned;
+    bool anew;   /* the next try makes it anew */
+    bool making; /* this one does */
     int64_t down_since; /* ms, 0: not down */
     int64_t next_poll, next_try;
     int64_t backoff;
@@ -309,8 +311,9 @@ static void on_reconnect(void *arg, const gw_result_t *r)
     log_info("outbox",
              "msg=\"session not reconnected\" session=%s status=%d again_s=%d",
              log_str(w->wire), r->http_status, (int)(w->backoff / 1000));
-    if (!w->anew && (r->http_status == 404 || r->http_status == 405)) {
-        w->anew = w->o->options.public_url != NULL;
+    if (!w->making && (r->http_status == 404 || r->http_status == 405)) {
+        w->anew = w->o->options.public_url != NULL &&
+                  w->account->webhook_path != NULL;
         w->next_try = clock_mono_ms() + (w->anew ? FIRST_MS : w->backoff);
     }
 }
@@ -319,7 +322,8 @@ static void on_reconnect(void *arg, const gw_result_t *r)
 static int reconnect_request(watched_t *w, gw_request_t *request)
 {
     char url[URL_MAX];
-    if (!w->anew || w->account->webhook_path == NULL) {
+    w->making = w->anew;
+    if (!w->making) {
         return w->driver->session_reconnect(w->account, w->remote, request);
     }
     w->anew = false; /* the next time the other way */
@@ -344,10 +348,13 @@ static void reconnect(watched_t *w)
 
 static void look(watched_t *w, int64_t now, int64_t *next)
 {
-    if (w->id == 0 || !w->seen || w->busy || w->driver == NULL) {
+    if (w->id == 0 || !w->seen) {
         return;
     }
     warn_down(w);
+    if (w->busy || w->driver == NULL) {
+        return;
+    }
     if (w->fallen && now >= w->next_try) {
         reconnect(w);
     } else if (now >= w->next_poll) {

@@ -127,7 +127,8 @@ void route_session_show(request_t *r, int64_t id, const char *message)
 typedef struct {
     session_row_t row;
     session_line_t line;
-    bool anew; /* reconnecting: has been made anew */
+    bool anew;         /* reconnecting: has been made anew */
+    char refusal[256]; /* and the gateway's words, if it would not */
 } ask_t;
 
 static ask_t *new_ask(request_t *r)
@@ -336,6 +337,45 @@ static void make_anew(request_t *r, const ask_t *a)
     await_reply(r, again, rc, &request, 0, on_reconnect);
 }
 
+static void reconnecting(request_t *r, const ask_t *a, const char *raw)
+{
+    told_t t = {a->row.id, raw, NULL, 1};
+    int rc = domain_write(r->options->domain, write_told, &t);
+    if (rc < 0) {
+        response_error(&r->response, rc);
+        return;
+    }
+    route_session_show(r, a->row.id, "Session reconnecting");
+}
+
+static void on_refused(request_t *r, const await_result_t *result, void *state)
+{
+    const ask_t *a = state;
+    gw_answer_t answer;
+    gw_session_t told;
+    a->line.driver->status_reply(result->http_status, result->body, result->len,
+                                 &answer, &told);
+    if (answer.ok &&
+        strcmp(session_status_of(told.status), "disconnected") != 0) {
+        reconnecting(r, a, told.status);
+    } else {
+        response_bad(&r->response, a->refusal);
+    }
+}
+
+/* What the gateway does not begin anew may be under way, or done: it says. */
+static void refused(request_t *r, const ask_t *a, const char *why)
+{
+    ask_t *again = malloc(sizeof(*again));
+    if (again == NULL) {
+        response_error(&r->response, WERR_NOMEM);
+        return;
+    }
+    *again = *a;
+    snprintf(again->refusal, sizeof(again->refusal), "%s", why);
+    ask(r, again, a->line.driver->session_status, STATUS_WAIT_MS, on_refused);
+}
+
 static void on_reconnect(request_t *r, const await_result_t *result,
                          void *state)
 {
@@ -348,20 +388,15 @@ static void on_reconnect(request_t *r, const await_result_t *result,
         make_anew(r, a);
         return;
     }
-    if (!answer.ok) {
+    if (answer.ok) {
+        reconnecting(r, a,
+                     strcmp(a->row.status, "connected") != 0 ? "connecting"
+                                                             : NULL);
+    } else if (result->http_status >= 400 && result->http_status < 500) {
+        refused(r, a, answer.message);
+    } else {
         response_bad(&r->response, answer.message);
-        return;
     }
-    told_t t = {a->row.id, NULL, NULL, 1};
-    if (strcmp(a->row.status, "connected") != 0) {
-        t.raw = "connecting";
-    }
-    int rc = domain_write(r->options->domain, write_told, &t);
-    if (rc < 0) {
-        response_error(&r->response, rc);
-        return;
-    }
-    route_session_show(r, a->row.id, "Session reconnecting");
 }
 
 void route_session_reconnect(request_t *r)
