@@ -16,7 +16,8 @@ const option_t config_options[] = {
      0, false, "The SQLite database; made if it is not there."},
     {"wacrmd", "search_index", OPTION_PATH, AT(search_index),
      "{state_dir}/search.db", 0, 0, false,
-     "The words of all messages; may be deleted, and is made anew."},
+     "The words of all messages, names and phones; may be deleted, and is made "
+     "anew."},
     {"wacrmd", "spool", OPTION_PATH, AT(spool), "{state_dir}/spool", 0, 0,
      false, "The spool; the same path as in `wacrm_spool` of nginx.conf."},
     {"wacrmd", "spool_size", OPTION_SIZE, AT(spool_size), "1g", 1 << 20,
