@@ -112,24 +112,41 @@ static int merged_into(db_t *db, int64_t id, int64_t *into)
     return WERR_OK;
 }
 
-int contact_now(tx_t *tx, int64_t id, int64_t *now)
+/* Each merge is later than the one before: it ends. */
+static int follow(tx_t *tx, int64_t id, person_t *p)
 {
-    person_t p;
-    int rc = by_id(tx->db, id, &p);
+    int rc = by_id(tx->db, id, p);
 
-    /* each merge is later than the one before: it ends */
     for (int hops = 0; rc == WERR_NOTFOUND && hops < HOPS_MAX; hops++) {
         rc = merged_into(tx->db, id, &id);
-        if (rc != WERR_OK) {
-            return rc;
+        if (rc == WERR_OK) {
+            rc = by_id(tx->db, id, p);
+        } else {
+            break;
         }
-        rc = by_id(tx->db, id, &p);
     }
+    return rc;
+}
+
+int contact_still(tx_t *tx, int64_t id, int64_t *now)
+{
+    person_t p = {.id = 0};
+    int rc = follow(tx, id, &p);
+
+    *now = p.id;
+    return rc;
+}
+
+int contact_now(tx_t *tx, int64_t id, int64_t *now)
+{
+    person_t p = {.id = 0};
+    int rc = follow(tx, id, &p);
+
     if (rc == WERR_OK &&
         strncmp(p.phone, CONTACT_ERASED, strlen(CONTACT_ERASED)) == 0) {
         rc = WERR_NOTFOUND;
     }
-    *now = id;
+    *now = p.id;
     return rc;
 }
 

@@ -43,6 +43,8 @@ int contact_merge(tx_t *tx, int64_t into, int64_t from) WACRM_CHECKED;
  * one that it was merged into since. WERR_NOTFOUND: erased, or not there.
  */
 int contact_now(tx_t *tx, int64_t id, int64_t *now) WACRM_CHECKED;
+/* The same, erased or not. */
+int contact_still(tx_t *tx, int64_t id, int64_t *now) WACRM_CHECKED;
 
 /* By canonical phone or alias. */
 int contact_find(db_t *db, const char *phone, int64_t *id) WACRM_CHECKED;

@@ -180,7 +180,7 @@ static int erase(tx_t *tx, void *arg)
 
     chat_forget(tx);
     if (rc == WERR_OK) {
-        rc = contact_now(tx, e->contact, &a.contact);
+        rc = contact_still(tx, e->contact, &a.contact);
     }
     /* what came since the first look */
     if (rc == WERR_OK) {

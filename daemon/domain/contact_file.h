@@ -20,7 +20,7 @@ int contact_export(db_t *db, const media_viewer_t *viewer, int64_t contact,
  * the contact's place, which owns the gifts (without their notes) as the
  * accounts need them. What waits to be sent fails. db: a read connection,
  * for the long look through the raw events. Who is merged meanwhile is erased
- * as the one they are then. WERR_NOTFOUND: not there, or erased already.
+ * as the one they are then. WERR_NOTFOUND: not there.
  */
 int contact_erase(domain_t *d, db_t *db, int64_t contact,
                   int64_t user) WACRM_CHECKED;

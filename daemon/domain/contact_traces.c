@@ -58,7 +58,9 @@ static int add_word(traces_t *t, const char *text)
     size_t len = longest_run(text, &begin);
     char **grown;
 
-    if (len < WORD_MIN || len > WORD_MAX) {
+    /* what has no digit is a word of everybody's: "erased-7" */
+    if (len < WORD_MIN || len > WORD_MAX ||
+        strcspn(begin, "0123456789") >= len) {
         return WERR_OK;
     }
     if ((t->nwords & (t->nwords - 1)) == 0) { /* 0, 1, 2, 4, 8 ... */
