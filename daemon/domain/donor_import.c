@@ -1,7 +1,6 @@
 #include "domain/donor_import.h"
 
 #include <csv.h>
-#include <ctype.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,15 +9,14 @@
 
 #include "base/clock.h"
 #include "base/phone.h"
-#include "base/utf8.h"
 #include "domain/audit.h"
 #include "domain/contact.h"
 #include "domain/donor.h"
+#include "domain/donor_cell.h"
 
 #define CHUNK_ROWS 500
 #define FIELD_MAX  500
 #define ENTRY_MAX  (1 << 20) /* bytes of a field that does not end */
-#define AMOUNT_MAX INT64_C(1000000000000) /* a trillion rupiah */
 #define IMPORT_REF "import:"
 #define REF_BYTES  16
 #define REF_MAX    (sizeof(IMPORT_REF) + 2 * REF_BYTES)
@@ -82,60 +80,6 @@ DB_QUERY(mark_donor, "UPDATE contacts SET donor = 1,"
                      " updated_at = $3 WHERE id = $1 AND (donor = 0 OR"
                      " ($2 <> '' AND name <> $2))");
 DB_QUERY(import_ref, "SELECT id FROM donations WHERE ref = $1");
-
-static bool parse_date(const char *text, int64_t *day)
-{
-    char iso[11];
-
-    if (clock_parse_day(text, strlen(text), day)) {
-        return true;
-    }
-    /* 01/03/2026, as spreadsheets here write it */
-    if (strlen(text) != 10 || text[2] != '/' || text[5] != '/') {
-        return false;
-    }
-    memcpy(iso, text + 6, 4);
-    iso[4] = iso[7] = '-';
-    memcpy(iso + 5, text + 3, 2);
-    memcpy(iso + 8, text, 2);
-    iso[10] = '\0';
-    return clock_parse_day(iso, 10, day);
-}
-
-/* 1500000, 1.500.000, Rp 1.500.000,00 is refused: rupiah have no cents. */
-static bool parse_amount(const char *text, int64_t *amount)
-{
-    int64_t sum = 0;
-    int group = -1; /* digits since the last dot */
-
-    if (strncasecmp(text, "rp", 2) == 0) {
-        text += 2;
-    }
-    while (*text == ' ' || *text == '.') {
-        text++;
-    }
-    if (!isdigit((unsigned char)*text)) {
-        return false;
-    }
-    for (; *text != '\0'; text++) {
-        if (*text == '.') {
-            if (group != -1 && group != 3) {
-                return false;
-            }
-            group = 0;
-        } else if (isdigit((unsigned char)*text)) {
-            sum = sum * 10 + (*text - '0');
-            group += group >= 0;
-        } else {
-            return false;
-        }
-        if (sum > AMOUNT_MAX) {
-            return false;
-        }
-    }
-    *amount = sum;
-    return sum > 0 && (group == -1 || group == 3);
-}
 
 static int compare_same(const void *a, const void *b)
 {
@@ -217,10 +161,10 @@ static int read_row(const row_t *row, int64_t today, char phone[PHONE_MAX],
                                  strlen(row->text[COL_PHONE]), phone)) {
         *reason = "phone is not a number";
     } else if (row->text[COL_AMOUNT][0] != '\0' &&
-               !parse_amount(row->text[COL_AMOUNT], &gift->amount)) {
+               !donor_cell_amount(row->text[COL_AMOUNT], &gift->amount)) {
         *reason = "amount is not a sum in rupiah";
     } else if (gift->amount > 0 &&
-               !parse_date(row->text[COL_DATE], &gift->day)) {
+               !donor_cell_date(row->text[COL_DATE], &gift->day)) {
         *reason = "date is not like 2026-03-01 or 01/03/2026";
     } else if (gift->amount > 0 && gift->day > today) {
         *reason = "date is in the future";
@@ -410,20 +354,6 @@ static void take_name(import_t *im, const char *data, size_t len)
     }
 }
 
-static bool is_text(const char *s, size_t len)
-{
-    while (len > 0 && *s != '\0') {
-        size_t n = utf8_len(s, len);
-
-        if (n == 0) {
-            return false;
-        }
-        s += n;
-        len -= n;
-    }
-    return len == 0;
-}
-
 static void on_field(void *data, size_t len, void *ctx)
 {
     import_t *im = ctx;
@@ -439,7 +369,7 @@ static void on_field(void *data, size_t len, void *ctx)
         }
         if (len > FIELD_MAX) {
             im->row.too_long = true;
-        } else if (!is_text(data, len)) {
+        } else if (!donor_cell_text(data, len)) {
             im->row.no_text = true;
         } else if (len > 0) {
             memcpy(im->row.text[im->places[field]], data, len);
