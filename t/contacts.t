@@ -189,6 +189,8 @@ is(ref as('supervisor', GET => 'reports/rfm')->{json}{data}, 'ARRAY', 'rfm');
 
 # ---- who sees whom ----
 
+is(scalar @{as('cs1', GET => "contacts?search=$_")->{json}{data}}, 0,
+    "nobody is called $_") for qw(%25 _ tidakadaorangnya);
 is(as('cs1', GET => 'contacts?search=impor')->{json}{data}[0]{phone},
     $IMPORTED, 'who is known by import is everybody\'s');
 $r = as('cs1', GET => 'contacts?limit=2');
