@@ -39,6 +39,7 @@ static inline void web_open(web_t *w)
     assert_int_equal(search_start(&w->search, w->crm.store, w->index), WERR_OK);
     w->options = (http_options_t){
         .search = w->search,
+        .file_max = 16 << 20,
         .socket_path = w->socket,
         .workers = 2,
         .domain = &w->crm.domain,
