@@ -194,5 +194,8 @@ int delivery_stat(db_t *db, delivery_stat_t *st)
         st->unknown += left;
         rc = count(db, DELIVERY_FAILED, &st->failed, NULL);
     }
+    if (rc == WERR_OK) {
+        rc = count(db, DELIVERY_SCHEDULED, &st->scheduled, NULL);
+    }
     return rc;
 }

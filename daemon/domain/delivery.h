@@ -101,7 +101,7 @@ int delivery_stop(tx_t *tx, int64_t message, const char *code,
 int delivery_consented(tx_t *tx, int64_t id, bool *may) WACRM_CHECKED;
 
 typedef struct {
-    int64_t queued, inflight, unknown, failed;
+    int64_t queued, inflight, unknown, failed, scheduled;
     int64_t oldest; /* ms of the oldest queued, 0: none */
 } delivery_stat_t;
 int delivery_stat(db_t *db, delivery_stat_t *st) WACRM_CHECKED;

@@ -29,7 +29,7 @@ DB_QUERY(schedule_say, "UPDATE messages SET status = 0, ts = CASE WHEN $2 > 0 "
 DB_QUERY(schedule_leave,
          "INSERT INTO outbox (kind, message_id, session_id, chat_id, state, "
          "not_before, first, created_at, updated_at) SELECT 'message', "
-         "message_id, session_id, chat_id, 0, $2, $3, created_at, $2 "
+         "message_id, session_id, chat_id, 0, $2, $3, $2, $2 "
          "FROM outbox WHERE id = $1");
 DB_QUERY(schedule_drop, "DELETE FROM outbox WHERE id = $1");
 DB_QUERY(schedule_when, "UPDATE outbox SET not_before = $2, updated_at = $3 "
@@ -38,6 +38,11 @@ DB_QUERY(schedule_shown, "UPDATE messages SET scheduled_at = $2, ts = $2 "
                          "WHERE id = $1");
 DB_QUERY(schedule_withdraw, "DELETE FROM outbox WHERE message_id = $1 "
                             "AND state IN (0, 7)");
+/* Those behind it were put off with it. */
+DB_QUERY(schedule_wake,
+         "UPDATE outbox SET not_before = $3 WHERE id IN (SELECT o.id FROM "
+         "outbox o WHERE o.session_id = $1 AND o.chat_id = $2 AND o.state < 4 "
+         "AND o.state = 0 AND o.attempts = 0 AND o.not_before > $3)");
 DB_QUERY(schedule_cancelled,
          "UPDATE messages SET ts = CASE WHEN ts < $2 THEN ts ELSE $2 END "
          "WHERE id = $1");
@@ -269,6 +274,17 @@ int schedule_move(tx_t *tx, int64_t message, int64_t at)
                : rc;
 }
 
+static int wake_lane(tx_t *tx, const message_row_t *m)
+{
+    db_stmt_t *s = db_stmt(tx->db, &schedule_wake);
+
+    db_bind_i64(s, 1, m->session);
+    db_bind_i64(s, 2, m->chat);
+    db_bind_i64(s, 3, tx->now);
+    tx->queued = true;
+    return db_exec(s);
+}
+
 int schedule_cancel(tx_t *tx, int64_t message)
 {
     message_row_t m;
@@ -294,7 +310,9 @@ int schedule_cancel(tx_t *tx, int64_t message)
     if (rc == WERR_OK) {
         rc = message_set_status(tx, &m, STATUS_CANCELLED, NULL, NULL);
     }
-    tx->queued = true; /* its lane goes on */
+    if (rc == WERR_OK) {
+        rc = wake_lane(tx, &m);
+    }
     return rc == WERR_OK ? chat_settle_last(tx, m.chat) : rc;
 }
 

@@ -209,6 +209,29 @@ static void cancelled(void **state)
     assert_int_equal(cancel(f, 99999), WERR_NOTFOUND);
 }
 
+static int defer_tx(tx_t *tx, void *arg)
+{
+    const change_t *c = arg;
+
+    return delivery_defer(tx, c->id, c->at);
+}
+
+/* What stood behind it was put off with it, and waits for nobody now. */
+static void cancelled_head(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = queue(f, PHONE, "kepala");
+    change_t c;
+
+    (void)queue(f, PHONE, "ekor");
+    c = (change_t){ASK(f, "SELECT min(id) FROM outbox"),
+                   clock_now_ms() + HOUR_MS};
+    assert_int_equal(domain_write(&f->d, defer_tx, &c), WERR_OK);
+    leave_all(f, "");
+    assert_int_equal(cancel(f, id), WERR_OK);
+    leave_all(f, "ekor ");
+}
+
 /* ---- who has opted out ---- */
 
 static void stop_reaches_all_that_waits(void **state)
@@ -443,6 +466,7 @@ int main(void)
         T(by_due_time),
         T(another_time),
         T(cancelled),
+        T(cancelled_head),
         T(stop_reaches_all_that_waits),
         T(stop_while_in_flight),
         T(asked_before_it_leaves),
