@@ -8,6 +8,7 @@
 #include "domain/chat.h"
 #include "domain/media_url.h"
 #include "domain/row_json.h"
+#include "domain/some_ids.h"
 
 #define LIMIT_MAX 200
 /* A page ends early where its messages are long: the next one goes on. */
@@ -41,21 +42,14 @@ DB_QUERY(message_json_reactions_one,
          "SELECT message_id, emoji, sender, ts FROM reactions "
          "WHERE message_id = $1 ORDER BY sender");
 
-/* Up to SOME messages by their ids. */
-#define SOME 50
-#define SOME_IDS                                                             \
-    "IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, " \
-    "$16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, " \
-    "$30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, " \
-    "$44, $45, $46, $47, $48, $49, $50) "
-DB_QUERY(message_json_some, COLUMNS "WHERE m.id " SOME_IDS "ORDER BY m.id "
+DB_QUERY(message_json_some, COLUMNS "WHERE m.id " SOME_IDS " ORDER BY m.id "
                                     "DESC");
 DB_QUERY_SCAN(message_json_due,
-              COLUMNS "WHERE m.id " SOME_IDS "ORDER BY m.scheduled_at, m.id",
+              COLUMNS "WHERE m.id " SOME_IDS " ORDER BY m.scheduled_at, m.id",
               "sorts the up to 50 that it is given");
 DB_QUERY(message_json_reactions_some,
          "SELECT message_id, emoji, sender, ts FROM reactions "
-         "WHERE message_id " SOME_IDS "ORDER BY message_id DESC, sender");
+         "WHERE message_id " SOME_IDS " ORDER BY message_id DESC, sender");
 
 typedef struct {
     int64_t id, ts;
@@ -296,9 +290,7 @@ static db_stmt_t *bind_some(db_t *db, const db_query_t *q, const int64_t *ids,
 {
     db_stmt_t *s = db_stmt(db, q);
 
-    for (size_t i = 0; i < n; i++) {
-        db_bind_i64(s, (int)i + 1, ids[i]);
-    }
+    bind_some_ids(s, ids, n);
     return s;
 }
 

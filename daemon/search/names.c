@@ -10,6 +10,8 @@
 #define DIGITS     "0123456789"
 #define PHONE      DIGITS "+-. ()"
 #define DIGITS_MAX 63
+/* Fewer digits in several pieces may be something else: "RT 05 12". */
+#define PHONE_MIN 7
 /* What "0812" stands for in international form begins with it. */
 #define COUNTRY "62"
 
@@ -46,17 +48,18 @@ static uint16_t keep_word(names_t *n, const char *word, size_t len)
                 len);
 }
 
-/* Digits as they are dialled at home, "0812": the same without their zeros;
- * a short one begins the number after the country's. */
+/* Digits as they are dialled: "0812" at home, "0062812" from abroad, without
+ * their zeros; a short one at home begins the number after the country's. */
 static uint16_t keep_dialled(names_t *n, const char *word, size_t len)
 {
     size_t zeros = strspn(word, "0");
+    bool brief = len - zeros < PART_MIN;
 
-    if (zeros == 0 || zeros == len || strspn(word, DIGITS) != len) {
+    if (zeros == 0 || zeros > 2 || zeros == len || (zeros == 2 && brief) ||
+        strspn(word, DIGITS) != len) {
         return 0;
     }
-    return keep(n, len - zeros < PART_MIN ? BEGINNING COUNTRY : "",
-                word + zeros, len - zeros);
+    return keep(n, brief ? BEGINNING COUNTRY : "", word + zeros, len - zeros);
 }
 
 static int add_word(void *arg, const char *word, size_t len, size_t start,
@@ -97,6 +100,9 @@ static void read_phone(names_t *n, const char *text)
     if (strspn(digits, "0") != len) {
         n->phone.needle = keep_word(n, digits, len);
         n->phone.other = keep_dialled(n, digits, len);
+    }
+    if (len >= PHONE_MIN && n->nwords > 1) {
+        n->nwords = 0; /* its pieces are no words */
     }
 }
 
