@@ -347,7 +347,12 @@ is((calls_of('ke yang sama'))[0]{body}{phone}, $number,
     'and goes to the number');
 $phone = phone();
 hears($phone, 'hapus saya');
-$m = send_text($phone, 'RAHASIA', 1);
+$m = send_text($phone, 'RAHASIA', 1, 'Idempotency-Key' => 'hapus 1');
+is(api(POST => "contacts/$phone/notes", json => { note => 'RAHASIA' },
+    headers => { 'Idempotency-Key' => 'hapus 2' })->{status}, 201,
+    'a note under a key');
+is($d->sql("SELECT count(*) FROM idempotency WHERE response LIKE"
+    . " '%RAHASIA%'"), 2, 'its answer is kept');
 $r = $d->api(DELETE => "/api/crm/contacts/$phone", token => $token{admin},
     json => { confirm => $phone });
 is($r->{status}, 200, 'a donor is erased') or diag $r->{body};
@@ -355,6 +360,8 @@ sleep 1.3;
 is(called('RAHASIA'), 0, 'nothing is sent to them');
 is($d->sql("SELECT count(*) FROM messages WHERE body LIKE '%RAHASIA%'"), 0,
     'and nothing is left of it');
+is($d->sql("SELECT count(*) FROM idempotency WHERE response LIKE"
+    . " '%RAHASIA%'"), 0, 'nor of the answers');
 
 $d->allow(qr/http\.sock failed .* while connecting to upstream/);
 $d->sound;

@@ -38,8 +38,8 @@ typedef struct {
     bool seen; /* at the last reading */
     bool busy; /* a call is open */
     bool connected, fallen, warned;
-    bool anew;   /* the next try makes it anew */
-    bool making; /* this one does */
+    bool anew;          /* the next try makes it anew */
+    bool making;        /* this one does */
     int64_t down_since; /* ms, 0: not down */
     int64_t next_poll, next_try;
     int64_t backoff;
