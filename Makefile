@@ -2,6 +2,8 @@
 #
 #   B=release  gcc -O2, the default
 #   B=asan     gcc with AddressSanitizer and UBSan
+#   B=tsan     gcc with ThreadSanitizer, for the daemon; then
+#              WACRM_BUILD=$PWD/build/tsan prove -I t/lib t/race.t
 #   B=clang    clang -O2
 #   B=fuzz     clang with libFuzzer: make B=fuzz fuzz SECONDS=20
 #
@@ -36,12 +38,15 @@ harden   += -D_FORTIFY_SOURCE=2
 else ifeq ($(B),asan)
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 optimise := -O1 -g -fno-omit-frame-pointer
+else ifeq ($(B),tsan)
+sanitize := -fsanitize=thread
+optimise := -O1 -g -fno-omit-frame-pointer
 else ifeq ($(B),fuzz)
 cc       := clang
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 optimise := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link
 else
-$(error B=$(B): release, asan, clang or fuzz)
+$(error B=$(B): release, asan, tsan, clang or fuzz)
 endif
 
 packages := jansson sqlite3 libcurl libmicrohttpd lmdb libjwt inih libcrypt \
@@ -143,13 +148,28 @@ $(out)/tools/$(basename $(notdir $(1))): $(1:%.c=$(out)/obj/%.o) \
 endef
 $(foreach t,$(tools),$(eval $(call tool_rule,$(t))))
 
+# What a power cut may leave: the recorder, and the programs that check.
+crash_bins := $(patsubst t/fault/%.c,$(out)/tools/%,\
+                         $(wildcard t/fault/crash_*.c))
+tools: $(crash_bins) $(out)/tools/record.so
+
+$(out)/tools/crash_%: $(out)/obj/t/fault/crash_%.o \
+                      $(out)/obj/t/fault/crash/log.o $(out)/libwacrm.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(cc) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # Every test runs, then the failed ones are told; T=buf runs one of them.
 unit-programs: $(test_bins) $(out)/unit/shim.so
 
-# Preloaded by the fault tests; never sanitized, as it stands below libc.
-$(out)/unit/shim.so: t/fault/shim.c $(out)/flags
+# Preloaded by the fault tests; never sanitized, as they stand below libc.
+preload := $(out)/unit/shim.so $(out)/tools/record.so
+$(out)/unit/shim.so: t/fault/shim.c
+$(out)/tools/record.so: t/fault/record.c t/fault/crash/log.h
+$(preload): $(out)/flags
 	@mkdir -p $(@D)
-	@$(cc) -D_GNU_SOURCE -std=gnu17 -O2 $(warnings) -fPIC -shared -o $@ $< -ldl
+	@$(cc) -D_GNU_SOURCE -I. -std=gnu17 -O2 $(warnings) -fPIC -shared \
+	    -o $@ $(filter %.c,$^) -ldl
 
 # Every target of t/fuzz for SECONDS each, from its corpus if it has one.
 SECONDS   ?= 20
@@ -220,6 +240,7 @@ install: all
 	fi
 
 clean:
-	rm -rf build/release build/asan build/clang build/module web/dist
+	rm -rf build/release build/asan build/tsan build/clang build/module \
+	    web/dist
 
 -include $(tools:%.c=$(out)/obj/%.d) $(objs:.o=.d) $(main_objs:.o=.d) $(test_objs:.o=.d)

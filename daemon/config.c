@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/loopback.h"
 #include "base/sniff.h"
 #include "config_table.h"
 #include "config_value.h"
@@ -529,6 +530,27 @@ static void settle_realtime(reading_t *r)
     }
 }
 
+/* Without sign-in nobody may reach it from elsewhere. */
+static void check_development(reading_t *r)
+{
+    config_t *c = r->c;
+    size_t i;
+
+    if (c->without_sign_in != NULL && !c->development) {
+        (void)find_option("auth", "without_sign_in", &i);
+        fail(r, r->lines[i],
+             "without_sign_in: everybody would be %s; for a desk that is "
+             "nobody's, say development = on in [wacrmd]",
+             c->without_sign_in);
+    } else if (c->development && c->public_url != NULL &&
+               !loopback_url(c->public_url)) {
+        (void)find_option("wacrmd", "public_url", &i);
+        fail(r, r->lines[i],
+             "public_url: with development = on it must be on this machine "
+             "(127.0.0.1, [::1] or localhost)");
+    }
+}
+
 /* ---- */
 
 static void read_file(reading_t *r)
@@ -574,6 +596,9 @@ bool config_load(config_t *c, const char *path, char *error, size_t size)
     }
     if (!r.failed) {
         read_secret(&r);
+    }
+    if (!r.failed) {
+        check_development(&r);
     }
     if (!r.failed) {
         settle_media(&r);

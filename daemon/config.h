@@ -32,6 +32,8 @@ typedef struct config_s {
     char *jwt_secret; /* its bytes less one trailing newline */
     size_t jwt_secret_len;
     const char *issuer, *audience;
+    bool development;
+    const char *without_sign_in; /* an agent's e-mail, or NULL */
     int access_ttl_s, refresh_ttl_s;
     const char *media_types; /* names; domain.media_types is the set */
     domain_settings_t domain;

@@ -16,7 +16,8 @@ const option_t config_options[] = {
      0, false, "The SQLite database; made if it is not there."},
     {"wacrmd", "search_index", OPTION_PATH, AT(search_index),
      "{state_dir}/search.db", 0, 0, false,
-     "The words of all messages; may be deleted, and is made anew."},
+     "The words of all messages, names and phones; may be deleted, and is made "
+     "anew."},
     {"wacrmd", "spool", OPTION_PATH, AT(spool), "{state_dir}/spool", 0, 0,
      false, "The spool; the same path as in `wacrm_spool` of nginx.conf."},
     {"wacrmd", "spool_size", OPTION_SIZE, AT(spool_size), "1g", 1 << 20,
@@ -39,6 +40,10 @@ const option_t config_options[] = {
     {"wacrmd", "group", OPTION_TEXT, AT(group), NULL, 0, 0, false,
      "Group of the spool and the sockets, shared with nginx's workers; "
      "without it, that of the process."},
+    {"wacrmd", "development", OPTION_SWITCH, AT(development), "off", 0, 0,
+     false,
+     "This is nobody's desk: allows `without_sign_in`, and no `public_url` but "
+     "one on this machine."},
     {"wacrmd", "log_level", OPTION_LEVEL, AT(log_level), "info", 0, 0, true,
      "What is logged, to standard error."},
 
@@ -50,6 +55,10 @@ const option_t config_options[] = {
      "Claim `iss` of the tokens (`wacrm_jwt_issuer`)."},
     {"auth", "audience", OPTION_TEXT, AT(audience), "wacrm", 0, 0, false,
      "Claim `aud` of the tokens (`wacrm_jwt_audience`)."},
+    {"auth", "without_sign_in", OPTION_TEXT, AT(without_sign_in), NULL, 0, 0,
+     false,
+     "E-mail of the agent that everybody is who comes without a token, for "
+     "development and tests only: see docs/security.md."},
     {"auth", "access_ttl", OPTION_SECONDS, AT(access_ttl_s), "12h", 60,
      366 * 86400, false,
      "Life of an access token. The front end never refreshes: a working "
@@ -106,6 +115,12 @@ const option_t config_options[] = {
     {"media", "types", OPTION_TEXT, AT(media_types),
      "jpeg png gif webp pdf mp3 ogg amr m4a mp4 3gp office text", 0, 0, false,
      "What files may be, by their bytes; `zip` is known, too."},
+    {"media", "url_hosts", OPTION_TEXT, AT(domain.url_hosts), NULL, 0, 0, false,
+     "Hosts that agents may send files from by `url`, as `host` or "
+     "`host:port`; without it, none. A private address is connected to only "
+     "if it stands here itself."},
+    {"media", "url_http", OPTION_SWITCH, AT(domain.url_http), "off", 0, 0,
+     false, "Also by `http://`."},
     {"media", "fetch_tries", OPTION_INT, AT(outbox.fetch_tries), "5", 1, 20,
      false, "Attempts to fetch a donor's file from the gateway."},
     {"media", "fetch_backoff", OPTION_SECONDS, AT(outbox.fetch_backoff_s),

@@ -189,11 +189,18 @@ static int start_http(daemon_t *d, const config_t *c)
         .jwt_secret_len = c->jwt_secret_len,
         .issuer = c->issuer,
         .audience = c->audience,
+        .without_sign_in = c->without_sign_in,
         .access_ttl_s = c->access_ttl_s,
         .refresh_ttl_s = c->refresh_ttl_s,
         .read_receipts = read_receipts(c),
     };
 
+    if (c->without_sign_in != NULL) {
+        log_warn("main",
+                 "msg=\"SIGN-IN IS OFF: whoever reaches this machine is "
+                 "one of its agents\" agent=%s",
+                 log_str(c->without_sign_in));
+    }
     return http_start(&d->http, &o);
 }
 

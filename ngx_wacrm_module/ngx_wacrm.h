@@ -133,6 +133,7 @@ void ngx_wacrm_count_event(ngx_uint_t source, ngx_wacrm_event_e result);
 void ngx_wacrm_count_commit(ngx_uint_t records, ngx_uint_t bytes,
     ngx_uint_t usec);
 void ngx_wacrm_count_jwt(ngx_wacrm_jwt_e result);
+void ngx_wacrm_count_jwt_cache(ngx_uint_t hit);
 void ngx_wacrm_count_rate(ngx_uint_t zone, ngx_wacrm_rate_e result);
 
 

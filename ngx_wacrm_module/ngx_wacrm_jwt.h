@@ -3,8 +3,9 @@
  *
  * ngx_wacrm_jwt_module.c: directives and the access phase;
  * ngx_wacrm_jwt_keys.c: the key files; ngx_wacrm_jwt_verify.c: one token of
- * one request; ngx_wacrm_jwt_variables.c: its claims; ngx_wacrm_jwt_identity.c:
- * the X-Wacrm-* headers.
+ * one request; ngx_wacrm_jwt_cache.c: those verified before;
+ * ngx_wacrm_jwt_variables.c: its claims; ngx_wacrm_jwt_identity.c: the
+ * X-Wacrm-* headers.
  */
 
 #ifndef _NGX_WACRM_JWT_H_INCLUDED_
@@ -14,6 +15,11 @@
 #include "ngx_wacrm.h"
 
 #include "edge/jwt_gate.h"
+
+
+typedef struct {
+    ngx_int_t         cache;        /* verified tokens kept; 0: none */
+} ngx_wacrm_jwt_main_conf_t;
 
 
 typedef struct {
@@ -57,6 +63,21 @@ extern ngx_module_t  ngx_wacrm_jwt_module;
  */
 ngx_wacrm_jwt_ctx_t *ngx_wacrm_jwt_verify(ngx_http_request_t *r,
     ngx_wacrm_jwt_loc_conf_t *conf);
+
+/*
+ * The claims of a token that this process has verified with conf's keys
+ * before, into ctx->gate: NGX_OK; NGX_DECLINED if it has not.
+ */
+ngx_int_t ngx_wacrm_jwt_recall(ngx_http_request_t *r,
+    ngx_wacrm_jwt_ctx_t *ctx);
+
+/* For the next time: ctx's token is good. */
+void ngx_wacrm_jwt_remember(ngx_http_request_t *r, ngx_wacrm_jwt_ctx_t *ctx);
+
+void ngx_wacrm_jwt_exit_process(ngx_cycle_t *cycle);
+
+/* The setter of wacrm_jwt_cache. */
+char *ngx_wacrm_jwt_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* The setter of wacrm_jwt_key_file. */
 char *ngx_wacrm_jwt_key_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -5,6 +5,8 @@
 
 #include "ngx_wacrm_jwt.h"
 
+#include "edge/jwt_cache.h"
+
 
 #define NGX_WACRM_JWT_MAX_LEEWAY  3600
 
@@ -17,6 +19,8 @@ static ngx_int_t ngx_wacrm_jwt_check_require(ngx_http_request_t *r,
     ngx_wacrm_jwt_loc_conf_t *conf);
 static const char *ngx_wacrm_jwt_reason(ngx_wacrm_jwt_e result);
 
+static void *ngx_wacrm_jwt_create_main_conf(ngx_conf_t *cf);
+static char *ngx_wacrm_jwt_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_wacrm_jwt_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_wacrm_jwt_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -75,6 +79,13 @@ static ngx_command_t  ngx_wacrm_jwt_commands[] = {
       offsetof(ngx_wacrm_jwt_loc_conf_t, leeway),
       &ngx_wacrm_jwt_leeway_post },
 
+    { ngx_string("wacrm_jwt_cache"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_wacrm_jwt_cache,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("wacrm_jwt_require"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_wacrm_jwt_require,
@@ -90,8 +101,8 @@ static ngx_http_module_t  ngx_wacrm_jwt_module_ctx = {
     ngx_wacrm_jwt_add_variables,           /* preconfiguration */
     ngx_wacrm_jwt_init,                    /* postconfiguration */
 
-    NULL,                                  /* create main configuration */
-    NULL,                                  /* init main configuration */
+    ngx_wacrm_jwt_create_main_conf,        /* create main configuration */
+    ngx_wacrm_jwt_init_main_conf,          /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
@@ -111,7 +122,7 @@ ngx_module_t  ngx_wacrm_jwt_module = {
     NULL,                                  /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_wacrm_jwt_exit_process,            /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -292,6 +303,33 @@ ngx_wacrm_jwt_reason(ngx_wacrm_jwt_e result)
     default:
         return jwt_gate_result_name((jwt_gate_result_t) result);
     }
+}
+
+
+static void *
+ngx_wacrm_jwt_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_wacrm_jwt_main_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_wacrm_jwt_main_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    conf->cache = NGX_CONF_UNSET;
+
+    return conf;
+}
+
+
+static char *
+ngx_wacrm_jwt_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_wacrm_jwt_main_conf_t *jmcf = conf;
+
+    ngx_conf_init_value(jmcf->cache, JWT_CACHE_DEFAULT);
+
+    return NGX_CONF_OK;
 }
 
 

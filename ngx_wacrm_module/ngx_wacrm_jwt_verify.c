@@ -15,6 +15,8 @@ static ngx_uint_t ngx_wacrm_jwt_same(ngx_wacrm_jwt_ctx_t *ctx,
     ngx_wacrm_jwt_loc_conf_t *conf, ngx_str_t *token);
 static ngx_wacrm_jwt_e ngx_wacrm_jwt_check(ngx_http_request_t *r,
     ngx_wacrm_jwt_ctx_t *ctx);
+static ngx_wacrm_jwt_e ngx_wacrm_jwt_check_signature(ngx_http_request_t *r,
+    ngx_wacrm_jwt_ctx_t *ctx);
 static ngx_wacrm_jwt_e ngx_wacrm_jwt_check_keys(ngx_http_request_t *r,
     ngx_wacrm_jwt_ctx_t *ctx);
 static ngx_wacrm_jwt_e ngx_wacrm_jwt_names(ngx_http_request_t *r,
@@ -177,22 +179,18 @@ ngx_wacrm_jwt_same(ngx_wacrm_jwt_ctx_t *ctx, ngx_wacrm_jwt_loc_conf_t *conf,
 static ngx_wacrm_jwt_e
 ngx_wacrm_jwt_check(ngx_http_request_t *r, ngx_wacrm_jwt_ctx_t *ctx)
 {
+    ngx_int_t          known;
     ngx_wacrm_jwt_e    result;
     jwt_gate_rules_t   rules;
     jwt_gate_result_t  rc;
 
-    /* the results of the gate are the first ones of ngx_wacrm_jwt_e */
+    known = ngx_wacrm_jwt_recall(r, ctx);
 
-    rc = jwt_gate_open(ctx->conf->keys, (char *) ctx->token.data,
-                       ctx->token.len, &ctx->gate);
-    if (rc != JWT_GATE_OK) {
-        ngx_memzero(&ctx->gate, sizeof(jwt_gate_token_t));
-        return (ngx_wacrm_jwt_e) rc;
-    }
-
-    result = ngx_wacrm_jwt_check_keys(r, ctx);
-    if (result != NGX_WACRM_JWT_OK) {
-        return result;
+    if (known != NGX_OK) {
+        result = ngx_wacrm_jwt_check_signature(r, ctx);
+        if (result != NGX_WACRM_JWT_OK) {
+            return result;
+        }
     }
 
     rules.now = ngx_time();
@@ -212,7 +210,31 @@ ngx_wacrm_jwt_check(ngx_http_request_t *r, ngx_wacrm_jwt_ctx_t *ctx)
         return result;
     }
 
-    return ngx_wacrm_jwt_revoked(r, ctx);
+    result = ngx_wacrm_jwt_revoked(r, ctx);
+
+    if (result == NGX_WACRM_JWT_OK && known != NGX_OK) {
+        ngx_wacrm_jwt_remember(r, ctx);
+    }
+
+    return result;
+}
+
+
+static ngx_wacrm_jwt_e
+ngx_wacrm_jwt_check_signature(ngx_http_request_t *r, ngx_wacrm_jwt_ctx_t *ctx)
+{
+    jwt_gate_result_t  rc;
+
+    /* the results of the gate are the first ones of ngx_wacrm_jwt_e */
+
+    rc = jwt_gate_open(ctx->conf->keys, (char *) ctx->token.data,
+                       ctx->token.len, &ctx->gate);
+    if (rc != JWT_GATE_OK) {
+        ngx_memzero(&ctx->gate, sizeof(jwt_gate_token_t));
+        return (ngx_wacrm_jwt_e) rc;
+    }
+
+    return ngx_wacrm_jwt_check_keys(r, ctx);
 }
 
 

@@ -356,6 +356,19 @@ ngx_wacrm_count_jwt(ngx_wacrm_jwt_e result)
 
 
 void
+ngx_wacrm_count_jwt_cache(ngx_uint_t hit)
+{
+    ngx_wacrm_metrics_t  *metrics;
+
+    metrics = ngx_wacrm_metrics_get();
+
+    if (metrics) {
+        (void) ngx_atomic_fetch_add(&metrics->counters->jwt_cache[hit], 1);
+    }
+}
+
+
+void
 ngx_wacrm_count_commit(ngx_uint_t records, ngx_uint_t bytes, ngx_uint_t usec)
 {
     ngx_wacrm_metrics_t  *metrics;

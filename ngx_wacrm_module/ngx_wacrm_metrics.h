@@ -39,6 +39,7 @@ struct ngx_wacrm_counters_s {
     ngx_wacrm_source_counters_t  sources[NGX_WACRM_METRICS_NAMES];
     ngx_wacrm_zone_counters_t    zones[NGX_WACRM_METRICS_NAMES];
     ngx_atomic_t                 jwt[NGX_WACRM_JWT_RESULTS];
+    ngx_atomic_t                 jwt_cache[2];  /* misses, hits */
     ngx_wacrm_histogram_t        batch;
     ngx_wacrm_histogram_t        commit;
     ngx_atomic_t                 bytes;

@@ -167,6 +167,14 @@ ngx_wacrm_metrics_access(u_char *p, u_char *last, ngx_wacrm_counters_t *sh)
     }
 
     p = ngx_slprintf(p, last,
+                     "# HELP wacrm_jwt_cache_total Tokens looked up among "
+                     "the verified ones.\n"
+                     "# TYPE wacrm_jwt_cache_total counter\n"
+                     "wacrm_jwt_cache_total{result=\"hit\"} %uA\n"
+                     "wacrm_jwt_cache_total{result=\"miss\"} %uA\n",
+                     sh->jwt_cache[1], sh->jwt_cache[0]);
+
+    p = ngx_slprintf(p, last,
                      "# HELP wacrm_rate_total "
                      "Rate limited requests by zone and result.\n"
                      "# TYPE wacrm_rate_total counter\n");

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -89,6 +90,45 @@ static int open_env(spool_t *s, size_t size)
         rc = errno;
     }
     return rc;
+}
+
+/*
+ * A new environment gets its name when its first two pages are on disk: cut
+ * off before, it would be there, damaged, and refused for good. Nobody else
+ * looks, as open.lock is held.
+ */
+static int make_env(spool_t *s, size_t size, int *rc)
+{
+    static const char part[] = "data.mdb.new";
+    char path[PATH_MAX];
+    MDB_env *env;
+    int fd;
+
+    if (snprintf(path, sizeof(path), "%s/%s", s->dir.path, part) >=
+        (int)sizeof(path)) {
+        return SPOOL_INVAL;
+    }
+    if (unlinkat(s->dir.fd, part, 0) != 0 && errno != ENOENT) {
+        return spool_errno_code(*rc = errno);
+    }
+    *rc = mdb_env_create(&env);
+    if (*rc != MDB_SUCCESS) {
+        return spool_rc(s, *rc);
+    }
+    *rc = mdb_env_set_mapsize(env, size);
+    if (*rc == MDB_SUCCESS) {
+        *rc = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0660);
+    }
+    if (*rc == MDB_SUCCESS) {
+        *rc = mdb_env_get_fd(env, &fd);
+    }
+    if (*rc == MDB_SUCCESS &&
+        (fsync(fd) != 0 ||
+         renameat(s->dir.fd, part, s->dir.fd, "data.mdb") != 0)) {
+        *rc = errno;
+    }
+    mdb_env_close(env);
+    return *rc > 0 ? spool_errno_code(*rc) : spool_rc(s, *rc);
 }
 
 /* All four in one transaction, once: no dbi is ever opened later or closed. */
@@ -194,6 +234,9 @@ int spool_env_open(spool_t *s, spool_options_t *opt)
         return fail(opt, s, SPOOL_INVAL, "no spool there", "");
     }
     ours = choose_size(s, opt, fresh, &size);
+    if (ours == SPOOL_OK && fresh) {
+        ours = make_env(s, size, &rc);
+    }
     for (int i = 0; ours == SPOOL_OK && i < OPEN_TRIES; i++) {
         rc = MDB_SUCCESS;
         ours = try_open(s, opt, size, &rc);

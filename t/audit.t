@@ -66,10 +66,11 @@ api($cs, POST => "crm/contacts/$budi/reminders", { note => 'ingat rahasia',
 hears($budi, 'BERHENTI');
 $j = audit("contact=$budi");
 is(join(' ', map { $_->{action} } @{$j->{data}}),
-    'consent.opt_out donation.add chat.star message.send', 'all of it');
-is($j->{data}[3]{user}, 'Cs1', 'by whom');
-is($j->{data}[3]{object_id}, $id, 'which message');
-is($j->{data}[3]{session_id}, 'demo', 'where');
+    'consent.opt_out reminder.add note.add donation.add chat.star'
+    . ' message.send', 'all of it');
+is($j->{data}[5]{user}, 'Cs1', 'by whom');
+is($j->{data}[5]{object_id}, $id, 'which message');
+is($j->{data}[5]{session_id}, 'demo', 'where');
 is($j->{data}[0]{who}, 'system', 'a STOP is taken down by wacrmd');
 is($d->sql("SELECT count(*) FROM audit WHERE detail LIKE '%rahasia%'"), 0,
     'no words of a message');

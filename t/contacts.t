@@ -186,10 +186,16 @@ is(scalar @{as('supervisor', GET => 'reports/lybunt?year=2027')
 is(as('supervisor', GET => 'reports/sybunt?year=2029')->{json}{data}[0]
     {is_lybunt}, JSON::PP::false, 'long ago');
 is(as('supervisor', GET => 'reports/lybunt?year=x')->{status}, 422, 'no year');
+is(as('supervisor', GET => "reports/$_")->{status}, 422, $_)
+    for qw(lybunt?calendar=x lybunt?calendar=hijri&year=1200 lybunt?year=1446);
+is(as('supervisor', GET => "reports/$_?calendar=hijri")->{status}, 200,
+    "$_ by Hijri years") for qw(lybunt sybunt retention);
 is(ref as('supervisor', GET => 'reports/rfm')->{json}{data}, 'ARRAY', 'rfm');
 
 # ---- who sees whom ----
 
+is(scalar @{as('cs1', GET => "contacts?search=$_")->{json}{data}}, 0,
+    "nobody is called $_") for qw(%25 _ tidakadaorangnya);
 is(as('cs1', GET => 'contacts?search=impor')->{json}{data}[0]{phone},
     $IMPORTED, 'who is known by import is everybody\'s');
 $r = as('cs1', GET => 'contacts?limit=2');

@@ -61,7 +61,7 @@ my %pull = (
     wacrmd => sub { $d->wacrmd_kill; sleep rand 0.3; $d->wacrmd_start },
     stop => sub { $d->wacrmd_stop; $d->wacrmd_start },
     reload => sub { kill 'HUP', $n->pid },
-    all => sub { $n->_kill; $n->start },
+    all => sub { $n->kill_all; $n->start },
     freeze => sub { kill 'STOP', $d->wacrmd_pid; sleep 0.5;
         kill 'CONT', $d->wacrmd_pid },
 );

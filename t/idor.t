@@ -8,6 +8,7 @@
 use strict;
 use warnings;
 
+use POSIX ();
 use Test::More;
 
 use lib 't/lib';
@@ -61,6 +62,9 @@ my $message = made(send => call('cs1', POST => '/api/crm/messages/send',
 $d->wait_for(sub {
     $d->sql("SELECT status FROM messages WHERE id = $message") >= 2;
 });
+made(later => call('cs1', POST => '/api/crm/messages/send',
+    { phone => $PHONE, message => "$MARK nanti", scheduled_at =>
+        POSIX::strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + 86400)) }));
 $d->change("UPDATE messages SET status = 6 WHERE id = $message;"
     . " UPDATE chats SET failed = 1 WHERE id = $chat");
 my $media = $d->{nginx}->request(POST => '/api/crm/media',
@@ -102,6 +106,9 @@ my %body = (
     'post /api/crm/contacts/{phone}/notes' => { note => 'x' },
     'post /api/crm/contacts/{phone}/reminders' => { note => 'x',
         remind_at => '2999-01-01T00:00:00Z' },
+    'patch /api/crm/messages/{id}' =>
+        { scheduled_at => sprintf '%d-01-01T00:00:00Z', 1 + (gmtime)[5]
+            + 1900 },
     'patch /api/crm/reminders/{id}' => { state => 'done' },
     'patch /api/crm/whatsapp/sessions/{sessionId}' => { name => 'X' },
     'put /api/crm/whatsapp/sessions/{sessionId}/members' =>
@@ -172,6 +179,9 @@ for my $c ([GET => '/api/crm/inbox?session_id=satu'],
            [GET => '/api/crm/inbox?search=RAHASIA'],
            [GET => '/api/crm/search?q=RAHASIA'],
            [GET => '/api/crm/contacts?search=RAHASIA'],
+           [GET => '/api/crm/messages?state=scheduled'],
+           [GET => '/api/crm/messages?state=scheduled&session_id=satu'],
+           [GET => '/api/crm/messages?state=scheduled&session_id=*'],
            [GET => '/api/crm/reminders'],
            [GET => '/api/crm/dashboard'],
            [GET => '/api/crm/whatsapp/sessions'],

@@ -108,4 +108,46 @@ is($rc, 0, 'also while wacrmd is down') or diag $out;
 $d->wacrmd_start;
 
 $d->sound;
+# ---- files as they really are, and as no one should make them ----
+
+my $head = 'phone,name,date,amount';
+
+sub told {
+    my ($what, $body, $want) = @_;
+    my $r = import_csv('admin', '', $body);
+    is($r->{status}, 200, "$what: 200") or diag $r->{body};
+    is_deeply([@{$r->{json}{data}}{qw(rows contacts donations refused)},
+        map { "$_->{row}: $_->{reason}" } @{$r->{json}{data}{refusals}}],
+        $want, $what) or diag $r->{body};
+}
+
+told('a byte order mark before quotes',
+    "\xef\xbb\xbf\"phone\",\"name\"\r\n\"6281300000001\",\"A\"\r\n", [1, 1, 0, 0]);
+told('lines of an old Mac', "phone,name\r6281300000002,B\r", [1, 1, 0, 0]);
+told('Latin 1', "$head\n6281300000003,Andr\xe9,,\n", [1, 0, 0, 1,
+    '2: a field is not UTF-8: save the file as CSV UTF-8']);
+told('a line of a megabyte', "$head\n6281300000004," . 'a' x 1_000_000
+    . ",,\n6281300000005,E,,\n", [2, 1, 0, 1,
+    '2: a field is longer than 500 bytes']);
+told('quotes that do not end', "$head\n6281300000006,F,,\n"
+    . "6281300000007,\"G,,\n6281300000008,H,,\n", [2, 1, 0, 1,
+    '3: the file ends inside quotes']);
+told('for megabytes', "$head\n6281300000009,I,,\n6281300000010,\""
+    . 'a' x 5_000_000, [2, 1, 0, 1, '3: the quotes of a field do not end']);
+told('sums', "$head\n" . join('', map { "6281300000011,K,2026-01-01,$_\n" }
+    '1000000000000', '1000000000001', '9223372036854775808', '1e3', '-1'),
+    [5, 1, 1, 4, map { "$_: amount is not a sum in rupiah" } 3 .. 6]);
+told('dates', "$head\n" . join('', map { "6281300000012,L,$_,1\n" }
+    '2024-02-29', '2023-02-29', '0024-02-29', '1969-12-31', '9999-12-31'),
+    [5, 1, 1, 4, '3: date is not like 2026-03-01 or 01/03/2026',
+    '4: date is before 1970', '5: date is before 1970',
+    '6: date is in the future']);
+$r = import_csv('admin', '', "phone,name\n" . "x,y\n" x 5000);
+is("$r->{json}{data}{refused} " . @{$r->{json}{data}{refusals}}, '5000 1000',
+    'a thousand reasons are enough');
+$r = $d->api(POST => '/api/crm/contacts/6281300000012/donations',
+    token => $token{admin}, json => { amount => 1, date => '0024-02-29' });
+is($r->{status}, 422, 'nor a gift of the year 24');
+$d->sound;
+
 $d->done;

@@ -340,6 +340,21 @@ for (['moved.jpg', 'a redirect'], ['huge.jpg', 'a large one'],
     is($m->{media}{url}, undef);
     is(asked($_->[0]), 1, 'and not asked for again');
 }
+# again, by hand
+like($m->{media}{error}, qr/404/, 'why is told');
+file(name => 'none.jpg', base64 => encode_base64($PNG, ''));
+$r = api(POST => "messages/$m->{id}/media/retry");
+is($r->{status}, 200, 'what was given up is fetched again') or diag $r->{body};
+is($r->{json}{data}{media}{state}, 'pending', 'it is on the way');
+ok($d->wait_for(sub { message($m->{id})->{media}{state} eq 'stored' }),
+    'and comes');
+is(message($m->{id})->{media}{error}, undef, 'nothing is wrong with it');
+is(fetch(message($m->{id})->{media}{url})->{body}, $PNG);
+$r = api(POST => "messages/$m->{id}/media/retry");
+is("$r->{status} $r->{json}{code}", '409 not_retryable', 'once');
+is(api(POST => 'messages/999999/media/retry')->{status}, 404, 'of nothing');
+is($d->sql("SELECT count(*) FROM audit WHERE action = 'media.retry'"), 1,
+    'the audit tells');
 file(name => 'slow.jpg', do => 'hang');
 is(incoming("$at/slow.jpg")->{media}{state}, 'failed', 'one that hangs');
 is(asked('slow.jpg'), 2);
@@ -394,4 +409,13 @@ is(() = $d->calls(route => 'send.image'), 1);
 $d->allow(qr/attempt ended/);
 
 $d->sound;
+# ---- what it is called ----
+
+for (['resi.bat', 'resi.bat.txt'], ['foto.hta', 'foto.hta.txt'],
+     ["\x{202e}x" . 'y' x 200 . '.js', "\x{202e}x" . 'y' x 112 . '.txt'],
+     ['data.csv', 'data.csv'], ['tanpa', 'tanpa.txt']) {
+    $r = api(POST => 'media', json => { file => in_json($_->[0], 'isi') });
+    is($r->{json}{data}{filename}, $_->[1], 'a name ends as what it names');
+}
+
 $d->done;

@@ -355,6 +355,144 @@ for my $case (['answered', 'slow', ms => 700], ['lost', 'hang',
         "$name: in order");
 }
 
+# ---- a merge by an agent, and its undoing, during a send ----
+
+{
+    my $supervisor = $d->login('supervisor@test.example');
+    my ($into, $from) = (phone(), phone());
+    known($_) for $into, $from;
+    ok($d->applied, 'two donors');
+    behave($from, do => 'slow', ms => 900);
+    my @ids = (send_text($from, 'satu orang 1'),
+        send_text($from, 'satu orang 2'));
+    ok($d->wait_for(sub { seen('satu orang 1') == 1 }, 5), 'a call is out');
+    my $r = $d->api(POST => '/api/crm/contacts/merge', token => $supervisor,
+        json => { from => $from, into => $into });
+    is($r->{status}, 200, 'an agent merges them') or diag $r->{body};
+    my $during = send_text($into, 'ke keduanya');
+    is($d->api(POST => "/api/crm/merges/$r->{json}{data}{id}/undo",
+        token => $supervisor)->{status}, 200, 'and takes it back');
+    ok(settled($_), 'it is settled') for @ids, $during;
+    my $taken = taken();
+    is(join(' ', map { $taken->{$_} || 0 } 'satu orang 1', 'satu orang 2',
+        'ke keduanya'), '1 1 1', 'each was sent once');
+    is(join('|', grep { /^satu orang/ } map { $_->{body}{message} }
+        $d->calls(route => 'send.text')), 'satu orang 1|satu orang 2',
+        'in order');
+}
+
+# ---- two agents, and wacrmd dies between them ----
+
+{
+    my $phone = phone();
+    my @writers;
+    for my $who (qw(cs1 cs2)) {
+        my $pid = fork;
+        die "fork: $!" unless defined $pid;
+        if (!$pid) {
+            for my $n (1 .. 6) {
+                my $ok;
+                until ($ok) {
+                    my $r = eval { $d->api(POST => '/api/crm/messages/send',
+                        token => $token{$who},
+                        headers => { 'Idempotency-Key' => "gugur $who $n" },
+                        json => { phone => $phone,
+                            message => "gugur $who $n" }) };
+                    $ok = $r && $r->{status} == 200;
+                    sleep 0.05;
+                }
+            }
+            POSIX::_exit(0);
+        }
+        push @writers, $pid;
+    }
+    for (1 .. 3) {
+        sleep 0.25;
+        $d->wacrmd_kill;
+        $d->wacrmd_start;
+    }
+    waitpid $_, 0 for @writers;
+    my @rows = $d->sql("SELECT id, body FROM messages WHERE body LIKE"
+        . " 'gugur %' ORDER BY id");
+    is(scalar @rows, 12, 'each is there once, whoever died');
+    push @all, map { { id => $_->[0], text => $_->[1] } } @rows;
+    ok($d->wait_for(sub { $d->sql("SELECT count(*) FROM outbox WHERE state < 4")
+        == 0 }, 40), 'all are settled');
+    my $taken = taken();
+    is(scalar(grep { ($taken->{$_->[1]} || 0) > 1 } @rows), 0, 'none twice');
+    my (%place, $n);
+    $place{$_} = ++$n for calls($phone);
+    for my $who (qw(cs1 cs2)) {
+        my @order = grep { defined } map { $place{"gugur $who $_"} } 1 .. 6;
+        is("@order", join(' ', sort { $a <=> $b } @order),
+            "$who: in the order in which they were written");
+    }
+}
+
+# ---- what leaves later, under the same faults ----
+
+sub later {
+    my ($phone, $text, $in) = @_;
+    my $at = time + $in;
+    my $r = $d->api(POST => '/api/crm/messages/send', token => $token{cs1},
+        json => { phone => $phone, message => $text, scheduled_at =>
+            POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime $at)
+            . sprintf '.%03dZ', ($at - int $at) * 1000 });
+    my $id = $r->{json}{data}{id} or die "send: $r->{status} $r->{body}";
+    push @all, { id => $id, text => $text };
+    return $id;
+}
+
+{
+    my @lanes = map { my ($name, %case) = @$_;
+        my $phone = phone();
+        known($phone) if $case{known};
+        behave($phone, %{$case{rule}}) if $case{rule};
+        my $text = "nanti $name " . ++$next;
+        +{ %case, name => "later, $name", phone => $phone, text => $text,
+            id => later($phone, $text, 2) } }
+        ['answers', is => $SENT, taken => 1, calls => 1],
+        ['503', rule('status', status => 503), is => $SENT, taken => 1,
+            calls => 2],
+        ['400', rule('status', status => 400), is => $FAILED, taken => 0,
+            calls => 1],
+        ['hangs, done', rule('hang', accept => \1), is => $SENT, taken => 1,
+            calls => 1],
+        ['twice', rule('twice'), is => $SENT, taken => 1, calls => 1];
+    # the database is held as they become due, and wacrmd dies over it
+    sleep 1.5;
+    my $lock = hold_database();
+    sleep 0.7;
+    $d->wacrmd_kill;
+    close $lock;
+    is($d->sql('SELECT count(*) FROM outbox WHERE state = 7'), scalar @lanes,
+        'died as they were due: all still wait');
+    $d->wacrmd_start;
+    $_->{behind} = send_text($_->{phone}, "$_->{text}, lalu") for @lanes;
+    check(@lanes);
+}
+
+# ---- STOP while one is queued behind one that hangs ----
+
+for my $case (['done', accept => \1], ['not done']) {
+    my ($name, %more) = @$case;
+    my $phone = phone();
+    known($phone);
+    ok($d->applied, 'somebody');
+    behave($phone, do => 'hang', %more);
+    my ($out, $behind) = map { send_text($phone, "henti $name $_") } 1, 2;
+    ok($d->wait_for(sub { seen("henti $name 1") == 1 }, 5), 'a call hangs');
+    $d->event('message.received', { from => $phone, message => 'STOP',
+        id => "HENTI$next", timestamp => time });
+    ok($d->applied, 'they opt out');
+    is(status($behind), $FAILED, "$name: what waits fails at once");
+    ok($d->wait_for(sub { state($out) >= 4 }, 20), "$name: it is settled");
+    is(status($out), $more{accept} ? $SENT : $UNKNOWN,
+        "$name: what is out is what it is");
+    is(seen("henti $name 1") . seen("henti $name 2"), '10',
+        "$name: nothing leaves after it");
+}
+
 # ---- and all of it together ----
 
 is($d->sql("SELECT count(*) FROM outbox WHERE state < 4"), 0,

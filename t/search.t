@@ -205,4 +205,41 @@ $d->wacrmd_start;
 is(texts(search('cs1', 'q=subuh')), 'infak subuh', 'restored');
 is(texts(search('cs1', 'q=cadangan')), '', 'nothing of later');
 
+# ---- the inbox is exact, however many there are ----
+
+$d->change("INSERT INTO contacts (phone, name, created_at, updated_at) WITH"
+    . " RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i <"
+    . " 6000) SELECT 628990000000 + i, CASE i WHEN 0 THEN 'Jarum Jerami' ELSE"
+    . " 'Banyak Orang' END, 0, 0 FROM n");
+$d->change("INSERT INTO chats (session_id, contact_id, last_ts) SELECT s.id,"
+    . " k.id, k.id * 1000 FROM sessions s, contacts k WHERE s.session_id ="
+    . " 'demo' AND k.phone LIKE '62899%'");
+$d->change("INSERT INTO messages (session_id, chat_id, direction, ts, type,"
+    . " body, status, created_at) SELECT c.session_id, c.id, 0, 1, 'text',"
+    . " CASE k.phone % 10 WHEN 3 THEN 'kata sering' ELSE 'lain' END, 3, 1"
+    . " FROM chats c JOIN contacts k ON k.id = c.contact_id"
+    . " WHERE k.phone LIKE '62899%'");
+for my $when ('at once', 'indexed') {
+    is(inbox('search=jarum'), '628990000000', "$when: the oldest of 6,000");
+    for (['banyak', 6000], ['kata+sering', 600], ['0899', 6001]) {
+        my ($text, $want) = @$_;
+        my ($next, $last, $n, $sorted, %seen) = ('', 1e18, 0, 1);
+        do {
+            my $r = $d->api(GET => "/api/crm/inbox?limit=200&search=$text"
+                . ($next ? "&before=$next" : ''), token => $token{cs1})->{json};
+            for my $phone (map { $_->{phone} } @{$r->{conversations}}) {
+                $sorted &&= $phone < $last;
+                $last = $phone;
+                $seen{$phone}++;
+            }
+            $next = $r->{meta}{next};
+            $n++;
+        } while ($next && $n < 100);
+        is(scalar keys %seen, $want, "$when: all of $text");
+        is(scalar(grep { $_ > 1 } values %seen), 0, "$when: each once");
+        ok($sorted, "$when: the newest first");
+    }
+    indexed();
+}
+
 $d->done;

@@ -210,6 +210,31 @@ is(scalar $d->calls(route => 'sessions.create', session => 'cs-satu') > 0, 1,
 is($d->sql("SELECT wanted FROM sessions WHERE session_id = 'cs-satu'"), 1,
     'and wanted');
 
+# A gateway that is at it already refuses to begin again.
+for my $do ({ route => 'session.reconnect', status => 400 },
+            { route => 'session.reconnect', status => 409 },
+            { route => 'session.reconnect', status => 405, anew => 409 }) {
+    my $what = "$do->{status}" . ($do->{anew} ? ", then $do->{anew}" : '');
+    for my $case (['connecting', 200], ['connected', 200],
+                  ['disconnected', 400]) {
+        my ($is, $status) = @$case;
+        $d->sim('/_sim/session', { session => 'cs-satu', status => $is });
+        $d->applied;
+        $d->sim('/_sim/behaviour', { do => 'status', status => $do->{status},
+            route => $do->{route}, times => 1 });
+        $d->sim('/_sim/behaviour', { do => 'status', status => $do->{anew},
+            route => 'sessions.create', times => 1 }) if $do->{anew};
+        $r = call('cs1', POST => "$BASE/cs-satu/reconnect");
+        is($r->{status}, $status, "$what, and it is $is: $status")
+            or diag $r->{body};
+        is($r->{json}{data}{status}, $is, 'as it is') if $status == 200;
+        is({sessions_of('cs1')}->{'cs-satu'}{status}, $is, 'and is shown')
+            if $status == 200;
+    }
+}
+$d->sim('/_sim/session', { session => 'cs-satu', status => 'connected' });
+$d->applied;
+
 # ---- signing in at the gateway ----
 
 is(call('cs1', POST => '/api/crm/whatsapp/connect',

@@ -1,6 +1,7 @@
 #include "base/sniff.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/utf8.h"
 
@@ -238,6 +239,26 @@ const sniff_t *sniff_find(const char *mime)
         }
     }
     return NULL;
+}
+
+bool sniff_knows_ending(const char *name)
+{
+    static const char *const others[] = {
+        ".jpeg", ".jfif", ".mpga", ".oga", ".opus", ".aac", ".m4v", ".3gpp",
+        ".csv",  ".tsv",  ".log",  ".md",  ".json", ".vcf", ".ics"};
+    const char *end = strrchr(name, '.');
+    bool known = false;
+
+    if (end == NULL || end == name) {
+        return false;
+    }
+    for (size_t i = 0; i < TYPES; i++) {
+        known = known || strcasecmp(end, types[i].extension) == 0;
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        known = known || strcasecmp(end, others[i]) == 0;
+    }
+    return known;
 }
 
 bool sniff_set_parse(const char *names, uint32_t *set)

@@ -23,6 +23,12 @@ const sniff_t *sniff(const void *data, size_t len);
 /* The type of that MIME name, or NULL. */
 const sniff_t *sniff_find(const char *mime);
 
+/*
+ * Does the name end as one of all these types does? What is in "resi.bat" or
+ * "foto.hta" may look like a text or a picture: who opens it runs it.
+ */
+bool sniff_knows_ending(const char *name);
+
 /* Sets of types, as bits: by names with blanks between. */
 bool sniff_set_parse(const char *names, uint32_t *set);
 bool sniff_set_has(uint32_t set, const sniff_t *type);

@@ -12,12 +12,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define RESET_PAGES 8000 /* 32 MB */
-#define IDLE_PAGES  1000
-#define IDLE_MS     30000
-#define RETRY_MS    1000
-#define ALARM_PAGES 64000 /* 256 MB */
-#define ALARM_EVERY 60000
+#define RESET_PAGES  8000 /* 32 MB */
+#define IDLE_PAGES   1000
+#define IDLE_MS      30000
+#define RETRY_MS     1000
+#define FORGET_TIMES 2
+#define ALARM_PAGES  64000 /* 256 MB */
+#define ALARM_EVERY  60000
 
 static int on_commit(void *arg, sqlite3 *handle, const char *name, int pages)
 {
@@ -49,15 +50,16 @@ static int checkpoint(store_t *store, int mode)
     return code;
 }
 
-/* true if the writer can begin the WAL anew. */
-static bool reset_wal(store_t *store)
+/* true if the writer can begin the WAL anew. mode: RESTART, or TRUNCATE,
+ * which leaves nothing of it. */
+static bool reset_wal(store_t *store, int mode)
 {
     int code;
 
     (void)checkpoint(store, SQLITE_CHECKPOINT_PASSIVE);
     (void)checkpoint(store, SQLITE_CHECKPOINT_PASSIVE);
     ticket_lock(&store->lock);
-    code = checkpoint(store, SQLITE_CHECKPOINT_RESTART);
+    code = checkpoint(store, mode);
     if (code == SQLITE_OK) {
         store->wal_pages = 0;
         store->checkpoints++;
@@ -82,7 +84,8 @@ static bool wait_for(store_t *store, int64_t ms, bool until_full)
     }
     (void)pthread_mutex_lock(&store->mutex);
     while (!store->stopping && rc != ETIMEDOUT &&
-           !(until_full && store->wal_pages >= RESET_PAGES)) {
+           !(until_full && (store->forget == FORGET_TIMES ||
+                            store->wal_pages >= RESET_PAGES))) {
         rc = pthread_cond_timedwait(&store->cond, &store->mutex, &until);
     }
     stopping = store->stopping;
@@ -104,6 +107,25 @@ static void alarm_if_long(int pages, int64_t *last)
              pages);
 }
 
+void store_forget(store_t *store)
+{
+    (void)pthread_mutex_lock(&store->mutex);
+    store->forget = FORGET_TIMES;
+    (void)pthread_cond_signal(&store->cond);
+    (void)pthread_mutex_unlock(&store->mutex);
+}
+
+static bool take_forget(store_t *store)
+{
+    bool forget;
+
+    (void)pthread_mutex_lock(&store->mutex);
+    forget = store->forget > 0;
+    store->forget -= forget;
+    (void)pthread_mutex_unlock(&store->mutex);
+    return forget;
+}
+
 static void *run(void *arg)
 {
     store_t *store = arg;
@@ -114,8 +136,13 @@ static void *run(void *arg)
         int pages = store->wal_pages;
 
         calm = true;
-        if (pages >= RESET_PAGES) {
-            calm = reset_wal(store);
+        if (take_forget(store)) {
+            calm = reset_wal(store, SQLITE_CHECKPOINT_TRUNCATE);
+            if (!calm) {
+                store_forget(store);
+            }
+        } else if (pages >= RESET_PAGES) {
+            calm = reset_wal(store, SQLITE_CHECKPOINT_RESTART);
             alarm_if_long(pages, &alarmed);
         } else if (pages >= IDLE_PAGES) {
             (void)checkpoint(store, SQLITE_CHECKPOINT_PASSIVE);

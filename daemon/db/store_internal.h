@@ -29,9 +29,10 @@ struct store_s {
 
     pthread_t checkpointer;
     bool checkpointer_runs;
-    pthread_mutex_t mutex; /* of stopping and the condition */
+    pthread_mutex_t mutex; /* of the flags and the condition */
     pthread_cond_t cond;
     bool stopping;
+    int forget; /* how often the log is still to be emptied */
     db_t *checkpoint_db;
     _Atomic int wal_pages; /* of the log after the last commit */
 

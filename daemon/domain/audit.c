@@ -1,4 +1,5 @@
 #include "domain/audit.h"
+#include "domain/row_json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -131,28 +132,19 @@ void audit_mask_email(const char *email, char *out, size_t size)
     snprintf(out, size, "%.*s***%s", (int)first, email, at);
 }
 
-static void write_id(buf_t *out, const char *key, db_stmt_t *s, int i)
-{
-    if (db_is_null(s, i)) {
-        jw_null(out, key);
-    } else {
-        jw_i64(out, key, db_i64(s, i));
-    }
-}
-
 static void write_row(db_stmt_t *s, buf_t *out)
 {
     jw_open_object(out, NULL);
     jw_i64(out, "id", db_i64(s, 0));
     jw_time(out, "at", db_i64(s, 1));
-    write_id(out, "user_id", s, 2);
+    row_i64(out, "user_id", s, 2);
     jw_str(out, "user", db_text(s, 3));
     jw_str(out, "who", db_text(s, 4));
     jw_str(out, "action", db_text(s, 5));
-    write_id(out, "contact_id", s, 6);
+    row_i64(out, "contact_id", s, 6);
     jw_str(out, "phone", db_text(s, 7));
     jw_str(out, "session_id", db_text(s, 8));
-    write_id(out, "object_id", s, 9);
+    row_i64(out, "object_id", s, 9);
     jw_str(out, "detail", db_text(s, 10));
     jw_close_object(out);
 }

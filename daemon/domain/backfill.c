@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "domain/backfill_run.h"
+#include "domain/row_json.h"
 
 #define CONNECT_WAIT_MS INT64_C(60000)
 #define DOWN_LONG_MS    (5 * INT64_C(60000))
@@ -279,15 +280,6 @@ int backfill_failed(tx_t *tx, const backfill_task_t *task,
 
 /* ---- how far it is ---- */
 
-static void write_time(db_stmt_t *s, int column, buf_t *out, const char *key)
-{
-    if (db_is_null(s, column)) {
-        jw_null(out, key);
-    } else {
-        jw_time(out, key, db_i64(s, column));
-    }
-}
-
 static const char *state_word(const char *state)
 {
     if (state == NULL) {
@@ -316,8 +308,8 @@ int backfill_write_json(db_t *db, int64_t session, buf_t *out, const char *key)
     jw_i64(out, "messages", db_i64(s, 2));
     jw_i64(out, "left_out", db_i64(s, 3));
     jw_str(out, "error", db_text(s, 4));
-    write_time(s, 5, out, "requested_at");
-    write_time(s, 6, out, "finished_at");
+    row_time(out, "requested_at", s, 5);
+    row_time(out, "finished_at", s, 6);
     jw_close_object(out);
     db_done(s);
     return WERR_OK;

@@ -20,14 +20,21 @@ typedef enum {
     INBOX_FAILED
 } inbox_filter_t;
 
+/* Which chats: those of these messages and those with these contacts. Or,
+ * where that would be too many: has() says it of one chat, and is asked for
+ * each, newest first, until the page is full. */
+typedef struct {
+    const int64_t *messages, *contacts;
+    size_t nmessages, ncontacts;
+    int (*has)(void *arg, int64_t chat, int64_t contact, bool *hit);
+    void *arg;
+} inbox_search_t;
+
 typedef struct {
     const session_set_t *sessions; /* looked through; one SELECT each */
     inbox_filter_t filter;
-    const char *search; /* name, phone or last message contains; NULL: all */
-    /* with search: messages whose chats are found, too */
-    const int64_t *messages;
-    size_t nmessages;
-    int limit;         /* 1..200 */
+    const inbox_search_t *search; /* NULL: all */
+    int limit;                    /* 1..200 */
     int64_t before_ts; /* keyset (last_ts, id); before_id 0: from the top */
     int64_t before_id;
 } inbox_query_t;

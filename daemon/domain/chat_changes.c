@@ -3,17 +3,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "domain/fresh_id.h"
+
 DB_QUERY(chat_lookup,
          "SELECT id, last_ts, last_message_id, last_direction FROM chats "
          "WHERE session_id = $1 AND contact_id = $2");
-DB_QUERY(chat_insert, "INSERT INTO chats (session_id, contact_id, last_ts) "
-                      "VALUES ($1, $2, $3)");
+DB_QUERY(chat_insert, "INSERT INTO chats (id, session_id, contact_id, last_ts) "
+                      "VALUES (" FRESH_ID("chats") ", $1, $2, $3)");
 DB_QUERY(chat_update,
          "UPDATE chats SET last_message_id = $2, last_ts = $3, "
          "last_direction = $4, unread = unread + $5 WHERE id = $1");
 DB_QUERY(chat_failed_add,
          "UPDATE chats SET failed = CASE WHEN failed + $2 < 0 THEN 0 "
          "ELSE failed + $2 END WHERE id = $1");
+
+DB_QUERY(chat_no_last, "UPDATE chats SET last_message_id = NULL, "
+                       "last_direction = 0 WHERE id = $1");
+DB_QUERY(chat_last,
+         "UPDATE chats SET last_message_id = n.id, last_ts = n.ts, "
+         "last_direction = n.direction FROM (SELECT id, ts, direction "
+         "FROM messages WHERE chat_id = $1 AND status < 7 "
+         "ORDER BY ts DESC, id DESC LIMIT 1) AS n WHERE chats.id = $1");
 
 /* Open addressing over slots that hold entry numbers + 1, never full. */
 struct chat_changes_s {
@@ -205,4 +215,19 @@ void chat_forget(tx_t *tx)
         free(tx->chats);
         tx->chats = NULL;
     }
+}
+
+int chat_settle_last(tx_t *tx, int64_t chat)
+{
+    static const db_query_t *const steps[] = {&chat_no_last, &chat_last};
+    int rc = chat_flush(tx);
+
+    chat_forget(tx);
+    for (size_t i = 0; rc == WERR_OK && i < 2; i++) {
+        db_stmt_t *s = db_stmt(tx->db, steps[i]);
+
+        db_bind_i64(s, 1, chat);
+        rc = db_exec(s);
+    }
+    return rc;
 }

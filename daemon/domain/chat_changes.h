@@ -32,6 +32,9 @@ int chat_add_failed(tx_t *tx, int64_t chat, int delta) WACRM_CHECKED;
 
 /* Writes what has changed; before another statement reads these columns. */
 int chat_flush(tx_t *tx) WACRM_CHECKED;
+/* What a message that moved or went leaves as the last one; flushes, and
+ * forgets. */
+int chat_settle_last(tx_t *tx, int64_t chat) WACRM_CHECKED;
 /* Drops what was looked up: after a roll back, a merge, at the end. */
 void chat_forget(tx_t *tx);
 

@@ -5,7 +5,9 @@
 
 #include "base/clock.h"
 #include "domain/audit.h"
+#include "domain/delivery.h"
 #include "domain/event.h"
+#include "domain/row_json.h"
 
 #define REPLY_MS DAY_MS
 #define HISTORY  1000
@@ -29,7 +31,7 @@ DB_QUERY(consent_reply,
          "WHERE contact_id = $1 ORDER BY since DESC, id DESC LIMIT 1) AS n "
          "ON 1 = 1 WHERE m.chat_id = $2 AND m.ts >= $3 AND m.direction = 0 "
          "AND (n.since IS NULL OR (m.ts >= n.since AND m.id > n.message_id "
-         "AND m.created_at >= n.created_at)) LIMIT 1");
+         "AND m.created_at >= n.created_at AND n.created_at <= $4)) LIMIT 1");
 DB_QUERY(consent_history,
          "SELECT id, opted_out, how, user_id, message_id, note, since, "
          "created_at FROM consents WHERE contact_id = $1 "
@@ -54,6 +56,15 @@ static int insert(tx_t *tx, const consent_t *c, int64_t since)
     return db_exec(s);
 }
 
+/* What waits for them stays here, if that is what they said last. */
+static int refuse_queued(tx_t *tx, int64_t contact)
+{
+    bool opted_out;
+    int rc = consent_opted_out(tx->db, contact, &opted_out);
+
+    return rc == WERR_OK && opted_out ? delivery_refuse(tx, contact) : rc;
+}
+
 int consent_record(tx_t *tx, const consent_t *c)
 {
     /* A clock that runs ahead must not win over what is said later. */
@@ -74,6 +85,9 @@ int consent_record(tx_t *tx, const consent_t *c)
     }
     if (rc == WERR_OK && db_changes(tx->db) > 0) {
         rc = event_raise(tx, EVENT_CONTACT, 0, 0, c->contact);
+    }
+    if (rc == WERR_OK && c->opted_out) {
+        rc = refuse_queued(tx, c->contact);
     }
     return rc == WERR_OK ? audit_note(tx, &a) : rc;
 }
@@ -145,7 +159,8 @@ int consent_opted_out(db_t *db, int64_t contact, bool *out)
     return WERR_OK;
 }
 
-int consent_may_reply(tx_t *tx, int64_t contact, int64_t chat, bool *may)
+int consent_may_reply(tx_t *tx, int64_t contact, int64_t chat, int64_t queued,
+                      bool *may)
 {
     db_stmt_t *s = db_stmt(tx->db, &consent_reply);
     int rc;
@@ -153,19 +168,11 @@ int consent_may_reply(tx_t *tx, int64_t contact, int64_t chat, bool *may)
     db_bind_i64(s, 1, contact);
     db_bind_i64(s, 2, chat);
     db_bind_i64(s, 3, tx->now - REPLY_MS);
+    db_bind_i64(s, 4, queued);
     rc = db_first(s);
     db_done(s);
     *may = rc == DB_ROW;
     return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
-}
-
-static void write_id(buf_t *out, const char *key, db_stmt_t *s, int i)
-{
-    if (db_is_null(s, i)) {
-        jw_null(out, key);
-    } else {
-        jw_i64(out, key, db_i64(s, i));
-    }
 }
 
 static void write_entry(db_stmt_t *s, buf_t *out)
@@ -174,8 +181,8 @@ static void write_entry(db_stmt_t *s, buf_t *out)
     jw_i64(out, "id", db_i64(s, 0));
     jw_str(out, "state", db_i64(s, 1) != 0 ? "opt_out" : "opt_in");
     jw_str(out, "how", db_text(s, 2));
-    write_id(out, "user_id", s, 3);
-    write_id(out, "message_id", s, 4);
+    row_i64(out, "user_id", s, 3);
+    row_i64(out, "message_id", s, 4);
     jw_str(out, "note", db_text(s, 5));
     jw_time(out, "since", db_i64(s, 6));
     jw_time(out, "created_at", db_i64(s, 7));

@@ -21,6 +21,7 @@ typedef struct {
     int64_t since;    /* ms; 0: now */
 } consent_t;
 
+/* Also fails what waits for who has opted out now. */
 int consent_record(tx_t *tx, const consent_t *c) WACRM_CHECKED;
 
 /*
@@ -35,9 +36,10 @@ bool consent_is_word(const char *list, const char *text);
 int consent_opted_out(db_t *db, int64_t contact, bool *out) WACRM_CHECKED;
 /*
  * May we write in this chat to who has opted out? Only in answer to what they
- * wrote there after it, and not later than 24 h after that.
+ * wrote there after it, not later than 24 h after that, and with what was
+ * queued (ms) since they opted out.
  */
-int consent_may_reply(tx_t *tx, int64_t contact, int64_t chat,
+int consent_may_reply(tx_t *tx, int64_t contact, int64_t chat, int64_t queued,
                       bool *may) WACRM_CHECKED;
 
 /* {opted_out, history: [..]}, newest first. */

@@ -5,8 +5,10 @@
 
 #include "base/utf8.h"
 #include "domain/event.h"
+#include "domain/fresh_id.h"
 
 #define NAME_MAX_BYTES 400
+#define HOPS_MAX       64
 
 DB_QUERY(contact_by_phone,
          "SELECT id, name, donor, phone FROM contacts WHERE phone = $1");
@@ -16,8 +18,9 @@ DB_QUERY(contact_by_alias,
          "SELECT k.id, k.name, k.donor, k.phone FROM contact_aliases a "
          "JOIN contacts k ON k.id = a.contact_id WHERE a.alias = $1");
 DB_QUERY(contact_insert,
-         "INSERT INTO contacts (phone, phone_typed, name, donor, created_at, "
-         "updated_at) VALUES ($1, $2, $3, $4, $5, $5)");
+         "INSERT INTO contacts (id, phone, phone_typed, name, donor, "
+         "created_at, updated_at) VALUES (" FRESH_ID(
+             "contacts") ", $1, $2, $3, $4, $5, $5)");
 DB_QUERY(contact_alias_insert,
          "INSERT INTO contact_aliases (alias, contact_id) VALUES ($1, $2) "
          "ON CONFLICT (alias) DO UPDATE SET contact_id = excluded.contact_id");
@@ -29,6 +32,8 @@ DB_QUERY(contact_set_donor,
          "UPDATE contacts SET donor = 1, updated_at = $2 WHERE id = $1");
 DB_QUERY(contact_any_chat,
          "SELECT id FROM chats WHERE contact_id = $1 LIMIT 1");
+DB_QUERY(contact_merged_into, "SELECT into_id FROM merges WHERE from_id = $1 "
+                              "AND undone_at IS NULL ORDER BY id DESC LIMIT 1");
 
 typedef struct {
     int64_t id;
@@ -100,6 +105,59 @@ int contact_phone(db_t *db, const char *phone, char out[ALIAS_MAX])
     if (rc == WERR_OK) {
         snprintf(out, ALIAS_MAX, "%s", p.phone);
     }
+    return rc;
+}
+
+static int merged_into(db_t *db, int64_t id, int64_t *into)
+{
+    db_stmt_t *s = db_stmt(db, &contact_merged_into);
+    int rc;
+
+    db_bind_i64(s, 1, id);
+    rc = db_first(s);
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    *into = db_i64(s, 0);
+    db_done(s);
+    return WERR_OK;
+}
+
+/* Each merge is later than the one before: it ends. */
+static int follow(tx_t *tx, int64_t id, person_t *p)
+{
+    int rc = by_id(tx->db, id, p);
+
+    for (int hops = 0; rc == WERR_NOTFOUND && hops < HOPS_MAX; hops++) {
+        rc = merged_into(tx->db, id, &id);
+        if (rc == WERR_OK) {
+            rc = by_id(tx->db, id, p);
+        } else {
+            break;
+        }
+    }
+    return rc;
+}
+
+int contact_still(tx_t *tx, int64_t id, int64_t *now)
+{
+    person_t p = {.id = 0};
+    int rc = follow(tx, id, &p);
+
+    *now = p.id;
+    return rc;
+}
+
+int contact_now(tx_t *tx, int64_t id, int64_t *now)
+{
+    person_t p = {.id = 0};
+    int rc = follow(tx, id, &p);
+
+    if (rc == WERR_OK &&
+        strncmp(p.phone, CONTACT_ERASED, strlen(CONTACT_ERASED)) == 0) {
+        rc = WERR_NOTFOUND;
+    }
+    *now = p.id;
     return rc;
 }
 

@@ -7,6 +7,9 @@
 #include "base/phone.h"
 #include "domain/domain.h"
 
+/* Begins the phone of who was erased (contact_file.h). */
+#define CONTACT_ERASED "erased-"
+
 /* What an event says of a person; NULL or "" where it says nothing. */
 typedef struct {
     const char *phone; /* canonical digits */
@@ -34,6 +37,14 @@ int contact_ensure(tx_t *tx, const contact_hint_t *hint,
 
 /* Moves chats, messages, gifts and aliases of `from` to `into`. */
 int contact_merge(tx_t *tx, int64_t into, int64_t from) WACRM_CHECKED;
+
+/*
+ * Who `id`, found before this transaction began, is by now: itself, or the
+ * one that it was merged into since. WERR_NOTFOUND: erased, or not there.
+ */
+int contact_now(tx_t *tx, int64_t id, int64_t *now) WACRM_CHECKED;
+/* The same, erased or not. */
+int contact_still(tx_t *tx, int64_t id, int64_t *now) WACRM_CHECKED;
 
 /* By canonical phone or alias. */
 int contact_find(db_t *db, const char *phone, int64_t *id) WACRM_CHECKED;

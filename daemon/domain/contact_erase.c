@@ -2,7 +2,9 @@
 
 #include "domain/audit.h"
 #include "domain/chat_changes.h"
+#include "domain/contact.h"
 #include "domain/event.h"
+#include "domain/fresh_id.h"
 
 #define CHATS "(SELECT c.id FROM chats c WHERE c.contact_id = $1)"
 #define MESSAGES                                                           \
@@ -12,6 +14,9 @@
     "(SELECT g.id FROM merges g WHERE g.into_id = $1 " \
     "UNION SELECT h.id FROM merges h WHERE h.from_id = $1)"
 
+DB_QUERY(erase_merge_ids, FRESH_ID_KEEP("merges"));
+DB_QUERY(erase_note_ids, FRESH_ID_KEEP("notes"));
+DB_QUERY(erase_reminder_ids, FRESH_ID_KEEP("reminders"));
 /* What waits fails; what may have left stays unknown and lets its lane go. */
 DB_QUERY(erase_waiting,
          "UPDATE messages SET status = 6, error_code = 'erased' WHERE id IN "
@@ -24,6 +29,20 @@ DB_QUERY(erase_outbox,
          "(SELECT o.id FROM chats c CROSS JOIN outbox o ON "
          "o.session_id = c.session_id AND o.chat_id = c.id AND o.state < 4 "
          "WHERE c.contact_id = $1)");
+/* What was to leave later does not, and was never said. */
+DB_QUERY(erase_later,
+         "UPDATE messages SET status = 8, ts = created_at WHERE id IN "
+         "(SELECT o.message_id FROM chats c CROSS JOIN outbox o ON "
+         "o.session_id = c.session_id AND o.chat_id = c.id AND o.state = 7 "
+         "WHERE c.contact_id = $1)");
+DB_QUERY(erase_scheduled,
+         "DELETE FROM outbox WHERE id IN (SELECT o.id FROM chats c CROSS JOIN "
+         "outbox o ON o.session_id = c.session_id AND o.chat_id = c.id "
+         "AND o.state = 7 WHERE c.contact_id = $1)");
+DB_QUERY(erase_kept,
+         "UPDATE idempotency SET response = "
+         "'{\"success\":true,\"data\":null,\"message\":\"Success\"}' "
+         "WHERE contact_id = $1");
 DB_QUERY(erase_reasons, "UPDATE outbox SET reason = NULL WHERE reason IS NOT "
                         "NULL AND message_id IN " MESSAGES);
 /* An edit that comes late is older than edited_at. */
@@ -88,18 +107,19 @@ static const struct {
     const db_query_t *query;
     bool dated;
 } steps[] = {
-    {&erase_reasons, false},       {&erase_waiting, false},
-    {&erase_outbox, true},         {&erase_messages, true},
-    {&erase_templates, false},     {&erase_reactions, false},
-    {&erase_files, false},         {&erase_media, false},
-    {&erase_chats, false},         {&erase_answers, false},
-    {&erase_notes, false},         {&erase_reminders, false},
-    {&erase_gifts, false},         {&erase_consents, false},
-    {&erase_info, false},          {&erase_backfill, false},
-    {&erase_merge_rows, false},    {&erase_merge_chats, false},
-    {&erase_merge_aliases, false}, {&erase_merge_contacts, false},
-    {&erase_merges, false},        {&erase_aliases, false},
-    {&erase_contact, true},
+    {&erase_reasons, false},        {&erase_waiting, false},
+    {&erase_outbox, true},          {&erase_later, false},
+    {&erase_scheduled, false},      {&erase_kept, false},
+    {&erase_messages, true},        {&erase_templates, false},
+    {&erase_reactions, false},      {&erase_files, false},
+    {&erase_media, false},          {&erase_chats, false},
+    {&erase_answers, false},        {&erase_notes, false},
+    {&erase_reminders, false},      {&erase_gifts, false},
+    {&erase_consents, false},       {&erase_info, false},
+    {&erase_backfill, false},       {&erase_merge_rows, false},
+    {&erase_merge_chats, false},    {&erase_merge_aliases, false},
+    {&erase_merge_contacts, false}, {&erase_merges, false},
+    {&erase_aliases, false},        {&erase_contact, true},
 };
 
 typedef struct {
@@ -109,8 +129,14 @@ typedef struct {
 
 static int run_steps(tx_t *tx, int64_t contact)
 {
+    static const db_query_t *const kept[] = {&erase_merge_ids, &erase_note_ids,
+                                             &erase_reminder_ids};
     int rc = WERR_OK;
 
+    for (size_t i = 0; rc == WERR_OK && i < sizeof(kept) / sizeof(kept[0]);
+         i++) {
+        rc = db_exec(db_stmt(tx->db, kept[i]));
+    }
     for (size_t i = 0; rc == WERR_OK && i < sizeof(steps) / sizeof(steps[0]);
          i++) {
         db_stmt_t *s = db_stmt(tx->db, steps[i].query);
@@ -149,12 +175,17 @@ static int raise_events(tx_t *tx, int64_t contact)
 static int erase(tx_t *tx, void *arg)
 {
     erase_t *e = arg;
-    audit_t a = {
-        .user = e->user, .action = "contact.erase", .contact = e->contact};
+    audit_t a = {.user = e->user, .action = "contact.erase"};
     int rc = chat_flush(tx);
 
     chat_forget(tx);
+    if (rc == WERR_OK) {
+        rc = contact_still(tx, e->contact, &a.contact);
+    }
     /* what came since the first look */
+    if (rc == WERR_OK) {
+        rc = traces_again(tx->db, a.contact, e->traces);
+    }
     if (rc == WERR_OK) {
         rc = traces_find(tx->db, e->traces);
     }
@@ -162,10 +193,10 @@ static int erase(tx_t *tx, void *arg)
         rc = traces_blank(tx, e->traces);
     }
     if (rc == WERR_OK) {
-        rc = run_steps(tx, e->contact);
+        rc = run_steps(tx, a.contact);
     }
     if (rc == WERR_OK) {
-        rc = raise_events(tx, e->contact);
+        rc = raise_events(tx, a.contact);
     }
     return rc == WERR_OK ? audit_note(tx, &a) : rc;
 }
@@ -181,6 +212,9 @@ int contact_erase(domain_t *d, db_t *db, int64_t contact, int64_t user)
     }
     if (rc == WERR_OK) {
         rc = domain_write(d, erase, &e);
+    }
+    if (rc >= 0) {
+        store_forget(d->store);
     }
     traces_free(&t);
     return rc < 0 ? rc : WERR_OK;

@@ -11,6 +11,7 @@
 #include "domain/donation.h"
 #include "domain/note.h"
 #include "domain/reminder.h"
+#include "domain/row_json.h"
 
 #define PAGE 200
 
@@ -49,15 +50,9 @@ static int write_contact(db_t *db, const domain_t *d, int64_t contact,
 static int write_aliases(db_t *db, int64_t contact, buf_t *out)
 {
     db_stmt_t *s = db_stmt(db, &file_aliases);
-    int rc;
 
     db_bind_i64(s, 1, contact);
-    jw_open_array(out, "aliases");
-    while ((rc = db_step(s)) == DB_ROW) {
-        jw_str(out, NULL, db_text(s, 0));
-    }
-    jw_close_array(out);
-    return rc;
+    return row_write_all(s, row_text, out, "aliases");
 }
 
 /* The pages of a chat come newest first: each goes before those read. */

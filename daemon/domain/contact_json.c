@@ -7,6 +7,8 @@
 #include "domain/note.h"
 #include "domain/reminder.h"
 #include "domain/rendered.h"
+#include "domain/row_json.h"
+#include "domain/some_ids.h"
 
 #define COLUMNS_NAMED(name) \
     DONOR_COLUMNS ", k.id, k.phone, " name ", k.gift_best_year"
@@ -25,10 +27,8 @@ DB_QUERY(contact_profile_told,
 DB_QUERY(contact_profile_page,
          "SELECT " COLUMNS " FROM contacts k WHERE k.id < $1 AND " VISIBLE
          " ORDER BY k.id DESC LIMIT $4");
-DB_QUERY(contact_profile_search,
-         "SELECT " COLUMNS " FROM contacts k WHERE k.id < $1 AND "
-         "(k.phone LIKE $5 ESCAPE '!' OR k.name LIKE $5 ESCAPE '!') "
-         "AND " VISIBLE " ORDER BY k.id DESC LIMIT $4");
+DB_QUERY(contact_profile_some, "SELECT " COLUMNS " FROM contacts k "
+                               "WHERE k.id " SOME_IDS " ORDER BY k.id DESC");
 
 const char *contact_level(const domain_settings_t *set, int64_t best_year)
 {
@@ -96,15 +96,9 @@ static void write_fields(db_stmt_t *s, const domain_t *d, buf_t *out)
 static int write_aliases(db_t *db, int64_t contact, buf_t *out)
 {
     db_stmt_t *s = db_stmt(db, &contact_profile_aliases);
-    int rc;
 
     db_bind_i64(s, 1, contact);
-    jw_open_array(out, "aliases");
-    while ((rc = db_step(s)) == DB_ROW) {
-        jw_str(out, NULL, db_text(s, 0));
-    }
-    jw_close_array(out);
-    return rc;
+    return row_write_all(s, row_text, out, "aliases");
 }
 
 static int write_profile(db_t *db, const domain_t *d, int64_t contact,
@@ -201,52 +195,49 @@ int contact_render(db_t *db, const domain_t *d, rendered_t *r)
     return rc;
 }
 
-/* %text%, its own wildcards as letters. */
-static void pattern_of(const char *text, buf_t *out)
+static void write_contact(db_stmt_t *s, const domain_t *d, buf_t *out)
 {
-    buf_addc(out, '%');
-    for (; *text != '\0'; text++) {
-        if (*text == '%' || *text == '_' || *text == '!') {
-            buf_addc(out, '!');
-        }
-        buf_addc(out, *text);
-    }
-    buf_addc(out, '%');
-    buf_addc(out, '\0');
+    jw_open_object(out, NULL);
+    write_fields(s, d, out);
+    jw_close_object(out);
 }
 
 int contact_page(db_t *db, const domain_t *d, const contact_query_t *q,
                  buf_t *out, const char *key, bool *more, int64_t *last)
 {
-    db_stmt_t *s = db_stmt(db, q->search != NULL ? &contact_profile_search
-                                                 : &contact_profile_page);
+    db_stmt_t *s = db_stmt(db, &contact_profile_page);
     int n = 0, rc;
-    buf_t pattern;
 
-    buf_init(&pattern, 0);
     db_bind_i64(s, 1, q->before);
     db_bind_i64(s, 2, q->user);
     db_bind_i64(s, 3, q->all);
     db_bind_i64(s, 4, q->limit + 1);
-    if (q->search != NULL) {
-        pattern_of(q->search, &pattern);
-        if (pattern.failed) {
-            buf_free(&pattern);
-            return WERR_NOMEM;
-        }
-        db_bind_text(s, 5, pattern.data);
-    }
     jw_open_array(out, key);
     while ((rc = db_step(s)) == DB_ROW && n < q->limit) {
-        jw_open_object(out, NULL);
-        write_fields(s, d, out);
-        jw_close_object(out);
+        write_contact(s, d, out);
         *last = db_i64(s, DONOR_NCOLUMNS);
         n++;
     }
     *more = rc == DB_ROW;
     db_done(s);
-    buf_free(&pattern);
     jw_close_array(out);
     return rc == DB_ROW ? WERR_OK : rc;
+}
+
+int contact_page_of(db_t *db, const domain_t *d, const int64_t *ids, size_t n,
+                    buf_t *out, const char *key)
+{
+    int rc = WERR_OK;
+
+    jw_open_array(out, key);
+    for (size_t i = 0; rc == WERR_OK && i < n; i += SOME) {
+        db_stmt_t *s = db_stmt(db, &contact_profile_some);
+
+        bind_some_ids(s, &ids[i], n - i);
+        while ((rc = db_step(s)) == DB_ROW) {
+            write_contact(s, d, out);
+        }
+    }
+    jw_close_array(out);
+    return rc;
 }

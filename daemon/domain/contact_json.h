@@ -25,10 +25,8 @@ int contact_write_brief(db_t *db, const domain_t *d, int64_t contact,
 int contact_write_metrics(db_t *db, const domain_t *d, int64_t contact,
                           buf_t *out, const char *key) WACRM_CHECKED;
 
-/* Contacts that a user may see, newest first, as an array. search: a
- * part of the name or the phone, or NULL. */
+/* Contacts that a user may see, newest first, as an array. */
 typedef struct {
-    const char *search;
     int limit;
     int64_t user;
     bool all;
@@ -37,5 +35,8 @@ typedef struct {
 int contact_page(db_t *db, const domain_t *d, const contact_query_t *q,
                  buf_t *out, const char *key, bool *more,
                  int64_t *last) WACRM_CHECKED;
+/* These ones, which are in that order. */
+int contact_page_of(db_t *db, const domain_t *d, const int64_t *ids, size_t n,
+                    buf_t *out, const char *key) WACRM_CHECKED;
 
 #endif

@@ -11,6 +11,7 @@
 #include "domain/contact.h"
 #include "domain/donor.h"
 #include "domain/event.h"
+#include "domain/fresh_id.h"
 #include "domain/merge_ledger.h"
 
 DB_QUERY(merge_chats,
@@ -21,6 +22,8 @@ DB_QUERY(merge_chat_owner, "UPDATE chats SET contact_id = $2 WHERE id = $1");
 DB_QUERY(merge_messages, "UPDATE messages SET chat_id = $2 WHERE chat_id = $1");
 DB_QUERY(merge_outbox, "UPDATE outbox SET chat_id = $2 WHERE session_id = $3 "
                        "AND chat_id = $1 AND state < 4");
+DB_QUERY(merge_scheduled, "UPDATE outbox SET chat_id = $2 WHERE "
+                          "session_id = $3 AND chat_id = $1 AND state = 7");
 DB_QUERY(merge_chat_sums,
          "UPDATE chats SET unread = unread + "
          "(SELECT f.unread FROM chats f WHERE f.id = $1), failed = failed + "
@@ -30,8 +33,8 @@ DB_QUERY(merge_chat_sums,
 DB_QUERY(merge_chat_last,
          "UPDATE chats SET last_message_id = m.id, last_ts = m.ts, "
          "last_direction = m.direction FROM (SELECT id, ts, direction "
-         "FROM messages WHERE chat_id = $1 ORDER BY ts DESC, id DESC LIMIT 1) "
-         "AS m WHERE chats.id = $1");
+         "FROM messages WHERE chat_id = $1 AND status < 7 "
+         "ORDER BY ts DESC, id DESC LIMIT 1) AS m WHERE chats.id = $1");
 DB_QUERY(merge_chat_delete, "DELETE FROM chats WHERE id = $1");
 DB_QUERY(merge_gifts,
          "UPDATE donations SET contact_id = $2 WHERE contact_id = $1");
@@ -44,6 +47,8 @@ DB_QUERY(merge_reminders,
          "UPDATE reminders SET contact_id = $2 WHERE contact_id = $1");
 DB_QUERY(merge_consents,
          "UPDATE consents SET contact_id = $2 WHERE contact_id = $1");
+DB_QUERY(merge_answers,
+         "UPDATE idempotency SET contact_id = $2 WHERE contact_id = $1");
 DB_QUERY(merge_phone_of, "SELECT phone FROM contacts WHERE id = $1");
 DB_QUERY(merge_set_phone,
          "UPDATE contacts SET phone = $2, updated_at = $3 WHERE id = $1");
@@ -78,23 +83,35 @@ static int run1(tx_t *tx, const db_query_t *q, int64_t a)
     return db_exec(s);
 }
 
+static int move_outbox(tx_t *tx, const db_query_t *q, int64_t from,
+                       int64_t into, int64_t session)
+{
+    db_stmt_t *s = db_stmt(tx->db, q);
+
+    db_bind_i64(s, 1, from);
+    db_bind_i64(s, 2, into);
+    db_bind_i64(s, 3, session);
+    return db_exec(s);
+}
+
 static int join_chats(tx_t *tx, int64_t from, int64_t into, int64_t session)
 {
-    db_stmt_t *s;
     int rc = run2(tx, &merge_messages, from, into);
 
     if (rc == WERR_OK) {
-        s = db_stmt(tx->db, &merge_outbox);
-        db_bind_i64(s, 1, from);
-        db_bind_i64(s, 2, into);
-        db_bind_i64(s, 3, session);
-        rc = db_exec(s);
+        rc = move_outbox(tx, &merge_outbox, from, into, session);
+    }
+    if (rc == WERR_OK) {
+        rc = move_outbox(tx, &merge_scheduled, from, into, session);
     }
     if (rc == WERR_OK) {
         rc = run2(tx, &merge_chat_sums, from, into);
     }
     if (rc == WERR_OK) {
         rc = run1(tx, &merge_chat_last, into);
+    }
+    if (rc == WERR_OK) {
+        rc = fresh_id_gone(tx, "chats", from);
     }
     if (rc == WERR_OK) {
         rc = run1(tx, &merge_chat_delete, from);
@@ -264,6 +281,9 @@ static int end_contact(tx_t *tx, int64_t into, int64_t from)
     adopt = is_number(gone) && !is_number(kept);
     rc = run2(tx, &merge_alias_of, adopt ? into : from, into);
     if (rc == WERR_OK) {
+        rc = fresh_id_gone(tx, "contacts", from);
+    }
+    if (rc == WERR_OK) {
         rc = run1(tx, &merge_contact_delete, from);
     }
     if (rc == WERR_OK && adopt) {
@@ -279,8 +299,8 @@ static int end_contact(tx_t *tx, int64_t into, int64_t from)
 static int move_rows(tx_t *tx, int64_t into, int64_t from)
 {
     static const db_query_t *const moves[] = {
-        &merge_gifts, &merge_aliases,   &merge_segments,
-        &merge_notes, &merge_reminders, &merge_consents};
+        &merge_gifts,     &merge_aliases,  &merge_segments, &merge_notes,
+        &merge_reminders, &merge_consents, &merge_answers};
     int rc = WERR_OK;
 
     for (size_t i = 0; rc == WERR_OK && i < sizeof(moves) / sizeof(*moves);

@@ -113,8 +113,8 @@ DB_QUERY(unmerge_recount,
 DB_QUERY(unmerge_last,
          "UPDATE chats SET last_message_id = m.id, last_ts = m.ts, "
          "last_direction = m.direction FROM (SELECT id, ts, direction "
-         "FROM messages WHERE chat_id = $1 ORDER BY ts DESC, id DESC LIMIT 1) "
-         "AS m WHERE chats.id = $1");
+         "FROM messages WHERE chat_id = $1 AND status < 7 "
+         "ORDER BY ts DESC, id DESC LIMIT 1) AS m WHERE chats.id = $1");
 
 typedef struct {
     int64_t merge;

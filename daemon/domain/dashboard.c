@@ -16,7 +16,7 @@ DB_QUERY_SCAN(dashboard_messages,
               "m.source IN ('auto', 'campaign', 'api') "
               "FROM sessions s JOIN chats c ON c.session_id = s.id "
               "AND c.last_ts >= $1 JOIN messages m ON m.chat_id = c.id "
-              "AND m.ts >= $2 ORDER BY m.chat_id, m.ts, m.id",
+              "AND m.ts >= $2 AND m.status < 7 ORDER BY m.chat_id, m.ts, m.id",
               "a small table, and by index of what moved today");
 DB_QUERY_SCAN(dashboard_chats,
               "SELECT s.id, (SELECT count(*) FROM chats c "

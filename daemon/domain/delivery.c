@@ -18,13 +18,16 @@
     "LEFT JOIN messages m ON m.id = o.message_id " \
     "LEFT JOIN message_template_sends t ON t.message_id = o.message_id "
 
-/* The partial index outbox_open holds nothing but what is still to do. */
-DB_QUERY_SCAN(delivery_heads,
-              COLUMNS "FROM (SELECT min(id) AS id FROM outbox WHERE state < 4 "
-                      "GROUP BY session_id, chat_id) AS h "
-                      "CROSS JOIN outbox o ON o.id = h.id " JOINS
-                      "WHERE o.state = 0 ORDER BY o.not_before, o.id LIMIT $1",
-              "walks outbox_open: the rows that are still to do");
+/* By outbox_queued, from the one that is due first: as far as the limit. A row
+ * behind another of its lane is passed over; delivery_outcome.c keeps those
+ * behind one that waits from coming before it. */
+DB_QUERY(delivery_heads,
+         COLUMNS "FROM outbox o " JOINS "WHERE o.state = 0 AND NOT EXISTS "
+                 "(SELECT 1 FROM outbox e WHERE e.session_id = o.session_id "
+                 "AND e.chat_id = o.chat_id AND e.id < o.id AND e.state < 4) "
+                 "AND NOT EXISTS (SELECT 1 FROM message_media x "
+                 "WHERE x.message_id = o.message_id AND x.fetch_state <> 0) "
+                 "ORDER BY o.not_before, o.id LIMIT $1");
 DB_QUERY(delivery_unknowns, COLUMNS HELD_COLUMNS
          "FROM outbox o " JOINS "WHERE o.state = 2 AND o.kind = 'message' "
          "ORDER BY o.updated_at LIMIT $1");
@@ -190,6 +193,9 @@ int delivery_stat(db_t *db, delivery_stat_t *st)
     if (rc == WERR_OK) {
         st->unknown += left;
         rc = count(db, DELIVERY_FAILED, &st->failed, NULL);
+    }
+    if (rc == WERR_OK) {
+        rc = count(db, DELIVERY_SCHEDULED, &st->scheduled, NULL);
     }
     return rc;
 }

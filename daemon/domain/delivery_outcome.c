@@ -9,6 +9,8 @@
 DB_QUERY(delivery_begin, "UPDATE outbox SET state = 1, attempt_id = $2, "
                          "attempts = attempts + 1, updated_at = $3 "
                          "WHERE id = $1 AND state = 0");
+DB_QUERY(delivery_waits, "SELECT coalesce(message_id, 0) FROM outbox "
+                         "WHERE id = $1 AND state = 0");
 DB_QUERY(delivery_attempt, "SELECT state, coalesce(message_id, 0) FROM outbox "
                            "WHERE id = $1 AND attempt_id = $2");
 DB_QUERY(delivery_set,
@@ -17,6 +19,12 @@ DB_QUERY(delivery_set,
          "WHERE id = $1");
 DB_QUERY(delivery_put_off,
          "UPDATE outbox SET not_before = $2 WHERE id = $1 AND state = 0");
+/* What stands behind it cannot leave before it. */
+DB_QUERY(delivery_put_off_lane,
+         "UPDATE outbox SET not_before = $2 WHERE id IN (SELECT o.id "
+         "FROM outbox h CROSS JOIN outbox o ON o.session_id = h.session_id "
+         "AND o.chat_id = h.chat_id AND o.id > h.id AND o.state < 4 "
+         "WHERE h.id = $1 AND o.state = 0 AND o.not_before < $2)");
 DB_QUERY(delivery_in_state,
          "SELECT id, coalesce(message_id, 0) FROM outbox WHERE state = $1 "
          "ORDER BY updated_at, id LIMIT 500");
@@ -32,16 +40,53 @@ typedef struct {
     const char *reason;
 } outcome_t;
 
-int delivery_start(tx_t *tx, int64_t id, const char *attempt)
+/* WERR_DENIED: they have opted out since it was queued. */
+static int check_consent(tx_t *tx, int64_t id)
 {
-    db_stmt_t *s = db_stmt(tx->db, &delivery_begin);
+    db_stmt_t *s = db_stmt(tx->db, &delivery_waits);
+    int64_t message;
+    bool may;
     int rc;
 
+    db_bind_i64(s, 1, id);
+    rc = db_first(s);
+    if (rc != DB_ROW) {
+        return rc == WERR_NOTFOUND ? WERR_CONFLICT : rc;
+    }
+    message = db_i64(s, 0);
+    db_done(s);
+    rc = delivery_consented(tx, id, &may);
+    if (rc != WERR_OK || may) {
+        return rc;
+    }
+    rc =
+        delivery_stop(tx, message, DELIVERY_OPTED_OUT, DELIVERY_OPTED_OUT_TEXT);
+    return rc == WERR_OK ? WERR_DENIED : rc;
+}
+
+int delivery_start(tx_t *tx, int64_t id, const char *attempt)
+{
+    db_stmt_t *s;
+    int rc = check_consent(tx, id);
+
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    s = db_stmt(tx->db, &delivery_begin);
     db_bind_i64(s, 1, id);
     db_bind_text(s, 2, attempt);
     db_bind_i64(s, 3, tx->now);
     rc = db_exec(s);
     return rc == WERR_OK && db_changes(tx->db) == 0 ? WERR_CONFLICT : rc;
+}
+
+static int put_off_lane(tx_t *tx, int64_t id, int64_t not_before)
+{
+    db_stmt_t *s = db_stmt(tx->db, &delivery_put_off_lane);
+
+    db_bind_i64(s, 1, id);
+    db_bind_i64(s, 2, not_before);
+    return db_exec(s);
 }
 
 int delivery_defer(tx_t *tx, int64_t id, int64_t not_before)
@@ -52,12 +97,16 @@ int delivery_defer(tx_t *tx, int64_t id, int64_t not_before)
     db_bind_i64(s, 1, id);
     db_bind_i64(s, 2, not_before);
     rc = db_exec(s);
-    return rc == WERR_OK && db_changes(tx->db) == 0 ? WERR_CONFLICT : rc;
+    if (rc == WERR_OK && db_changes(tx->db) == 0) {
+        return WERR_CONFLICT;
+    }
+    return rc == WERR_OK ? put_off_lane(tx, id, not_before) : rc;
 }
 
 static int set(tx_t *tx, const outcome_t *o)
 {
     db_stmt_t *s = db_stmt(tx->db, &delivery_set);
+    int rc;
 
     db_bind_i64(s, 1, o->id);
     db_bind_i64(s, 2, o->to);
@@ -69,7 +118,10 @@ static int set(tx_t *tx, const outcome_t *o)
     }
     db_bind_text(s, 5, o->reason);
     db_bind_i64(s, 6, tx->now);
-    return db_exec(s);
+    rc = db_exec(s);
+    return rc == WERR_OK && o->not_before != 0
+               ? put_off_lane(tx, o->id, o->not_before)
+               : rc;
 }
 
 /*
@@ -163,8 +215,15 @@ int delivery_retry(tx_t *tx, int64_t id, const char *attempt,
                    .not_before = not_before,
                    .reason = reason};
 
+    bool may;
+    int rc = delivery_consented(tx, id, &may);
+
     tx->queued = true;
-    return unproven(tx, attempt, &o, STATUS_QUEUED, NULL);
+    if (rc == WERR_OK && !may) {
+        return delivery_failed(tx, id, attempt, DELIVERY_OPTED_OUT,
+                               DELIVERY_OPTED_OUT_TEXT);
+    }
+    return rc == WERR_OK ? unproven(tx, attempt, &o, STATUS_QUEUED, NULL) : rc;
 }
 
 int delivery_failed(tx_t *tx, int64_t id, const char *attempt, const char *code,

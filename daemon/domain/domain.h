@@ -35,6 +35,8 @@ typedef struct {
     const char *media_dir;  /* domain/media.h; NULL: takes no files */
     int64_t media_max;      /* bytes of one file */
     uint32_t media_types;   /* set of base/sniff.h */
+    const char *url_hosts;  /* agents send files from; NULL: none */
+    bool url_http;          /* also without TLS */
     const char *media_base; /* addresses for gateways begin so, or NULL */
     unsigned char media_key[MEDIA_KEY_LEN]; /* signs addresses of media */
 } domain_settings_t;

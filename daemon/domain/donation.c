@@ -1,4 +1,5 @@
 #include "domain/donation.h"
+#include "domain/row_json.h"
 
 #define COLUMNS                                                         \
     "d.id, d.amount, d.gift_day, d.fund, d.campaign, d.method, d.ref, " \
@@ -22,11 +23,7 @@ static void write_row(db_stmt_t *s, buf_t *out, const char *key)
     jw_str(out, "ref", db_text(s, 6));
     jw_str(out, "note", db_text(s, 7));
     jw_str(out, "status", db_text(s, 8));
-    if (db_is_null(s, 9)) {
-        jw_null(out, "cs_id");
-    } else {
-        jw_i64(out, "cs_id", db_i64(s, 9));
-    }
+    row_i64(out, "cs_id", s, 9);
     jw_time(out, "created_at", db_i64(s, 10));
     jw_close_object(out);
 }
@@ -34,30 +31,17 @@ static void write_row(db_stmt_t *s, buf_t *out, const char *key)
 int donation_write(db_t *db, int64_t id, buf_t *out, const char *key)
 {
     db_stmt_t *s = db_stmt(db, &donation_get);
-    int rc;
 
     db_bind_i64(s, 1, id);
-    rc = db_first(s);
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    write_row(s, out, key);
-    db_done(s);
-    return WERR_OK;
+    return row_write_first(s, write_row, out, key);
 }
 
 int donation_list(db_t *db, int64_t contact, int limit, buf_t *out,
                   const char *key)
 {
     db_stmt_t *s = db_stmt(db, &donation_of_contact);
-    int rc;
 
     db_bind_i64(s, 1, contact);
     db_bind_i64(s, 2, limit);
-    jw_open_array(out, key);
-    while ((rc = db_step(s)) == DB_ROW) {
-        write_row(s, out, NULL);
-    }
-    jw_close_array(out);
-    return rc;
+    return row_write_all(s, write_row, out, key);
 }

@@ -1,7 +1,6 @@
 #include "domain/donor_import.h"
 
 #include <csv.h>
-#include <ctype.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +13,11 @@
 #include "domain/contact.h"
 #include "domain/donor.h"
 #include "domain/event.h"
+#include "domain/donor_cell.h"
 
 #define CHUNK_ROWS 500
 #define FIELD_MAX  500
-#define AMOUNT_MAX INT64_C(1000000000000) /* a trillion rupiah */
+#define ENTRY_MAX  (1 << 20) /* bytes of a field that does not end */
 #define IMPORT_REF "import:"
 #define REF_BYTES  16
 #define REF_MAX    (sizeof(IMPORT_REF) + 2 * REF_BYTES)
@@ -51,6 +51,7 @@ typedef struct {
     int64_t number;
     const char *refused; /* why it was left out */
     bool too_long;
+    bool no_text;
     bool empty;
 } row_t;
 
@@ -80,60 +81,6 @@ DB_QUERY(mark_donor, "UPDATE contacts SET donor = 1,"
                      " updated_at = $3 WHERE id = $1 AND (donor = 0 OR"
                      " ($2 <> '' AND name <> $2))");
 DB_QUERY(import_ref, "SELECT id FROM donations WHERE ref = $1");
-
-static bool parse_date(const char *text, int64_t *day)
-{
-    char iso[11];
-
-    if (clock_parse_day(text, strlen(text), day)) {
-        return true;
-    }
-    /* 01/03/2026, as spreadsheets here write it */
-    if (strlen(text) != 10 || text[2] != '/' || text[5] != '/') {
-        return false;
-    }
-    memcpy(iso, text + 6, 4);
-    iso[4] = iso[7] = '-';
-    memcpy(iso + 5, text + 3, 2);
-    memcpy(iso + 8, text, 2);
-    iso[10] = '\0';
-    return clock_parse_day(iso, 10, day);
-}
-
-/* 1500000, 1.500.000, Rp 1.500.000,00 is refused: rupiah have no cents. */
-static bool parse_amount(const char *text, int64_t *amount)
-{
-    int64_t sum = 0;
-    int group = -1; /* digits since the last dot */
-
-    if (strncasecmp(text, "rp", 2) == 0) {
-        text += 2;
-    }
-    while (*text == ' ' || *text == '.') {
-        text++;
-    }
-    if (!isdigit((unsigned char)*text)) {
-        return false;
-    }
-    for (; *text != '\0'; text++) {
-        if (*text == '.') {
-            if (group != -1 && group != 3) {
-                return false;
-            }
-            group = 0;
-        } else if (isdigit((unsigned char)*text)) {
-            sum = sum * 10 + (*text - '0');
-            group += group >= 0;
-        } else {
-            return false;
-        }
-        if (sum > AMOUNT_MAX) {
-            return false;
-        }
-    }
-    *amount = sum;
-    return sum > 0 && (group == -1 || group == 3);
-}
 
 static int compare_same(const void *a, const void *b)
 {
@@ -209,17 +156,21 @@ static int read_row(const row_t *row, int64_t today, char phone[PHONE_MAX],
     *reason = NULL;
     if (row->too_long) {
         *reason = "a field is longer than 500 bytes";
+    } else if (row->no_text) {
+        *reason = "a field is not UTF-8: save the file as CSV UTF-8";
     } else if (!phone_from_typed(row->text[COL_PHONE],
                                  strlen(row->text[COL_PHONE]), phone)) {
         *reason = "phone is not a number";
     } else if (row->text[COL_AMOUNT][0] != '\0' &&
-               !parse_amount(row->text[COL_AMOUNT], &gift->amount)) {
+               !donor_cell_amount(row->text[COL_AMOUNT], &gift->amount)) {
         *reason = "amount is not a sum in rupiah";
     } else if (gift->amount > 0 &&
-               !parse_date(row->text[COL_DATE], &gift->day)) {
+               !donor_cell_date(row->text[COL_DATE], &gift->day)) {
         *reason = "date is not like 2026-03-01 or 01/03/2026";
     } else if (gift->amount > 0 && gift->day > today) {
         *reason = "date is in the future";
+    } else if (gift->amount > 0 && gift->day < 0) {
+        *reason = "date is before 1970";
     }
     gift->fund = or_null(row->text[COL_FUND]);
     gift->campaign = or_null(row->text[COL_CAMPAIGN]);
@@ -398,11 +349,6 @@ static void take_name(import_t *im, const char *data, size_t len)
 {
     int column = -1;
 
-    /* a byte order mark, as spreadsheets write it */
-    if (im->field == 0 && len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
-        data += 3;
-        len -= 3;
-    }
     for (int i = 0; i < COLUMNS; i++) {
         if (len == strlen(column_names[i]) &&
             strncasecmp(data, column_names[i], len) == 0) {
@@ -428,8 +374,10 @@ static void on_field(void *data, size_t len, void *ctx)
             data = (char *)data + 1;
             len--;
         }
-        if (len > FIELD_MAX || memchr(data, '\0', len) != NULL) {
+        if (len > FIELD_MAX) {
             im->row.too_long = true;
+        } else if (!donor_cell_text(data, len)) {
+            im->row.no_text = true;
         } else if (len > 0) {
             memcpy(im->row.text[im->places[field]], data, len);
             im->row.empty = false;
@@ -461,10 +409,12 @@ static void on_row(int end, void *ctx)
             im->bad(im->ctx, 1, "the first line has no column phone");
             im->rc = WERR_INVALID;
         }
-    } else if (!im->row.empty || im->row.too_long) {
+    } else if (!im->row.empty || im->row.too_long || im->row.no_text) {
         im->result->rows++;
         im->row.number = im->line;
-        if (!make_ref(im, &im->row) && im->rc >= 0) {
+        if (im->row.text[COL_AMOUNT][0] != '\0' &&
+            im->row.text[COL_REF][0] == '\0' && !make_ref(im, &im->row) &&
+            im->rc >= 0) {
             im->rc = WERR_NOMEM;
         }
         im->rows[im->nrows++] = im->row;
@@ -495,6 +445,63 @@ static void free_import(import_t *im)
     free(im->rows);
 }
 
+/* What came before it counts, the rest is one row that is left out. */
+static void broken(import_t *im, const char *reason)
+{
+    flush_rows(im);
+    if (im->rc < 0) {
+        return;
+    }
+    im->bad(im->ctx, im->line + 1, reason);
+    if (im->head) {
+        im->rc = WERR_INVALID;
+    } else {
+        im->result->rows++;
+        im->result->bad++;
+    }
+}
+
+/* The text without the byte order mark that spreadsheets write. */
+static const char *without_mark(const char *text, size_t *len)
+{
+    bool marked = *len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
+
+    *len -= marked ? 3 : 0;
+    return marked ? text + 3 : text;
+}
+
+static void read_all(import_t *im, struct csv_parser *csv, FILE *in)
+{
+    char block[65536];
+    const char *text;
+    bool first = true;
+    size_t n;
+
+    while (im->rc >= 0 && (n = fread(block, 1, sizeof(block), in)) > 0) {
+        text = block;
+        if (first) {
+            text = without_mark(block, &n);
+            csv_set_delim(csv, separator_of(text, n));
+            first = false;
+        }
+        if (csv_parse(csv, text, n, on_field, on_row, im) != n) {
+            broken(im, "the file is not CSV from here on");
+            return;
+        }
+        if (csv->entry_pos > ENTRY_MAX) {
+            broken(im, "the quotes of a field do not end");
+            return;
+        }
+    }
+    if (im->rc >= 0 && ferror(in)) {
+        im->rc = WERR_IO;
+    }
+    if (im->rc >= 0 && csv_fini(csv, on_field, on_row, im) != 0) {
+        broken(im, "the file ends inside quotes");
+    }
+    flush_rows(im);
+}
+
 int donor_import(domain_t *d, FILE *in, bool dry_run, donor_import_bad bad,
                  void *ctx, donor_import_t *out)
 {
@@ -505,9 +512,6 @@ int donor_import(domain_t *d, FILE *in, bool dry_run, donor_import_bad bad,
                    .result = out,
                    .head = true};
     struct csv_parser csv;
-    char text[65536];
-    size_t n;
-    bool first = true;
 
     memset(out, 0, sizeof(*out));
     im.row.empty = true;
@@ -522,24 +526,7 @@ int donor_import(domain_t *d, FILE *in, bool dry_run, donor_import_bad bad,
         free_import(&im);
         return WERR_NOMEM;
     }
-    while (im.rc >= 0 && (n = fread(text, 1, sizeof(text), in)) > 0) {
-        if (first) {
-            csv_set_delim(&csv, separator_of(text, n));
-            first = false;
-        }
-        if (csv_parse(&csv, text, n, on_field, on_row, &im) != n) {
-            bad(ctx, im.line + 1, "the file is not CSV from here on");
-            im.rc = WERR_INVALID;
-        }
-    }
-    if (im.rc >= 0 && ferror(in)) {
-        im.rc = WERR_IO;
-    }
-    if (im.rc >= 0 && csv_fini(&csv, on_field, on_row, &im) != 0) {
-        bad(ctx, im.line + 1, "the file ends inside quotes");
-        im.rc = WERR_INVALID;
-    }
-    flush_rows(&im);
+    read_all(&im, &csv, in);
     csv_free(&csv);
     free_import(&im);
     return im.rc;

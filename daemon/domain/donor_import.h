@@ -32,7 +32,9 @@ typedef void (*donor_import_bad)(void *ctx, int64_t row, const char *reason);
 /*
  * Reads all of in; rows are committed as it goes, 500 at a time. dry_run:
  * nothing is stored, the figures are those of what would be.
- * WERR_INVALID if the first line has no column phone, or the file is no CSV.
+ * Where it is no CSV any more, what came before counts and the rest is one row
+ * that is left out. WERR_INVALID if the first line has no column phone, or is
+ * no CSV.
  */
 int donor_import(domain_t *d, FILE *in, bool dry_run, donor_import_bad bad,
                  void *ctx, donor_import_t *out) WACRM_CHECKED;

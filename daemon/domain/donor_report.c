@@ -1,7 +1,9 @@
 #include "domain/donor_report.h"
 
 #include "base/clock.h"
+#include "base/hijri.h"
 #include "domain/donor.h"
+#include "domain/row_json.h"
 
 #define GIFT       "d.status = 'confirmed' AND d.amount > 0"
 #define FEW_DONORS 50 /* M17 */
@@ -86,15 +88,46 @@ DB_QUERY_SCAN(
     "GROUP BY r, f, m ORDER BY r DESC, f DESC, m DESC",
     "a report over all gifts");
 
-void report_year(int year, int month, int64_t today, bool same_date,
-                 report_year_t *out)
+static int64_t first_of(report_calendar_t calendar, int year, int month)
+{
+    return calendar == REPORT_HIJRI ? hijri_day(year, month, 1)
+                                    : clock_days_from_civil(year, month, 1);
+}
+
+/* The same day a year before, or the last of its month. */
+static int64_t year_before(report_calendar_t calendar, int64_t day)
+{
+    int y, m, d, last;
+
+    if (calendar != REPORT_HIJRI) {
+        return clock_months_before(day, 12);
+    }
+    hijri_of(day, &y, &m, &d);
+    last = hijri_month_length(y - 1, m);
+    return hijri_day(y - 1, m, d < last ? d : last);
+}
+
+int report_year_of(report_calendar_t calendar, int64_t today, int month)
+{
+    int y, m, d;
+
+    if (calendar == REPORT_HIJRI) {
+        hijri_of(today, &y, &m, &d);
+    } else {
+        clock_civil(today, &y, &m, &d);
+    }
+    return m >= month ? y : y - 1;
+}
+
+void report_year(report_calendar_t calendar, int year, int month, int64_t today,
+                 bool same_date, report_year_t *out)
 {
     for (int i = 0; i < 4; i++) {
-        out->start[i] = clock_days_from_civil(year - 2 + i, month, 1);
+        out->start[i] = first_of(calendar, year - 2 + i, month);
     }
     out->year_ago = out->start[2];
     if (same_date && today < out->start[3]) {
-        int64_t ago = clock_months_before(today, 12) + 1;
+        int64_t ago = year_before(calendar, today) + 1;
 
         out->year_ago = ago < out->start[2] ? ago : out->start[2];
     }
@@ -116,11 +149,7 @@ static void write_lapsed(buf_t *out, db_stmt_t *s)
     } else {
         jw_null(out, "avg_donation");
     }
-    if (db_is_null(s, 7)) {
-        jw_null(out, "last_donation");
-    } else {
-        jw_day(out, "last_donation", db_i64(s, 7));
-    }
+    row_day(out, "last_donation", s, 7);
     jw_close_object(out);
 }
 

@@ -15,9 +15,14 @@ typedef struct {
     int64_t year_ago; /* end of last year's window, for same_date (M7) */
 } report_year_t;
 
+/* M3: by which calendar its months are counted. */
+typedef enum { REPORT_GREGORIAN, REPORT_HIJRI } report_calendar_t;
+
 /* The year that begins in `month` of `year`. */
-void report_year(int year, int month, int64_t today, bool same_date,
-                 report_year_t *out);
+void report_year(report_calendar_t calendar, int year, int month, int64_t today,
+                 bool same_date, report_year_t *out);
+/* The one that has begun today or before: its year. */
+int report_year_of(report_calendar_t calendar, int64_t today, int month);
 
 typedef struct {
     report_year_t year;

@@ -299,7 +299,7 @@ int donor_add_gift(tx_t *tx, int64_t contact, const gift_t *gift, int64_t *id)
     db_stmt_t *s;
     int rc;
 
-    if (gift->amount <= 0 || gift->day > tx->today) {
+    if (gift->amount <= 0 || gift->day < 0 || gift->day > tx->today) {
         return WERR_INVALID;
     }
     if (gift->ref != NULL) {

@@ -9,9 +9,9 @@ DB_QUERY(feed_rows, "SELECT seq, kind, session_id, chat_id, ref, created_at, "
                     "socket FROM events WHERE seq > $1 ORDER BY seq LIMIT $2");
 DB_QUERY(feed_places,
          "SELECT contact_id, session_id FROM chats WHERE contact_id " SOME_IDS
-         "ORDER BY contact_id");
+         " ORDER BY contact_id");
 DB_QUERY(feed_aliases, "SELECT contact_id, alias FROM contact_aliases WHERE "
-                       "contact_id " SOME_IDS "ORDER BY contact_id");
+                       "contact_id " SOME_IDS " ORDER BY contact_id");
 
 int feed_page_new(feed_page_t **out)
 {

@@ -1,7 +1,7 @@
 /*
  * The list of conversations. Two steps: the order, from the index of each
- * session, newest first and merged here; then one statement for the lines of
- * up to 50 chats.
+ * session, newest first and merged here, or from what a search has found;
+ * then one statement for the lines of up to 50 chats.
  */
 #include "domain/chat.h"
 
@@ -11,44 +11,26 @@
 
 #include "base/clock.h"
 #include "domain/donor_row.h"
-#include "domain/like.h"
 #include "domain/message_text.h"
 #include "domain/rendered.h"
+#include "domain/some_ids.h"
 
-#define LIMIT_MAX  200
-#define LINES_ONCE SOME
-/* Rows that one search looks at in a session; the next page looks further. */
-#define SEARCH_ROWS 5000
+#define LIMIT_MAX 200
 
-/* Between two places of the order: after ($2,$3) and not past ($4,$5). */
-#define PLACES                                                  \
-    "WHERE c.session_id = $1 AND (c.last_ts, c.id) < ($2, $3) " \
-    "AND (c.last_ts, c.id) >= ($4, $5) "
+/* After the place ($2,$3) of the order. */
+#define PLACES       "WHERE c.session_id = $1 AND (c.last_ts, c.id) < ($2, $3) "
 #define NEWEST_FIRST "ORDER BY c.last_ts DESC, c.id DESC "
-#define MATCHES                                                            \
-    "AND (lower(k.name) LIKE $7 ESCAPE '!' OR k.phone LIKE $8 ESCAPE '!' " \
-    "OR lower(m.body) LIKE $7 ESCAPE '!') "
 
-#define INBOX_QUERIES(name, condition)                                       \
-    DB_QUERY(                                                                \
-        inbox_##name,                                                        \
-        "SELECT c.last_ts, c.id FROM chats c " PLACES condition NEWEST_FIRST \
-        "LIMIT $6");                                                         \
-    DB_QUERY(                                                                \
-        inbox_##name##_search,                                               \
-        "SELECT c.last_ts, c.id FROM chats c "                               \
-        "JOIN contacts k ON k.id = c.contact_id "                            \
-        "LEFT JOIN messages m ON m.id = c.last_message_id " PLACES condition \
-            MATCHES NEWEST_FIRST "LIMIT $6");                                \
-    DB_QUERY(                                                                \
-        inbox_##name##_floor,                                                \
-        "SELECT c.last_ts, c.id FROM chats c " PLACES condition NEWEST_FIRST \
-        "LIMIT 1 OFFSET $6")
+#define INBOX_QUERY(name, condition)                                          \
+    DB_QUERY(                                                                 \
+        inbox_##name,                                                         \
+        "SELECT c.last_ts, c.id, c.contact_id FROM chats c " PLACES condition \
+            NEWEST_FIRST "LIMIT $4")
 
-INBOX_QUERIES(all, "");
-INBOX_QUERIES(unread, "AND c.unread > 0 ");
-INBOX_QUERIES(starred, "AND c.starred = 1 ");
-INBOX_QUERIES(failed, "AND c.failed > 0 ");
+INBOX_QUERY(all, "");
+INBOX_QUERY(unread, "AND c.unread > 0 ");
+INBOX_QUERY(starred, "AND c.starred = 1 ");
+INBOX_QUERY(failed, "AND c.failed > 0 ");
 
 #define LINES(name)                                               \
     "SELECT c.id, s.session_id, " name ", k.phone, m.type, "      \
@@ -61,11 +43,12 @@ INBOX_QUERIES(failed, "AND c.failed > 0 ");
 DB_QUERY(inbox_lines, LINES("k.name"));
 /* What an event tells of it. */
 DB_QUERY(inbox_lines_told, LINES("substr(k.name, 1, " RENDERED_TITLE ")"));
-/* Chats of which an earlier message was found. */
-DB_QUERY(inbox_of_messages,
-         "SELECT DISTINCT c.last_ts, c.id, c.session_id, c.unread, c.starred, "
-         "c.failed FROM messages m JOIN chats c ON c.id = m.chat_id "
-         "WHERE m.id " SOME_IDS);
+#define FOUND                                                              \
+    "SELECT DISTINCT c.last_ts, c.id, c.session_id, c.unread, c.starred, " \
+    "c.failed "
+DB_QUERY(inbox_of_messages, FOUND "FROM messages m JOIN chats c "
+                                  "ON c.id = m.chat_id WHERE m.id " SOME_IDS);
+DB_QUERY(inbox_of_contacts, FOUND "FROM chats c WHERE c.contact_id " SOME_IDS);
 
 typedef struct {
     int64_t ts, id;
@@ -73,23 +56,16 @@ typedef struct {
 
 typedef struct {
     const inbox_query_t *q;
-    place_t from;           /* newer ones are on pages before */
-    place_t floor;          /* older ones were not looked at */
-    bool cut;               /* by the floor */
-    char pattern[LIKE_MAX]; /* "" : no search */
-    char digits[LIKE_MAX];
+    place_t from; /* newer ones are on pages before */
     place_t rows[LIMIT_MAX + 1];
     size_t n, want; /* want: limit + 1, to see whether there are more */
 } order_t;
 
-static const struct {
-    const db_query_t *plain, *search, *floor;
-} queries[] = {
-    [INBOX_ALL] = {&inbox_all, &inbox_all_search, &inbox_all_floor},
-    [INBOX_UNREAD] = {&inbox_unread, &inbox_unread_search, &inbox_unread_floor},
-    [INBOX_STARRED] = {&inbox_starred, &inbox_starred_search,
-                       &inbox_starred_floor},
-    [INBOX_FAILED] = {&inbox_failed, &inbox_failed_search, &inbox_failed_floor},
+static const db_query_t *const queries[] = {
+    [INBOX_ALL] = &inbox_all,
+    [INBOX_UNREAD] = &inbox_unread,
+    [INBOX_STARRED] = &inbox_starred,
+    [INBOX_FAILED] = &inbox_failed,
 };
 
 static bool newer(place_t a, place_t b)
@@ -97,38 +73,10 @@ static bool newer(place_t a, place_t b)
     return a.ts > b.ts || (a.ts == b.ts && a.id > b.id);
 }
 
-static void bind_places(db_stmt_t *s, const order_t *o, int64_t session,
-                        int64_t count)
-{
-    db_bind_i64(s, 1, session);
-    db_bind_i64(s, 2, o->from.ts);
-    db_bind_i64(s, 3, o->from.id);
-    db_bind_i64(s, 4, o->floor.ts);
-    db_bind_i64(s, 5, o->floor.id);
-    db_bind_i64(s, 6, count);
-}
-
-/* The place where a search of this session has looked at enough rows. */
-static int lower_floor(db_t *db, order_t *o, int64_t session)
-{
-    db_stmt_t *s = db_stmt(db, queries[o->q->filter].floor);
-    int rc;
-
-    bind_places(s, o, session, SEARCH_ROWS);
-    rc = db_first(s);
-    if (rc != DB_ROW) {
-        return rc == WERR_NOTFOUND ? WERR_OK : rc;
-    }
-    o->floor = (place_t){db_i64(s, 0), db_i64(s, 1)};
-    o->cut = true;
-    db_done(s);
-    return WERR_OK;
-}
-
-/* Found twice: by the chat and by a message. */
+/* Found twice: by several messages, or by the contact, too. */
 static bool is_kept(const order_t *o, place_t row)
 {
-    for (size_t i = 0; o->q->nmessages > 0 && i < o->n; i++) {
+    for (size_t i = 0; o->q->search != NULL && i < o->n; i++) {
         if (o->rows[i].id == row.id) {
             return true;
         }
@@ -136,17 +84,16 @@ static bool is_kept(const order_t *o, place_t row)
     return false;
 }
 
-/* false: it is older than all that are wanted. */
-static bool keep(order_t *o, place_t row)
+static void keep(order_t *o, place_t row)
 {
     size_t i = o->n;
 
     if (is_kept(o, row)) {
-        return true;
+        return;
     }
     if (o->n == o->want) {
         if (!newer(row, o->rows[o->n - 1])) {
-            return false;
+            return;
         }
         i = o->n - 1;
     } else {
@@ -157,28 +104,38 @@ static bool keep(order_t *o, place_t row)
         i--;
     }
     o->rows[i] = row;
-    return true;
 }
 
+/* Of one session, as many as may be on the page. */
 static int collect(db_t *db, order_t *o, int64_t session)
 {
-    db_stmt_t *s =
-        db_stmt(db, o->pattern[0] != '\0' ? queries[o->q->filter].search
-                                          : queries[o->q->filter].plain);
+    const inbox_search_t *search = o->q->search;
+    db_stmt_t *s = db_stmt(db, queries[o->q->filter]);
     int rc;
 
-    bind_places(s, o, session, (int64_t)o->want);
-    if (o->pattern[0] != '\0') {
-        db_bind_text(s, 7, o->pattern);
-        db_bind_text(s, 8, o->digits);
-    }
+    db_bind_i64(s, 1, session);
+    db_bind_i64(s, 2, o->from.ts);
+    db_bind_i64(s, 3, o->from.id);
+    db_bind_i64(s, 4, search == NULL ? (int64_t)o->want : INT64_MAX);
     while ((rc = db_step(s)) == DB_ROW) {
-        if (!keep(o, (place_t){db_i64(s, 0), db_i64(s, 1)})) {
-            db_done(s);
-            return WERR_OK;
+        place_t row = {db_i64(s, 0), db_i64(s, 1)};
+        bool hit = true;
+
+        if (o->n == o->want && !newer(row, o->rows[o->n - 1])) {
+            break;
+        }
+        if (search != NULL) {
+            rc = search->has(search->arg, row.id, db_i64(s, 2), &hit);
+        }
+        if (rc < 0) {
+            break;
+        }
+        if (hit) {
+            keep(o, row);
         }
     }
-    return rc;
+    db_done(s);
+    return rc < 0 ? rc : WERR_OK;
 }
 
 static bool passes(const order_t *o, db_stmt_t *s)
@@ -204,24 +161,22 @@ static bool passes(const order_t *o, db_stmt_t *s)
     default:
         break;
     }
-    return session_set_has(o->q->sessions, db_i64(s, 2)) &&
-           newer(o->from, row) && !newer(o->floor, row);
+    return session_set_has(o->q->sessions, db_i64(s, 2)) && newer(o->from, row);
 }
 
-/* The chats of the messages that the caller has found. */
-static int collect_found(db_t *db, order_t *o)
+/* The chats that these rows belong to. */
+static int collect_found(db_t *db, order_t *o, const db_query_t *query,
+                         const int64_t *ids, size_t n)
 {
     int rc = WERR_OK;
 
-    for (size_t i = 0; rc == WERR_OK && i < o->q->nmessages; i += LINES_ONCE) {
-        db_stmt_t *s = db_stmt(db, &inbox_of_messages);
+    for (size_t i = 0; rc == WERR_OK && i < n; i += SOME) {
+        db_stmt_t *s = db_stmt(db, query);
 
-        for (size_t k = 0; k < LINES_ONCE && i + k < o->q->nmessages; k++) {
-            db_bind_i64(s, (int)k + 1, o->q->messages[i + k]);
-        }
+        bind_some_ids(s, &ids[i], n - i);
         while ((rc = db_step(s)) == DB_ROW) {
             if (passes(o, s)) {
-                (void)keep(o, (place_t){db_i64(s, 0), db_i64(s, 1)});
+                keep(o, (place_t){db_i64(s, 0), db_i64(s, 1)});
             }
         }
     }
@@ -230,18 +185,19 @@ static int collect_found(db_t *db, order_t *o)
 
 static int find_order(db_t *db, order_t *o)
 {
+    const inbox_search_t *found = o->q->search;
     const session_set_t *set = o->q->sessions;
     int rc = WERR_OK;
 
-    for (size_t i = 0; rc == WERR_OK && o->pattern[0] != '\0' && i < set->n;
-         i++) {
-        rc = lower_floor(db, o, set->ids[i]);
+    if (found != NULL && found->has == NULL) {
+        rc = collect_found(db, o, &inbox_of_messages, found->messages,
+                           found->nmessages);
+        return rc != WERR_OK ? rc
+                             : collect_found(db, o, &inbox_of_contacts,
+                                             found->contacts, found->ncontacts);
     }
     for (size_t i = 0; rc == WERR_OK && i < set->n; i++) {
         rc = collect(db, o, set->ids[i]);
-    }
-    if (rc == WERR_OK && o->pattern[0] != '\0') {
-        rc = collect_found(db, o);
     }
     return rc;
 }
@@ -282,13 +238,13 @@ static size_t slot_of(const place_t *rows, size_t n, int64_t id)
     return i;
 }
 
-/* Renders up to LINES_ONCE chats, and writes them in the order of rows. */
+/* Renders up to SOME chats, and writes them in the order of rows. */
 static int write_some(db_t *db, const domain_t *d, const place_t *rows,
                       size_t n, int64_t now, buf_t *scratch, buf_t *out)
 {
     int64_t today = clock_day_of(now, d->settings.utc_offset_s);
     db_stmt_t *s = db_stmt(db, &inbox_lines);
-    line_t lines[LINES_ONCE] = {{0}};
+    line_t lines[SOME] = {{0}};
     int rc;
 
     for (size_t i = 0; i < n; i++) {
@@ -325,8 +281,8 @@ static int write_lines(db_t *db, const domain_t *d, const order_t *o, size_t n,
 
     buf_init(&scratch, 0);
     jw_open_array(out, "conversations");
-    for (size_t i = 0; rc == WERR_OK && i < n; i += LINES_ONCE) {
-        size_t some = n - i < LINES_ONCE ? n - i : LINES_ONCE;
+    for (size_t i = 0; rc == WERR_OK && i < n; i += SOME) {
+        size_t some = n - i < SOME ? n - i : SOME;
 
         rc = write_some(db, d, &o->rows[i], some, now, &scratch, out);
     }
@@ -341,7 +297,6 @@ int chat_inbox(db_t *db, const domain_t *d, const inbox_query_t *q, buf_t *out,
     order_t o = {
         .q = q,
         .from = {INT64_MAX, INT64_MAX},
-        .floor = {INT64_MIN, INT64_MIN},
     };
     size_t n;
     int rc;
@@ -354,23 +309,14 @@ int chat_inbox(db_t *db, const domain_t *d, const inbox_query_t *q, buf_t *out,
     if (q->before_id != 0) {
         o.from = (place_t){q->before_ts, q->before_id};
     }
-    if (q->search != NULL && *q->search != '\0') {
-        like_text(q->search, strlen(q->search), o.pattern);
-        like_phone(q->search, o.digits);
-    }
     rc = find_order(db, &o);
     if (rc != WERR_OK) {
         return rc;
     }
     n = o.n < o.want ? o.n : o.want - 1;
-    *more = o.n == o.want || o.cut;
-    *next_ts = *next_id = 0;
-    if (*more) {
-        place_t last = o.n == o.want ? o.rows[n - 1] : o.floor;
-
-        *next_ts = last.ts;
-        *next_id = last.id;
-    }
+    *more = o.n == o.want;
+    *next_ts = *more ? o.rows[n - 1].ts : 0;
+    *next_id = *more ? o.rows[n - 1].id : 0;
     return write_lines(db, d, &o, n, out);
 }
 

@@ -79,6 +79,22 @@ static void clean_name(char out[MEDIA_NAME_MAX], const char *name)
     out[n] = '\0';
 }
 
+/* Nobody is given a name that runs when it is opened. */
+static void fit_name(char name[MEDIA_NAME_MAX], const sniff_t *type)
+{
+    size_t len = strlen(name), room = MEDIA_NAME_MAX - 1;
+
+    if (len == 0 || sniff_knows_ending(name)) {
+        return;
+    }
+    room -= strlen(type->extension);
+    len = len < room ? len : room;
+    while (len > 0 && ((unsigned char)name[len] & 0xc0) == 0x80) {
+        len--;
+    }
+    (void)snprintf(name + len, MEDIA_NAME_MAX - len, "%s", type->extension);
+}
+
 int media_add(tx_t *tx, const media_blob_t *b, const char *filename,
               int64_t user, media_row_t *out)
 {
@@ -87,6 +103,7 @@ int media_add(tx_t *tx, const media_blob_t *b, const char *filename,
 
     memset(out, 0, sizeof(*out));
     clean_name(out->filename, filename);
+    fit_name(out->filename, b->type);
     snprintf(out->mime, sizeof(out->mime), "%s", b->type->mime);
     memcpy(out->hash, b->hash, sizeof(out->hash));
     out->size = b->size;

@@ -61,7 +61,8 @@ typedef struct {
     char filename[MEDIA_NAME_MAX]; /* "": none */
 } media_row_t;
 
-/* Adds a row that no message has yet. filename may be NULL; it is cut. */
+/* Adds a row that no message has yet. filename may be NULL; it is cut, and
+ * gets the ending of its type where it has none of a known one. */
 int media_add(tx_t *tx, const media_blob_t *b, const char *filename,
               int64_t user, media_row_t *out) WACRM_CHECKED;
 int media_find(db_t *db, const char *public_id, media_row_t *out) WACRM_CHECKED;
@@ -71,6 +72,10 @@ int media_of_message(db_t *db, int64_t message, media_row_t *out) WACRM_CHECKED;
 int media_visible(db_t *db, const media_row_t *m, int64_t user,
                   const session_set_t *sessions) WACRM_CHECKED;
 
+/* A message of ours waits for the file at url; type_told: that it is sent as
+ * the message's type says, whatever it is. */
+int media_expect(tx_t *tx, int64_t message, const char *url,
+                 bool type_told) WACRM_CHECKED;
 /* A message of ours gets it. */
 int media_attach(tx_t *tx, int64_t message, int64_t media) WACRM_CHECKED;
 /* The message's media row goes, and what no other message has with it. */
@@ -79,7 +84,7 @@ int media_detach(tx_t *tx, int64_t message) WACRM_CHECKED;
 /* Deletes rows that no message has after a day, and their files. */
 int media_housekeep(domain_t *d) WACRM_CHECKED;
 
-/* ---- what lies at a gateway: media_fetch.c ---- */
+/* ---- what lies elsewhere: media_fetch.c ---- */
 
 typedef struct {
     int64_t message;
@@ -87,6 +92,9 @@ typedef struct {
     char *url; /* malloc'd */
     char filename[MEDIA_NAME_MAX];
     char account[64];
+    bool outgoing;  /* an agent's, for a message that waits for it */
+    bool image;     /* must be one */
+    bool undecided; /* an image makes the message one */
 } media_fetch_t;
 
 /* Those due at now, the earliest first. *next: ms of the next one. */
@@ -96,8 +104,13 @@ void media_fetch_free(media_fetch_t *f, size_t n);
 /* It is here: the message has it. */
 int media_fetched(tx_t *tx, const media_fetch_t *f,
                   const media_blob_t *b) WACRM_CHECKED;
-/* Once more at `again` (ms), or never (0). */
+/* Once more at `again` (ms), or never (0): a message that waits for it has
+ * failed then. */
 int media_not_fetched(tx_t *tx, const media_fetch_t *f, int64_t again,
                       const char *reason) WACRM_CHECKED;
+/* By hand, what has been given up of a donor's; WERR_CONFLICT: it has not. */
+int media_fetch_again(tx_t *tx, int64_t message) WACRM_CHECKED;
+/* Its message does not leave: nobody waits for it any more. */
+int media_fetch_stop(tx_t *tx, int64_t message) WACRM_CHECKED;
 
 #endif

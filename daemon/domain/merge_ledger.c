@@ -1,9 +1,12 @@
 #include "domain/merge_ledger.h"
 
 #include "domain/contact_merge.h"
+#include "domain/fresh_id.h"
+#include "domain/row_json.h"
 
-DB_QUERY(ledger_insert, "INSERT INTO merges (into_id, from_id, user_id, "
-                        "created_at) VALUES ($1, $2, $3, $4)");
+DB_QUERY(ledger_insert,
+         "INSERT INTO merges (id, into_id, from_id, user_id, created_at) "
+         "VALUES (" FRESH_ID("merges") ", $1, $2, $3, $4)");
 DB_QUERY(ledger_contact,
          "INSERT INTO merge_contacts (merge_id, contact_id, phone, "
          "phone_typed, name, opted_out, vip, pledge, donor, talk_points, "
@@ -114,16 +117,8 @@ static void write_row(buf_t *out, db_stmt_t *s)
     jw_open_object(out, NULL);
     jw_i64(out, "id", db_i64(s, 0));
     jw_time(out, "created_at", db_i64(s, 1));
-    if (db_is_null(s, 2)) {
-        jw_null(out, "user_id");
-    } else {
-        jw_i64(out, "user_id", db_i64(s, 2));
-    }
-    if (db_is_null(s, 3)) {
-        jw_null(out, "undone_at");
-    } else {
-        jw_time(out, "undone_at", db_i64(s, 3));
-    }
+    row_i64(out, "user_id", s, 2);
+    row_time(out, "undone_at", s, 3);
     write_side(out, s, 4, "into");
     write_side(out, s, 6, "from");
     jw_close_object(out);

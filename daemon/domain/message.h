@@ -76,17 +76,21 @@ typedef struct {
     const char *typed; /* as the person typed it, or NULL */
     const char *type;  /* text */
     const char *text;
-    const char *source; /* agent auto template campaign api */
-    int64_t cs_id;      /* 0: nobody */
-    int64_t reply_to;   /* 0: none */
-    int64_t media;      /* media.id of what is sent with it, 0: none */
+    const char *source;   /* agent auto template campaign api */
+    int64_t cs_id;        /* 0: nobody */
+    int64_t reply_to;     /* 0: none */
+    int64_t media;        /* media.id of what is sent with it, 0: none */
+    const char *url;      /* where its file is fetched from first, or NULL */
+    bool type_told;       /* false: an image that comes from url makes it one */
+    int64_t scheduled_at; /* ms: when it leaves; 0: at once */
     /* what the gateway may send in its place, or NULL */
     const message_template_t *template;
 } message_out_t;
 int message_queue(tx_t *tx, const message_out_t *out,
                   int64_t *id) WACRM_CHECKED;
 
-/* Back into the queue, from failed or unknown only, else WERR_CONFLICT. */
+/* Back into the queue, from failed or unknown only, else WERR_CONFLICT. A
+ * file that could not be fetched is fetched again. */
 int message_retry(tx_t *tx, int64_t id) WACRM_CHECKED;
 
 /* One message as JSON (Message of the HTTP contract). */
@@ -107,6 +111,12 @@ typedef void (*message_extra_fn)(void *arg, const char *body, size_t len,
 int message_write_list(db_t *db, const struct media_viewer_s *viewer,
                        const int64_t *ids, size_t n, message_extra_fn extra,
                        void *arg, buf_t *out, const char *key) WACRM_CHECKED;
+
+/* The same of what is scheduled, without extra(): soonest first, which is the
+ * order of ids. */
+int message_write_due(db_t *db, const struct media_viewer_s *viewer,
+                      const int64_t *ids, size_t n, buf_t *out,
+                      const char *key) WACRM_CHECKED;
 
 /* The session and chat of a message. */
 int message_place(db_t *db, int64_t id, int64_t *session,

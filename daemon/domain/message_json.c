@@ -8,6 +8,8 @@
 #include "domain/chat.h"
 #include "domain/media_url.h"
 #include "domain/rendered.h"
+#include "domain/row_json.h"
+#include "domain/some_ids.h"
 
 #define LIMIT_MAX 200
 /* A page ends early where its messages are long: the next one goes on. */
@@ -18,7 +20,8 @@
     "THEN k.id END, " body ", m.type, m.direction, m.status, m.wa_id, "    \
     "m.ts, m.cs_id, m.source, m.reply_to, m.error_code, " error_title ", " \
     "m.edited_at, m.deleted_at, a.message_id, a.mime, " filename ", "      \
-    "a.size, f.public_id, a.fetch_state, k.name"
+    "a.size, f.public_id, a.fetch_state, k.name, m.scheduled_at, "         \
+    "a.fetch_error"
 #define ROWS                                             \
     " FROM messages m JOIN chats c ON c.id = m.chat_id " \
     "JOIN contacts k ON k.id = c.contact_id "            \
@@ -43,11 +46,14 @@ DB_QUERY(message_json_reactions_one,
          "SELECT message_id, emoji, sender, ts FROM reactions "
          "WHERE message_id = $1 ORDER BY sender");
 
-DB_QUERY(message_json_some, COLUMNS "WHERE m.id " SOME_IDS "ORDER BY m.id "
+DB_QUERY(message_json_some, COLUMNS "WHERE m.id " SOME_IDS " ORDER BY m.id "
                                     "DESC");
+DB_QUERY_SCAN(message_json_due,
+              COLUMNS "WHERE m.id " SOME_IDS " ORDER BY m.scheduled_at, m.id",
+              "sorts the up to 50 that it is given");
 DB_QUERY(message_json_reactions_some,
          "SELECT message_id, emoji, sender, ts FROM reactions "
-         "WHERE message_id " SOME_IDS "ORDER BY message_id DESC, sender");
+         "WHERE message_id " SOME_IDS " ORDER BY message_id DESC, sender");
 
 /* What an event tells of it. */
 DB_QUERY(
@@ -57,7 +63,7 @@ DB_QUERY(
                      "substr(a.filename, 1, " RENDERED_TITLE
                      ")") ", k.id, CASE WHEN length(m.body) > " RENDERED_TEXT
                           " THEN 1 ELSE 0 END" ROWS "WHERE m.id " SOME_IDS
-                          "ORDER BY m.id DESC");
+                          " ORDER BY m.id DESC");
 DB_QUERY(message_json_status,
          "SELECT id, chat_id, wa_id, status, error_code, "
          "substr(error_title, 1, " RENDERED_TITLE ") FROM messages "
@@ -67,24 +73,6 @@ typedef struct {
     int64_t id, ts;
     size_t at, len; /* of its members, rendered but for the reactions */
 } part_t;
-
-static void write_i64_or_null(buf_t *out, const char *key, db_stmt_t *s, int i)
-{
-    if (db_is_null(s, i)) {
-        jw_null(out, key);
-    } else {
-        jw_i64(out, key, db_i64(s, i));
-    }
-}
-
-static void write_time_or_null(buf_t *out, const char *key, db_stmt_t *s, int i)
-{
-    if (db_is_null(s, i)) {
-        jw_null(out, key);
-    } else {
-        jw_time(out, key, db_i64(s, i));
-    }
-}
 
 /* Where it can be had; nowhere as long as it lies at the gateway only. */
 static void write_url(buf_t *out, db_stmt_t *s, const media_viewer_t *viewer)
@@ -119,7 +107,8 @@ static void write_media(buf_t *out, db_stmt_t *s, const media_viewer_t *viewer)
                                       : states[0]);
     jw_str(out, "mime", db_text(s, 17));
     jw_str(out, "filename", db_text(s, 18));
-    write_i64_or_null(out, "size", s, 19);
+    row_i64(out, "size", s, 19);
+    jw_str(out, "error", fetch == 2 ? db_text(s, 24) : NULL);
     jw_close_object(out);
 }
 
@@ -157,20 +146,21 @@ static void write_members(buf_t *out, db_stmt_t *s,
 {
     jw_i64(out, "id", db_i64(s, 0));
     write_chat_id(out, s, 1);
-    write_i64_or_null(out, "donatur_id", s, 2);
+    row_i64(out, "donatur_id", s, 2);
     jw_strn(out, "message", db_text(s, 3), db_text_len(s, 3));
     jw_str(out, "type", db_text(s, 4));
     jw_str(out, "direction", db_i64(s, 5) == 0 ? "incoming" : "outgoing");
     jw_str(out, "status", status_name((status_t)db_i64(s, 6)));
     jw_str(out, "wa_message_id", db_text(s, 7));
     jw_time(out, "timestamp", db_i64(s, 8));
-    write_i64_or_null(out, "cs_id", s, 9);
+    row_i64(out, "cs_id", s, 9);
     jw_str(out, "source", source_of(s));
     write_media(out, s, viewer);
-    write_i64_or_null(out, "reply_to", s, 11);
+    row_i64(out, "reply_to", s, 11);
     write_error(out, s, 12, 13);
-    write_time_or_null(out, "edited_at", s, 14);
-    write_time_or_null(out, "deleted_at", s, 15);
+    row_time(out, "edited_at", s, 14);
+    row_time(out, "deleted_at", s, 15);
+    row_time(out, "scheduled_at", s, 23);
 }
 
 /* One step of the reactions; those that were taken back are no rows here. */
@@ -323,9 +313,7 @@ static db_stmt_t *bind_some(db_t *db, const db_query_t *q, const int64_t *ids,
 {
     db_stmt_t *s = db_stmt(db, q);
 
-    for (size_t i = 0; i < n; i++) {
-        db_bind_i64(s, (int)i + 1, ids[i]);
-    }
+    bind_some_ids(s, ids, n);
     return s;
 }
 
@@ -378,8 +366,8 @@ static int render_some(db_t *db, rendered_t *r, size_t from)
         write_members(&r->text, s, NULL);
         write_reactions(&r->text, reactions, db_i64(s, 0), &state);
         row->chat = db_i64(s, 1);
-        row->contact = db_i64(s, 23);
-        row->cut = db_i64(s, 24) != 0;
+        row->contact = db_i64(s, 25);
+        row->cut = db_i64(s, 26) != 0;
         rendered_end(r, row);
     }
     db_done(s);
@@ -416,4 +404,35 @@ int message_render_status(db_t *db, rendered_t *r)
         }
     }
     return rc;
+}
+
+/* None of them has reactions: nobody has seen it. */
+static int write_due(db_t *db, const media_viewer_t *viewer, const int64_t *ids,
+                     size_t n, buf_t *out)
+{
+    db_stmt_t *s = bind_some(db, &message_json_due, ids, n);
+    int rc;
+
+    while ((rc = db_step(s)) == DB_ROW) {
+        jw_open_object(out, NULL);
+        write_members(out, s, viewer);
+        jw_open_array(out, "reactions");
+        jw_close_array(out);
+        jw_str(out, "chat_name", db_text(s, 22));
+        jw_close_object(out);
+    }
+    return rc;
+}
+
+int message_write_due(db_t *db, const media_viewer_t *viewer,
+                      const int64_t *ids, size_t n, buf_t *out, const char *key)
+{
+    int rc = WERR_OK;
+
+    jw_open_array(out, key);
+    for (size_t i = 0; rc == WERR_OK && i < n; i += SOME) {
+        rc = write_due(db, viewer, &ids[i], n - i < SOME ? n - i : SOME, out);
+    }
+    jw_close_array(out);
+    return rc == WERR_OK && out->failed ? WERR_NOMEM : rc;
 }

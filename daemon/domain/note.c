@@ -1,11 +1,14 @@
 #include "domain/note.h"
 
 #include "domain/event.h"
+#include "domain/fresh_id.h"
+#include "domain/row_json.h"
 
 #define COLUMNS "id, note, cs_id, created_at"
 
-DB_QUERY(note_insert, "INSERT INTO notes (contact_id, note, cs_id, "
-                      "created_at) VALUES ($1, $2, $3, $4)");
+DB_QUERY(note_insert,
+         "INSERT INTO notes (id, contact_id, note, cs_id, created_at) "
+         "VALUES (" FRESH_ID("notes") ", $1, $2, $3, $4)");
 DB_QUERY(note_get, "SELECT " COLUMNS " FROM notes WHERE id = $1");
 DB_QUERY(note_of_contact, "SELECT " COLUMNS " FROM notes WHERE "
                           "contact_id = $1 ORDER BY id DESC LIMIT $2");
@@ -35,11 +38,7 @@ static void write_row(db_stmt_t *s, buf_t *out, const char *key)
     jw_open_object(out, key);
     jw_i64(out, "id", db_i64(s, 0));
     jw_str(out, "note", db_text(s, 1));
-    if (db_is_null(s, 2)) {
-        jw_null(out, "cs_id");
-    } else {
-        jw_i64(out, "cs_id", db_i64(s, 2));
-    }
+    row_i64(out, "cs_id", s, 2);
     jw_time(out, "created_at", db_i64(s, 3));
     jw_close_object(out);
 }
@@ -47,29 +46,16 @@ static void write_row(db_stmt_t *s, buf_t *out, const char *key)
 int note_write(db_t *db, int64_t id, buf_t *out, const char *key)
 {
     db_stmt_t *s = db_stmt(db, &note_get);
-    int rc;
 
     db_bind_i64(s, 1, id);
-    rc = db_first(s);
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    write_row(s, out, key);
-    db_done(s);
-    return WERR_OK;
+    return row_write_first(s, write_row, out, key);
 }
 
 int note_list(db_t *db, int64_t contact, int limit, buf_t *out, const char *key)
 {
     db_stmt_t *s = db_stmt(db, &note_of_contact);
-    int rc;
 
     db_bind_i64(s, 1, contact);
     db_bind_i64(s, 2, limit);
-    jw_open_array(out, key);
-    while ((rc = db_step(s)) == DB_ROW) {
-        write_row(s, out, NULL);
-    }
-    jw_close_array(out);
-    return rc;
+    return row_write_all(s, write_row, out, key);
 }

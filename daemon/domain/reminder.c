@@ -4,7 +4,9 @@
 
 #include "domain/contact_visible.h"
 #include "domain/event.h"
+#include "domain/fresh_id.h"
 #include "domain/rendered.h"
+#include "domain/row_json.h"
 
 #define BATCH 100
 
@@ -14,8 +16,9 @@
 #define COLUMNS COLUMNS_NOTED("r.note")
 
 DB_QUERY(reminder_insert,
-         "INSERT INTO reminders (contact_id, remind_at, note, assignee_id, "
-         "cs_id, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $6)");
+         "INSERT INTO reminders (id, contact_id, remind_at, note, "
+         "assignee_id, cs_id, created_at, updated_at) "
+         "VALUES (" FRESH_ID("reminders") ", $1, $2, $3, $4, $5, $6, $6)");
 DB_QUERY(reminder_state, "SELECT state, contact_id FROM reminders "
                          "WHERE id = $1");
 DB_QUERY(reminder_set_state,
@@ -193,46 +196,31 @@ int reminder_fire(domain_t *d)
 
 /* ---- lists ---- */
 
-static void write_number(buf_t *out, db_stmt_t *s, int column, const char *key)
-{
-    if (db_is_null(s, column)) {
-        jw_null(out, key);
-    } else {
-        jw_i64(out, key, db_i64(s, column));
-    }
-}
-
 static void write_fields(db_stmt_t *s, buf_t *out)
 {
     jw_i64(out, "id", db_i64(s, 0));
     jw_time(out, "remind_at", db_i64(s, 1));
     jw_str(out, "note", db_text(s, 2));
-    write_number(out, s, 3, "assignee_id");
+    row_i64(out, "assignee_id", s, 3);
     jw_str(out, "state", db_text(s, 4));
-    write_number(out, s, 5, "cs_id");
-    if (db_is_null(s, 6)) {
-        jw_null(out, "fired_at");
-    } else {
-        jw_time(out, "fired_at", db_i64(s, 6));
-    }
+    row_i64(out, "cs_id", s, 5);
+    row_time(out, "fired_at", s, 6);
     jw_time(out, "created_at", db_i64(s, 7));
+}
+
+static void write_row(db_stmt_t *s, buf_t *out, const char *key)
+{
+    jw_open_object(out, key);
+    write_fields(s, out);
+    jw_close_object(out);
 }
 
 int reminder_write(db_t *db, int64_t id, buf_t *out, const char *key)
 {
     db_stmt_t *s = db_stmt(db, &reminder_get);
-    int rc;
 
     db_bind_i64(s, 1, id);
-    rc = db_first(s);
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    jw_open_object(out, key);
-    write_fields(s, out);
-    jw_close_object(out);
-    db_done(s);
-    return WERR_OK;
+    return row_write_first(s, write_row, out, key);
 }
 
 int reminder_render(db_t *db, rendered_t *r)
@@ -264,18 +252,10 @@ int reminder_list(db_t *db, int64_t contact, int limit, buf_t *out,
                   const char *key)
 {
     db_stmt_t *s = db_stmt(db, &reminder_of_contact);
-    int rc;
 
     db_bind_i64(s, 1, contact);
     db_bind_i64(s, 2, limit);
-    jw_open_array(out, key);
-    while ((rc = db_step(s)) == DB_ROW) {
-        jw_open_object(out, NULL);
-        write_fields(s, out);
-        jw_close_object(out);
-    }
-    jw_close_array(out);
-    return rc;
+    return row_write_all(s, write_row, out, key);
 }
 
 int reminder_contact(db_t *db, int64_t id, int64_t *contact)

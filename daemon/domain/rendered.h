@@ -7,14 +7,7 @@
 
 #include "base/buf.h"
 #include "domain/domain.h"
-
-/* Up to SOME rows by their ids; fewer: the rest stay null. */
-#define SOME 50
-#define SOME_IDS                                                             \
-    "IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, " \
-    "$16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, " \
-    "$30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, " \
-    "$44, $45, $46, $47, $48, $49, $50) "
+#include "domain/some_ids.h"
 
 #define RENDERED_MAX 200
 /* Characters that are shown of what somebody else has written. */

@@ -1,6 +1,7 @@
 #include "domain/session.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -31,12 +32,12 @@ DB_QUERY(session_update,
          "down_since = CASE WHEN $2 = 'connected' THEN NULL "
          "WHEN status = 'connected' THEN $5 ELSE down_since END "
          "WHERE id = $1");
-DB_QUERY_SCAN(session_all, "SELECT id FROM sessions ORDER BY id LIMIT $1",
+DB_QUERY_SCAN(session_all, "SELECT id FROM sessions ORDER BY id",
               "all of a small table: one row per WhatsApp number");
 DB_QUERY_SCAN(session_of_user,
               "SELECT id FROM sessions WHERE user_id = $1 OR everyone = 1 "
               "OR id IN (SELECT session_id FROM session_members "
-              "WHERE user_id = $1) ORDER BY id LIMIT $2",
+              "WHERE user_id = $1) ORDER BY id",
               "a small table: one row per WhatsApp number");
 DB_QUERY(session_of_account,
          "SELECT s.id FROM sessions s JOIN accounts a ON a.id = s.account_id "
@@ -288,26 +289,45 @@ int session_set_status(tx_t *tx, int64_t session, const char *raw,
     return rc;
 }
 
+static bool add_to_set(session_set_t *set, int64_t id)
+{
+    if (set->n == set->cap) {
+        size_t cap = set->cap == 0 ? 16 : set->cap * 2;
+        int64_t *ids = realloc(set->ids, cap * sizeof(*ids));
+
+        if (ids == NULL) {
+            return false;
+        }
+        set->ids = ids;
+        set->cap = cap;
+    }
+    set->ids[set->n++] = id;
+    return true;
+}
+
 int session_visible(db_t *db, const user_t *user, session_set_t *out)
 {
-    db_stmt_t *s;
+    bool some = user->role == ROLE_CS;
+    db_stmt_t *s = db_stmt(db, some ? &session_of_user : &session_all);
     int rc;
 
     out->n = 0;
-    if (user->role == ROLE_CS) {
-        s = db_stmt(db, &session_of_user);
+    if (some) {
         db_bind_i64(s, 1, user->id);
-        db_bind_i64(s, 2, SESSION_SET_MAX);
-    } else {
-        s = db_stmt(db, &session_all);
-        db_bind_i64(s, 1, SESSION_SET_MAX);
     }
     while ((rc = db_step(s)) == DB_ROW) {
-        if (out->n < SESSION_SET_MAX) {
-            out->ids[out->n++] = db_i64(s, 0);
+        if (!add_to_set(out, db_i64(s, 0))) {
+            db_done(s);
+            return WERR_NOMEM;
         }
     }
     return rc;
+}
+
+void session_set_free(session_set_t *set)
+{
+    free(set->ids);
+    *set = (session_set_t){0};
 }
 
 bool session_set_has(const session_set_t *set, int64_t id)

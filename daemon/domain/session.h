@@ -25,11 +25,12 @@ int session_set_status(tx_t *tx, int64_t session, const char *raw,
 /* G36: "open" "working" -> connected, "qr" "scan" -> connecting ... */
 const char *session_status_of(const char *raw);
 
-/* The sessions a user may see. all: every session (supervisor, admin). */
-#define SESSION_SET_MAX 256
+/* The sessions a user may see: as many as there are. A set that is filled
+ * here is {0} before, keeps its memory when it is filled again, and is freed
+ * in the end; one of somebody else's ids is just written down. */
 typedef struct {
-    int64_t ids[SESSION_SET_MAX];
-    size_t n;
+    int64_t *ids;
+    size_t n, cap;
 } session_set_t;
 
 typedef struct user_s user_t; /* user.h */
@@ -37,6 +38,7 @@ typedef struct user_s user_t; /* user.h */
 /* Owned, member of, or `everyone`; role supervisor and admin: all. */
 int session_visible(db_t *db, const user_t *user,
                     session_set_t *out) WACRM_CHECKED;
+void session_set_free(session_set_t *set);
 bool session_set_has(const session_set_t *set, int64_t id);
 /*
  * The session a call means (G37): wire_id if given (must be visible, else

@@ -5,6 +5,7 @@
 
 #include "domain/event.h"
 #include "domain/rendered.h"
+#include "domain/row_json.h"
 
 #define ROW                                                                    \
     "SELECT s.id, s.session_id, s.user_id, s.name, s.status, s.raw_status, "   \
@@ -132,11 +133,7 @@ static void write_row(db_stmt_t *s, const char *key, bool with_user, buf_t *b)
     jw_open_object(b, key);
     jw_i64(b, "id", db_i64(s, 0));
     jw_str(b, "session_id", db_text(s, 1));
-    if (db_is_null(s, 2)) {
-        jw_null(b, "user_id");
-    } else {
-        jw_i64(b, "user_id", db_i64(s, 2));
-    }
+    row_i64(b, "user_id", s, 2);
     jw_str(b, "name", db_text(s, 3));
     jw_str(b, "status", db_text(s, 4));
     jw_str(b, "raw_status", db_text(s, 5));

@@ -4,10 +4,11 @@
 #include <stddef.h>
 
 static const char *const names[] = {
-    [STATUS_QUEUED] = "queued", [STATUS_UNKNOWN] = "unknown",
-    [STATUS_SENT] = "sent",     [STATUS_DELIVERED] = "delivered",
-    [STATUS_READ] = "read",     [STATUS_PLAYED] = "played",
-    [STATUS_FAILED] = "failed",
+    [STATUS_QUEUED] = "queued",       [STATUS_UNKNOWN] = "unknown",
+    [STATUS_SENT] = "sent",           [STATUS_DELIVERED] = "delivered",
+    [STATUS_READ] = "read",           [STATUS_PLAYED] = "played",
+    [STATUS_FAILED] = "failed",       [STATUS_SCHEDULED] = "queued",
+    [STATUS_CANCELLED] = "cancelled",
 };
 
 static const struct {
@@ -62,6 +63,8 @@ bool status_may_move(status_t from, status_t to)
 {
     switch (to) {
     case STATUS_QUEUED:
+    case STATUS_SCHEDULED:
+    case STATUS_CANCELLED:
         return false;
     case STATUS_UNKNOWN:
         return from == STATUS_QUEUED;
@@ -70,6 +73,9 @@ bool status_may_move(status_t from, status_t to)
                from == STATUS_SENT;
     default:
         break;
+    }
+    if (from >= STATUS_UNSAID) {
+        return false;
     }
     if (from == STATUS_FAILED) {
         return to != STATUS_SENT;

@@ -5,6 +5,11 @@
  * DELIVERED < READ < PLAYED, forward only; FAILED only from QUEUED, UNKNOWN
  * or SENT. FAILED is left only by a manual retry, or by a delivered, read or
  * played that proves it wrong.
+ *
+ * SCHEDULED waits for its time (schedule.h): on the wire it is queued, with
+ * its scheduled_at. CANCELLED never leaves. Neither has been said: it is not
+ * the last message of its chat, and counts nowhere. STATUS_UNSAID is the
+ * bound that queries use.
  */
 #ifndef WACRM_DOMAIN_STATUS_H
 #define WACRM_DOMAIN_STATUS_H
@@ -19,6 +24,9 @@ typedef enum {
     STATUS_READ = 4,
     STATUS_PLAYED = 5,
     STATUS_FAILED = 6,
+    STATUS_UNSAID = 7, /* a bound, no state */
+    STATUS_SCHEDULED = 7,
+    STATUS_CANCELLED = 8,
 } status_t;
 
 const char *status_name(status_t s);

@@ -1,4 +1,6 @@
 #include "domain/template.h"
+#include "domain/fresh_id.h"
+#include "domain/row_json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +12,9 @@
     "updated_at FROM message_templates "
 
 DB_QUERY(template_insert,
-         "INSERT INTO message_templates (name, content, gateway_name, "
-         "language, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)");
+         "INSERT INTO message_templates (id, name, content, gateway_name, "
+         "language, created_at, updated_at) VALUES (" FRESH_ID(
+             "message_templates") ", $1, $2, $3, $4, $5, $5)");
 DB_QUERY(template_update,
          "UPDATE message_templates SET name = $2, content = $3, "
          "gateway_name = $4, language = $5, updated_at = $6 WHERE id = $1");
@@ -64,9 +67,13 @@ int template_set(tx_t *tx, int64_t id, const template_t *t)
 
 int template_remove(tx_t *tx, int64_t id)
 {
-    db_stmt_t *s = db_stmt(tx->db, &template_delete);
-    int rc;
+    int rc = fresh_id_gone(tx, "message_templates", id);
+    db_stmt_t *s;
 
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    s = db_stmt(tx->db, &template_delete);
     db_bind_i64(s, 1, id);
     rc = db_exec(s);
     return rc == WERR_OK ? changed(tx, id) : rc;
@@ -130,16 +137,9 @@ static void write_row(db_stmt_t *s, buf_t *out, const char *key)
 int template_write(db_t *db, int64_t id, buf_t *out, const char *key)
 {
     db_stmt_t *s = db_stmt(db, &template_by_id);
-    int rc;
 
     db_bind_i64(s, 1, id);
-    rc = db_first(s);
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    write_row(s, out, key);
-    db_done(s);
-    return WERR_OK;
+    return row_write_first(s, write_row, out, key);
 }
 
 /* "%" and "_" mean themselves. */

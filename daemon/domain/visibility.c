@@ -7,8 +7,8 @@
 
 int visibility_of(db_t *db, int64_t user, visibility_t **out)
 {
-    session_set_t set = {.n = 0};
-    visibility_t *v;
+    session_set_t set = {0};
+    visibility_t *v = NULL;
     user_t u;
     int rc = user_get(db, user, &u);
 
@@ -19,18 +19,20 @@ int visibility_of(db_t *db, int64_t user, visibility_t **out)
     if (rc == WERR_OK && u.role == ROLE_CS) {
         rc = session_visible(db, &u, &set);
     }
-    if (rc != WERR_OK) {
-        return rc;
+    if (rc == WERR_OK) {
+        v = malloc(sizeof(*v) + set.n * sizeof(v->ids[0]));
+        rc = v != NULL ? WERR_OK : WERR_NOMEM;
     }
-    v = malloc(sizeof(*v) + set.n * sizeof(v->ids[0]));
-    if (v == NULL) {
-        return WERR_NOMEM;
+    if (v != NULL) {
+        v->all = u.role != ROLE_CS;
+        v->n = set.n;
+        for (size_t i = 0; i < set.n; i++) {
+            v->ids[i] = set.ids[i];
+        }
     }
-    v->all = u.role != ROLE_CS;
-    v->n = set.n;
-    memcpy(v->ids, set.ids, set.n * sizeof(v->ids[0]));
+    session_set_free(&set);
     *out = v;
-    return WERR_OK;
+    return rc;
 }
 
 static int by_id(const void *a, const void *b)

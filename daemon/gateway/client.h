@@ -44,6 +44,7 @@ typedef struct {
     int retry_after_s; /* of Retry-After, 0: none */
     bool timed_out;
     bool too_big;    /* more than the limit */
+    bool refused;    /* may_connect() wanted none of its addresses */
     bool bytes_sent; /* false: certainly nothing reached the gateway */
     char error[256]; /* transport's words */
 } gw_result_t;

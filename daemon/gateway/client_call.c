@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define ANSWER_MAX   (1024 * 1024)
@@ -121,6 +122,21 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_FAIL;
 }
 
+/* The address that is connected to in fact: a name that leads elsewhere the
+ * second time gains nothing. */
+static curl_socket_t on_open(void *arg, curlsocktype purpose,
+                             struct curl_sockaddr *a)
+{
+    gw_call_t *call = arg;
+
+    if (purpose != CURLSOCKTYPE_IPCXN ||
+        !call->request.may_connect(call->request.connect_arg, &a->addr)) {
+        call->refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
 /* ---- preparation ---- */
 
 static bool add_header(gw_call_t *call, const char *line)
@@ -204,6 +220,21 @@ static bool set_limits(gw_call_t *call)
     return ok;
 }
 
+/* A connection that another call has opened was asked nothing. */
+static bool set_guard(gw_call_t *call)
+{
+    bool ok = true;
+
+    call->refused = false;
+    if (call->request.may_connect != NULL) {
+        SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
+        SET(CURLOPT_OPENSOCKETDATA, call);
+        SET(CURLOPT_FRESH_CONNECT, 1L);
+        SET(CURLOPT_FORBID_REUSE, 1L);
+    }
+    return ok;
+}
+
 /* What an attempt before this one has written goes. */
 static bool empty_sink(gw_call_t *call)
 {
@@ -230,7 +261,9 @@ int gw_call_prepare(gw_call_t *call)
     SET(CURLOPT_HTTPHEADER, call->headers);
     SET(CURLOPT_WRITEFUNCTION, on_write);
     SET(CURLOPT_WRITEDATA, call);
-    return ok && set_limits(call) && set_body(call) ? WERR_OK : WERR_NOMEM;
+    return ok && set_limits(call) && set_guard(call) && set_body(call)
+               ? WERR_OK
+               : WERR_NOMEM;
 }
 
 void gw_call_result(gw_call_t *call, CURLcode code, gw_result_t *out)
@@ -243,6 +276,7 @@ void gw_call_result(gw_call_t *call, CURLcode code, gw_result_t *out)
     (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_size);
     out->bytes_sent = request_size > 0;
     out->timed_out = code == CURLE_OPERATION_TIMEDOUT;
+    out->refused = call->refused && code != CURLE_OK;
     out->too_big = call->too_big || code == CURLE_FILESIZE_EXCEEDED;
     if (code != CURLE_OK) {
         /* half an answer is none */

@@ -45,6 +45,7 @@ typedef struct gw_call_s {
     int64_t sunk;        /* bytes of it in the sink */
     unsigned generation; /* of the token it carries */
     bool too_big;
+    bool refused;   /* by may_connect() */
     bool running;   /* in the multi */
     bool waiting;   /* for a login */
     bool signed_in; /* has had its new login */

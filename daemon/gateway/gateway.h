@@ -14,6 +14,8 @@
 #include "base/error.h"
 #include "spool/record.h"
 
+struct sockaddr;
+
 /* [gateway NAME] of wacrmd.conf; constant after the start. */
 typedef struct {
     const char *name;
@@ -90,6 +92,10 @@ typedef struct {
     bool authorised;  /* carries the account's bearer */
     int sink;         /* -1, or the file that the answer's body is written to */
     int64_t sink_max; /* bytes */
+    /* Asked for each address before it is connected to, on the client's
+     * thread; NULL: any. Such a call has a connection of its own. */
+    bool (*may_connect)(const void *arg, const struct sockaddr *to);
+    const void *connect_arg; /* lives as long as the call */
 } gw_request_t;
 
 void gw_request_init(gw_request_t *r);

@@ -39,6 +39,9 @@ typedef struct {
     const char *jwt_secret; /* HS256, bytes of the key file */
     size_t jwt_secret_len;
     const char *issuer, *audience;
+    /* Who they are who come without a token, by a name of this machine; NULL:
+     * nobody. Stays the caller's. */
+    const char *without_sign_in;
     int access_ttl_s;  /* 12 h */
     int refresh_ttl_s; /* 30 days */
     bool read_receipts;

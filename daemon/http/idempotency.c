@@ -16,7 +16,7 @@ DB_QUERY(idempotency_get,
          " WHERE user_id = $1 AND key = $2 AND created_at > $3");
 DB_QUERY(idempotency_put,
          "INSERT INTO idempotency (user_id, key, request, status, response,"
-         " created_at) VALUES ($1, $2, $3, $4, $5, $6)");
+         " created_at, contact_id) VALUES ($1, $2, $3, $4, $5, $6, $7)");
 DB_QUERY(idempotency_forget, "DELETE FROM idempotency WHERE user_id = $1"
                              " AND key = $2 AND created_at <= $3");
 
@@ -94,15 +94,16 @@ int idempotency_read(const request_t *r, invalid_t *invalid, idempotency_t *out)
     return hash_request(r, out->request);
 }
 
-int idempotency_find(tx_t *tx, const idempotency_t *in, int *status, buf_t *out)
+static int find(db_t *db, const idempotency_t *in, int64_t now, int *status,
+                buf_t *out)
 {
     if (in->key == NULL) {
         return WERR_NOTFOUND;
     }
-    db_stmt_t *s = db_stmt(tx->db, &idempotency_get);
+    db_stmt_t *s = db_stmt(db, &idempotency_get);
     db_bind_i64(s, 1, in->user);
     db_bind_text(s, 2, in->key);
-    db_bind_i64(s, 3, tx->now - KEPT_MS);
+    db_bind_i64(s, 3, now - KEPT_MS);
     int rc = db_first(s);
     if (rc != DB_ROW) {
         return rc;
@@ -115,6 +116,34 @@ int idempotency_find(tx_t *tx, const idempotency_t *in, int *status, buf_t *out)
     }
     db_done(s);
     return rc;
+}
+
+int idempotency_find(tx_t *tx, const idempotency_t *in, int *status, buf_t *out)
+{
+    return find(tx->db, in, tx->now, status, out);
+}
+
+bool idempotency_answered(request_t *r, const idempotency_t *in)
+{
+    int status = 200;
+    buf_t before;
+    buf_init(&before, 0);
+    int rc = find(r->db, in, clock_now_ms(), &status, &before);
+    if (rc == WERR_OK) {
+        response_reset(&r->response, status);
+        buf_add(&r->response.body, before.data, before.len);
+    } else if (werr_is_fault(rc)) {
+        response_error(&r->response, rc);
+    }
+    buf_free(&before);
+    return rc == WERR_OK || werr_is_fault(rc);
+}
+
+void idempotency_mismatch(response_t *response)
+{
+    response_conflict(response, "idempotency_mismatch",
+                      "This Idempotency-Key was used for another request.",
+                      NULL, 0);
 }
 
 int idempotency_keep(tx_t *tx, const idempotency_t *in, int status,
@@ -141,5 +170,8 @@ int idempotency_keep(tx_t *tx, const idempotency_t *in, int status,
     db_bind_i64(s, 4, status);
     db_bind_textn(s, 5, answer->data, answer->len);
     db_bind_i64(s, 6, tx->now);
+    if (in->contact != 0) {
+        db_bind_i64(s, 7, in->contact);
+    }
     return db_exec(s);
 }

@@ -71,21 +71,25 @@ static bool is_json(const char *type)
 
 json_t *request_json(request_t *r)
 {
+    return request_json_text(r, r->body.data, r->body.len);
+}
+
+json_t *request_json_text(request_t *r, const char *text, size_t len)
+{
     char reason[128];
     if (!is_json(request_header(r, "Content-Type"))) {
         response_message(&r->response, 415,
                          "The content type must be application/json.");
         return NULL;
     }
-    if (r->body.len == 0) {
+    if (len == 0) {
         json_t *empty = json_object();
         if (empty == NULL) {
             response_error(&r->response, WERR_NOMEM);
         }
         return empty;
     }
-    json_t *json =
-        jsonr_parse(r->body.data, r->body.len, reason, sizeof(reason));
+    json_t *json = jsonr_parse(text, len, reason, sizeof(reason));
     if (json == NULL) {
         response_bad(&r->response, "The body is not valid JSON.");
     } else if (!json_is_object(json)) {

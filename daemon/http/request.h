@@ -18,6 +18,7 @@
 #include "http/query.h"
 #include "http/response.h"
 #include "http/router.h"
+#include "http/spill.h"
 #include "http/upgrade.h"
 
 struct MHD_Connection;
@@ -43,8 +44,7 @@ struct request_s {
     char method[8];
     route_result_t found;
     route_match_t match;
-    buf_t body;
-    bool too_big;
+    spill_t body; /* data is NULL where there is none */
 
     /* of the worker, while the route runs */
     db_t *db;
@@ -80,6 +80,8 @@ const char *request_session(const request_t *r);
  * a JSON object, 415 another content type).
  */
 json_t *request_json(request_t *r);
+/* The same of another text than the body's. */
+json_t *request_json_text(request_t *r, const char *text, size_t len);
 
 /* Digits only, within min..max. */
 bool parse_int(const char *text, int64_t min, int64_t max, int64_t *out);

@@ -97,7 +97,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection,
     await_free(r);
     response_free(&r->response);
     query_free(&r->query);
-    buf_free(&r->body);
+    session_set_free(&r->visible);
+    spill_free(&r->body);
     if (r->state >= REQUEST_QUEUED) {
         atomic_fetch_sub(&s->open, 1);
     }
@@ -133,18 +134,13 @@ static size_t body_max(const request_t *r)
  * would reach nginx as a broken connection. */
 static void take_body(request_t *r, const char *data, size_t len)
 {
-    if (r->found != ROUTE_FOUND || r->too_big) {
+    if (r->found != ROUTE_FOUND) {
         return;
     }
-    if (r->body.data == NULL) {
-        buf_init(&r->body, body_max(r));
+    if (r->body.domain == NULL) {
+        spill_init(&r->body, r->options->domain, body_max(r));
     }
-    if (len > body_max(r) - r->body.len) {
-        r->too_big = true;
-        buf_free(&r->body);
-        return;
-    }
-    buf_add(&r->body, data, len);
+    spill_add(&r->body, data, len);
 }
 
 /* What needs no worker; false: it needs one. */
@@ -155,12 +151,12 @@ static bool answer_at_once(request_t *r)
     } else if (r->found == ROUTE_METHOD) {
         response_message(&r->response, 405, "Method Not Allowed");
         response_header(&r->response, "Allow", r->match.allow);
-    } else if (r->too_big) {
-        response_message(&r->response, 413, "The body is too large.");
-    } else if (r->body.failed) {
-        response_error(&r->response, WERR_NOMEM);
-    } else {
+    } else if (r->body.domain == NULL || spill_end(&r->body) == WERR_OK) {
         return false;
+    } else if (r->body.rc == WERR_TOOBIG) {
+        response_message(&r->response, 413, "The body is too large.");
+    } else {
+        response_error(&r->response, r->body.rc);
     }
     return true;
 }

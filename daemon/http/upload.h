@@ -14,11 +14,11 @@ typedef struct {
     const void *data; /* NULL: no file */
     size_t len;
     const char *name; /* as the client calls it; may be "" */
-    void *memory;
+    spill_t file;     /* of Base64: the bytes */
     multipart_t *form;
 } upload_t;
 
-/* false: answered already (400, 415). */
+/* false: answered already (400, 413, 415, 503). */
 bool upload_read(request_t *r, upload_t *u);
 void upload_free(upload_t *u);
 

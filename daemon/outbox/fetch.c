@@ -1,7 +1,8 @@
 /*
- * fetch.c - donors' files, from the gateway to here: only from hosts that the
- * account names, without redirects, up to media_max; a temporary file until
- * its bytes have been looked at.
+ * fetch.c - files that lie elsewhere, to here: those of donors from hosts that
+ * the account names, those that agents send by their address from url_hosts.
+ * Without redirects, up to media_max; a temporary file until its bytes have
+ * been looked at.
  */
 #include "outbox/internal.h"
 
@@ -10,18 +11,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
-
-#include <curl/curl.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "domain/media.h"
+#include "gateway/origin.h"
 
 #define GROWTH          4
+#define SEND_WAIT_MAX   INT64_C(600000)
 #define BACKOFF_MAX_S   21600
 #define UNKNOWN_WAIT_MS INT64_C(60000)
+#define NOT_OURS        "not a host that files are fetched from"
 
 struct fetch_s {
     outbox_t *o;
@@ -37,79 +38,47 @@ struct fetch_s {
 
 /* ---- where from ---- */
 
-/* "host:port" in lower case, and the scheme; false: nothing we may call. */
-static bool origin_of(const char *url, char *out, size_t size, bool *secure)
-{
-    CURLU *u = curl_url();
-    char *scheme = NULL, *host = NULL, *port = NULL, *user = NULL;
-    bool ok =
-        u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
-
-    /* a name and password in it are nobody's but ours to give */
-    if (ok && curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK) {
-        ok = false;
-    }
-    if (ok) {
-        ok = strcmp(scheme, "https") == 0 || strcmp(scheme, "http") == 0;
-    }
-    if (ok) {
-        int n = snprintf(out, size, "%s:%s", host, port);
-
-        ok = n > 0 && (size_t)n < size;
-        *secure = strcmp(scheme, "https") == 0;
-        for (char *p = out; ok && *p; p++) {
-            *p = *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p;
-        }
-    }
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(port);
-    curl_free(user);
-    curl_url_cleanup(u);
-    return ok;
-}
-
-static bool same_word(const char *word, size_t len, const char *text)
-{
-    return strlen(text) == len && strncasecmp(word, text, len) == 0;
-}
-
-/* `host` stands for its usual port. */
-static bool listed(const char *hosts, const char *origin, bool secure)
-{
-    const char *usual = secure ? ":443" : ":80";
-    size_t len = strlen(origin), tail = strlen(usual);
-
-    hosts += strspn(hosts, " \t");
-    while (*hosts) {
-        size_t n = strcspn(hosts, " \t");
-        bool bare = n + tail == len && strncasecmp(hosts, origin, n) == 0 &&
-                    strcmp(origin + n, usual) == 0;
-
-        if (bare || same_word(hosts, n, origin)) {
-            return true;
-        }
-        hosts += n;
-        hosts += strspn(hosts, " \t");
-    }
-    return false;
-}
-
 /* *own: it is the API's own server, which gets our bearer. */
-static bool allowed(const gateway_account_t *a, const char *url, bool *own)
+static bool listed(const gateway_account_t *a, const char *url, bool *own)
 {
-    char origin[300], base[300];
-    bool secure, base_secure;
+    origin_t origin, base;
 
-    if (!origin_of(url, origin, sizeof(origin), &secure)) {
+    if (!origin_of(url, &origin)) {
         return false;
     }
-    *own = origin_of(a->base_url, base, sizeof(base), &base_secure) &&
-           secure == base_secure && strcmp(origin, base) == 0;
-    return a->media_hosts ? listed(a->media_hosts, origin, secure) : *own;
+    *own = origin_of(a->base_url, &base) && origin_same(&origin, &base);
+    return a->media_hosts != NULL ? origin_listed(a->media_hosts, &origin)
+                                  : *own;
+}
+
+static bool may_connect(const void *arg, const struct sockaddr *to)
+{
+    const domain_settings_t *set = arg;
+
+    return origin_may_connect(set->url_hosts, to);
+}
+
+/* What an agent sends from an address: anybody's server. */
+static bool listed_url(const domain_settings_t *set, const char *url)
+{
+    origin_t origin;
+
+    return set->url_hosts != NULL && origin_of(url, &origin) &&
+           (origin.secure || set->url_http) &&
+           origin_listed(set->url_hosts, &origin);
+}
+
+static bool allowed(const fetch_t *f, const gateway_account_t *account,
+                    gw_request_t *request)
+{
+    const domain_settings_t *set = &f->o->domain->settings;
+
+    if (!f->job.outgoing) {
+        return listed(account, f->job.url, &request->authorised);
+    }
+    request->may_connect = may_connect;
+    request->connect_arg = set;
+    return listed_url(set, f->job.url);
 }
 
 /* ---- one of them ---- */
@@ -152,6 +121,9 @@ static void keep(fetch_t *f)
         give_up(f, true, "files of this type are not taken");
     } else if (rc != WERR_OK) {
         give_up(f, false, werr_text(rc));
+    } else if (f->job.image && !f->blob.type->image) {
+        media_release(&f->blob);
+        give_up(f, true, "the file is no image");
     }
 }
 
@@ -171,7 +143,10 @@ static void on_fetched(void *arg, const gw_result_t *r)
         return;
     }
     if (r->http_status == 0) {
-        give_up(f, r->too_big, r->too_big ? "the file is too large" : r->error);
+        give_up(f, r->too_big || r->refused,
+                r->too_big   ? "the file is too large"
+                : r->refused ? NOT_OURS
+                             : r->error);
         return;
     }
     (void)snprintf(reason, sizeof(reason), "the answer was %d", r->http_status);
@@ -179,39 +154,27 @@ static void on_fetched(void *arg, const gw_result_t *r)
     give_up(f, !worth_another(r->http_status), reason);
 }
 
-static const gateway_account_t *account_of(const outbox_t *o, const char *name)
-{
-    for (size_t i = 0; i < o->naccounts; i++) {
-        if (strcmp(o->accounts[i].name, name) == 0) {
-            return &o->accounts[i];
-        }
-    }
-    return NULL;
-}
-
 static void begin(fetch_t *f)
 {
     outbox_t *o = f->o;
-    const gateway_account_t *account = account_of(o, f->job.account);
+    const gateway_account_t *account = lanes_account(o, f->job.account);
     gw_request_t request;
-    bool own = false;
 
     if (!account) {
         f->wait_ms = UNKNOWN_WAIT_MS;
         give_up(f, false, "there is no such gateway");
         return;
     }
-    if (!allowed(account, f->job.url, &own)) {
-        give_up(f, true, "not a host that files are fetched from");
+    gw_request_init(&request);
+    if (!allowed(f, account, &request)) {
+        give_up(f, true, NOT_OURS);
         return;
     }
     if (media_temp(o->domain, f->path, &f->fd) != WERR_OK) {
         give_up(f, false, "no file to write to");
         return;
     }
-    gw_request_init(&request);
     buf_adds(&request.url, f->job.url);
-    request.authorised = own;
     request.sink = f->fd;
     request.sink_max = o->domain->settings.media_max;
     if (gw_call(o->loop, account, &request, on_fetched, f) != WERR_OK) {
@@ -221,10 +184,26 @@ static void begin(fetch_t *f)
 
 /* ---- all of them ---- */
 
+/* The message waits for its file, and its lane for the message: as a send
+ * that is tried again. */
+static int64_t send_backoff(const outbox_options_t *opt, int64_t tries,
+                            int64_t wait_ms)
+{
+    size_t last = opt->nbackoff > 0 ? opt->nbackoff - 1 : 0;
+    size_t i = (size_t)tries < last ? (size_t)tries : last;
+    int64_t ms = opt->nbackoff > 0 ? (int64_t)opt->backoff_s[i] * 1000 : 0;
+
+    wait_ms = wait_ms < SEND_WAIT_MAX ? wait_ms : SEND_WAIT_MAX;
+    return ms > wait_ms ? ms : wait_ms;
+}
+
 static int64_t backoff(const outbox_t *o, const fetch_t *f)
 {
     int64_t s = o->options.fetch_backoff_s;
 
+    if (f->job.outgoing) {
+        return send_backoff(&o->options, f->job.tries, f->wait_ms);
+    }
     for (int64_t i = 0; i < f->job.tries && s < BACKOFF_MAX_S; i++) {
         s *= GROWTH;
     }
@@ -234,7 +213,9 @@ static int64_t backoff(const outbox_t *o, const fetch_t *f)
 
 static bool again(const outbox_t *o, const fetch_t *f)
 {
-    return !f->permanent && f->job.tries + 1 < o->options.fetch_tries;
+    int tries = f->job.outgoing ? o->options.tries : o->options.fetch_tries;
+
+    return !f->permanent && f->job.tries + 1 < tries;
 }
 
 static int settle(tx_t *tx, void *arg)

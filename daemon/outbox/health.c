@@ -14,13 +14,12 @@
 #include "domain/event.h"
 #include "domain/session.h"
 
-#define SESSIONS_MAX 256 /* SESSION_SET_MAX */
-#define READ_MS      5000
-#define FIRST_MS     1000
-#define BACKOFF_MS   5000
-#define BACKOFF_MAX  300000
-#define DOWN_MS      300000
-#define URL_MAX      1024
+#define READ_MS     5000
+#define FIRST_MS    1000
+#define BACKOFF_MS  5000
+#define BACKOFF_MAX 300000
+#define DOWN_MS     300000
+#define URL_MAX     1024
 
 DB_QUERY_SCAN(health_sessions,
               "SELECT s.id, a.name, s.remote_id, s.session_id, s.status, "
@@ -38,7 +37,9 @@ typedef struct {
     char remote[200], wire[300];
     bool seen; /* at the last reading */
     bool busy; /* a call is open */
-    bool connected, fallen, anew, warned;
+    bool connected, fallen, warned;
+    bool anew;          /* the next try makes it anew */
+    bool making;        /* this one does */
     int64_t down_since; /* ms, 0: not down */
     int64_t next_poll, next_try;
     int64_t backoff;
@@ -46,7 +47,8 @@ typedef struct {
 
 struct health_s {
     int64_t next_read;
-    watched_t sessions[SESSIONS_MAX];
+    watched_t **sessions; /* calls keep the address of one while it is busy */
+    size_t n;
 };
 
 int health_new(health_t **out)
@@ -61,6 +63,12 @@ int health_new(health_t **out)
 
 void health_free(health_t **h)
 {
+    for (size_t i = 0; *h != NULL && i < (*h)->n; i++) {
+        free((*h)->sessions[i]);
+    }
+    if (*h != NULL) {
+        free((*h)->sessions);
+    }
     free(*h);
     *h = NULL;
 }
@@ -82,11 +90,27 @@ static bool is_logged_out(const char *raw)
     return false;
 }
 
+/* NULL: no memory. */
+static watched_t *new_place(health_t *h)
+{
+    watched_t **sessions =
+        realloc(h->sessions, (h->n + 1) * sizeof(*h->sessions));
+    watched_t *w = NULL;
+    if (sessions != NULL) {
+        h->sessions = sessions;
+        w = calloc(1, sizeof(*w));
+    }
+    if (w != NULL) {
+        h->sessions[h->n++] = w;
+    }
+    return w;
+}
+
 static watched_t *place_of(health_t *h, int64_t id)
 {
     watched_t *empty = NULL;
-    for (size_t i = 0; i < SESSIONS_MAX; i++) {
-        watched_t *w = &h->sessions[i];
+    for (size_t i = 0; i < h->n; i++) {
+        watched_t *w = h->sessions[i];
         if (w->id == id) {
             return w;
         }
@@ -94,7 +118,7 @@ static watched_t *place_of(health_t *h, int64_t id)
             empty = w;
         }
     }
-    return empty;
+    return empty != NULL ? empty : new_place(h);
 }
 
 static const gateway_account_t *account_of(const outbox_t *o, const char *name)
@@ -144,17 +168,19 @@ static int read_sessions(outbox_t *o, int64_t now)
     health_t *h = o->health;
     db_stmt_t *s = db_stmt(o->db, &health_sessions);
     int rc;
-    for (size_t i = 0; i < SESSIONS_MAX; i++) {
-        h->sessions[i].seen = false;
+    for (size_t i = 0; i < h->n; i++) {
+        h->sessions[i]->seen = false;
     }
     while ((rc = db_step(s)) == DB_ROW) {
         watched_t *w = place_of(h, db_i64(s, 0));
-        if (w != NULL) {
-            take_row(o, w, s, now);
+        if (w == NULL) {
+            db_done(s);
+            return WERR_NOMEM;
         }
+        take_row(o, w, s, now);
     }
-    for (size_t i = 0; i < SESSIONS_MAX; i++) {
-        watched_t *w = &h->sessions[i];
+    for (size_t i = 0; i < h->n; i++) {
+        watched_t *w = h->sessions[i];
         if (!w->seen && !w->busy) {
             w->id = 0;
         }
@@ -285,8 +311,9 @@ static void on_reconnect(void *arg, const gw_result_t *r)
     log_info("outbox",
              "msg=\"session not reconnected\" session=%s status=%d again_s=%d",
              log_str(w->wire), r->http_status, (int)(w->backoff / 1000));
-    if (!w->anew && (r->http_status == 404 || r->http_status == 405)) {
-        w->anew = w->o->options.public_url != NULL;
+    if (!w->making && (r->http_status == 404 || r->http_status == 405)) {
+        w->anew = w->o->options.public_url != NULL &&
+                  w->account->webhook_path != NULL;
         w->next_try = clock_mono_ms() + (w->anew ? FIRST_MS : w->backoff);
     }
 }
@@ -295,7 +322,8 @@ static void on_reconnect(void *arg, const gw_result_t *r)
 static int reconnect_request(watched_t *w, gw_request_t *request)
 {
     char url[URL_MAX];
-    if (!w->anew || w->account->webhook_path == NULL) {
+    w->making = w->anew;
+    if (!w->making) {
         return w->driver->session_reconnect(w->account, w->remote, request);
     }
     w->anew = false; /* the next time the other way */
@@ -320,10 +348,13 @@ static void reconnect(watched_t *w)
 
 static void look(watched_t *w, int64_t now, int64_t *next)
 {
-    if (w->id == 0 || !w->seen || w->busy || w->driver == NULL) {
+    if (w->id == 0 || !w->seen) {
         return;
     }
     warn_down(w);
+    if (w->busy || w->driver == NULL) {
+        return;
+    }
     if (w->fallen && now >= w->next_try) {
         reconnect(w);
     } else if (now >= w->next_poll) {
@@ -350,8 +381,8 @@ int health_tick(outbox_t *o, int64_t *next)
         h->next_read = now + READ_MS;
         rc = read_sessions(o, now);
     }
-    for (size_t i = 0; rc == WERR_OK && i < SESSIONS_MAX; i++) {
-        look(&h->sessions[i], now, next);
+    for (size_t i = 0; rc == WERR_OK && i < h->n; i++) {
+        look(h->sessions[i], now, next);
     }
     if (h->next_read < *next) {
         *next = h->next_read;

@@ -63,6 +63,8 @@ struct outbox_s {
 
 /* Takes what is due and starts it; *next_due is absolute, ms. */
 int lanes_take(outbox_t *o, int64_t *next_due) WACRM_CHECKED;
+/* Scheduled messages that are due join their lanes; *next as above. */
+int lanes_release(outbox_t *o, int64_t *next) WACRM_CHECKED;
 /* Writes the outcomes of attempts that have ended. */
 int lanes_settle(outbox_t *o) WACRM_CHECKED;
 /* UNKNOWN past its deadline is left; *next: the earliest deadline ahead. */

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "domain/schedule.h"
 
 #define UNKNOWN_ACCOUNT_MS INT64_C(60000)
 #define RETRY_AFTER_MAX_MS INT64_C(600000)
@@ -92,10 +93,11 @@ static int sort_out(batch_t *b)
     return WERR_OK;
 }
 
-/* A row that has moved meanwhile (merged, proved sent) is left alone. */
+/* A row that has moved meanwhile (merged, proved sent, cancelled, or stopped
+ * because they have opted out) is left alone. */
 static bool moved(int rc)
 {
-    return rc == WERR_CONFLICT || rc == WERR_NOTFOUND;
+    return rc == WERR_CONFLICT || rc == WERR_NOTFOUND || rc == WERR_DENIED;
 }
 
 static int start_batch(tx_t *tx, void *arg)
@@ -112,6 +114,10 @@ static int start_batch(tx_t *tx, void *arg)
             return rc;
         }
         if (rc != WERR_OK && a) {
+            log_info("outbox",
+                     "msg=\"not sent\" message=%" PRId64 " phone=%s reason=%s",
+                     a->d.message, log_phone(a->d.phone),
+                     rc == WERR_DENIED ? "opted_out" : "moved");
             attempt_free(a);
             b->attempts[i] = NULL;
         } else if (!a) {
@@ -171,6 +177,28 @@ int lanes_take(outbox_t *o, int64_t *next_due)
     delivery_free(b->due, b->n);
     free(b);
     return rc;
+}
+
+/* ---- scheduled ones ---- */
+
+static int release(tx_t *tx, void *arg)
+{
+    (void)arg;
+    return schedule_release(tx, OUTBOX_BATCH);
+}
+
+int lanes_release(outbox_t *o, int64_t *next)
+{
+    int rc = schedule_next(o->db, next), n;
+
+    if (rc != WERR_OK || *next > clock_now_ms()) {
+        return rc;
+    }
+    n = domain_write(o->domain, release, NULL);
+    if (n > 0) {
+        log_info("outbox", "msg=\"scheduled messages are due\" count=%d", n);
+    }
+    return n < 0 ? n : schedule_next(o->db, next);
 }
 
 /* ---- outcomes ---- */

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "domain/schedule.h"
 #include "domain/session.h"
 #include "outbox/backfill.h"
 
@@ -69,7 +70,7 @@ static int step_backfill(outbox_t *o, int64_t *next_due)
 static int step(outbox_t *o, int64_t *wait)
 {
     int64_t next_due = INT64_MAX, next_deadline = INT64_MAX, next_lookup;
-    int64_t next_fetch = INT64_MAX;
+    int64_t next_fetch = INT64_MAX, next_scheduled = INT64_MAX;
     int64_t next_health = INT64_MAX;
     int rc = lanes_settle(o);
 
@@ -78,7 +79,13 @@ static int step(outbox_t *o, int64_t *wait)
         rc = lanes_expire(o, &next_deadline);
     }
     if (rc == WERR_OK) {
+        rc = lanes_release(o, &next_scheduled);
+    }
+    if (rc == WERR_OK) {
         rc = lanes_take(o, &next_due);
+    }
+    if (next_scheduled < next_due) {
+        next_due = next_scheduled;
     }
     if (rc == WERR_OK) {
         rc = fetch_step(o, &next_fetch);
@@ -128,7 +135,15 @@ static int recover(tx_t *tx, void *arg)
     for (size_t i = 0; rc == WERR_OK && i < o->naccounts; i++) {
         rc = account_ensure(tx, o->accounts[i].name, &id);
     }
-    return rc == WERR_OK ? delivery_recover(tx, tx->now + hold) : rc;
+    if (rc == WERR_OK) {
+        rc = delivery_recover(tx, tx->now + hold);
+    }
+    /* what was due meanwhile goes before what is queued from now on */
+    for (int n = 1; rc == WERR_OK && n > 0;) {
+        n = schedule_release(tx, OUTBOX_BATCH);
+        rc = n < 0 ? n : WERR_OK;
+    }
+    return rc;
 }
 
 static void destroy(outbox_t *o)

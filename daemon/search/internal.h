@@ -9,20 +9,30 @@
 #include <stdatomic.h>
 
 #include "db/sqlite.h"
+#include "search/people.h"
 #include "search/search.h"
 #include "search/terms.h"
 
 /* ---- index.c: the file ---- */
 
 typedef struct {
-    int64_t born;     /* which database it is of */
-    int64_t position; /* messages up to this id are in it */
-    int64_t changes;  /* rows of search_changes up to this id are done */
+    int64_t born;           /* which database it is of */
+    int64_t position;       /* messages up to this id are in it */
+    int64_t changes;        /* rows of search_changes up to this id are done */
+    int64_t people;         /* contacts up to this id are in it */
+    int64_t people_changes; /* the same of contact_changes */
+    int64_t purge; /* words of somebody erased are in the file: INDEX_PURGE_ */
 } index_state_t;
+
+enum {
+    INDEX_PURGE_NOT,
+    INDEX_PURGE_TABLES, /* and in the tables */
+    INDEX_PURGE_LOG     /* in the write-ahead log only */
+};
 
 typedef struct {
     db_t *db;
-    sqlite3_stmt *add, *forget;
+    sqlite3_stmt *add, *forget, *add_person, *forget_person;
 } index_t;
 
 /* Opens it to write; makes it if it is not there. WERR_FUTURE: another
@@ -36,10 +46,18 @@ int index_add(index_t *ix, int64_t id, int64_t session, const char *body,
 /* body: the very one that was added. */
 int index_forget(index_t *ix, int64_t id, int64_t session, const char *body,
                  size_t len) WACRM_CHECKED;
+int index_add_person(index_t *ix, const person_t *person) WACRM_CHECKED;
+int index_forget_person(index_t *ix, int64_t id) WACRM_CHECKED;
 int index_commit(index_t *ix, const index_state_t *st) WACRM_CHECKED;
 void index_rollback(index_t *ix);
 /* A step of putting its parts together; *more: there is more to do. */
 int index_merge(index_t *ix, bool *more) WACRM_CHECKED;
+/*
+ * What was taken out of an FTS5 table stays in its older parts until they are
+ * put together, and then in the log. Writes both anew, and st->purge as far
+ * as it came: a look-up may hold the log, then it is to be called again.
+ */
+int index_purge(index_t *ix, index_state_t *st) WACRM_CHECKED;
 
 /* ---- reader.c: connections of the look-ups ---- */
 
@@ -47,7 +65,7 @@ typedef struct search_reader_s {
     struct search_reader_s *next;
     int64_t generation; /* of the file; -1: it could not be opened */
     db_t *db;           /* NULL: none */
-    sqlite3_stmt *find, *vocabulary;
+    sqlite3_stmt *find, *vocabulary, *find_person;
     words_t *words;
 } search_reader_t;
 
@@ -59,6 +77,45 @@ void reader_free(search_reader_t *r);
 void reader_drop(search_t *s, search_reader_t *r, int rc);
 
 /* ---- look.c ---- */
+
+struct search_look_s {
+    search_t *search;
+    search_reader_t *reader;
+    db_t *db;
+    bool reading; /* on db */
+    index_state_t state;
+    terms_t terms;
+    names_t names;
+};
+
+/* A row that the index has wrong, and whether it is a hit. */
+typedef struct {
+    int64_t id;
+    bool hit;
+} changed_t;
+
+typedef struct {
+    changed_t *rows; /* newest first */
+    size_t n, cap;
+} changes_t;
+
+typedef struct {
+    search_look_t *look;
+    const session_set_t *sessions;
+    int64_t before;
+    int64_t *ids;
+    size_t n, want;
+    bool index_failed; /* and not the database */
+} finding_t;
+
+/* The next older one, or the last one again. */
+int changes_add(changes_t *c, int64_t id, bool hit) WACRM_CHECKED;
+/* Runs one of the reader's statements, with what `match` has in it, and takes
+ * the changed rows in their places. */
+int find_indexed(finding_t *f, sqlite3_stmt *s, const buf_t *match,
+                 const changes_t *changes) WACRM_CHECKED;
+/* The index failed: all of it from the database from now on. */
+void look_without_index(finding_t *f, int rc);
 
 /* terms_test() with what was typed. */
 int look_test(search_look_t *l, const char *body, size_t len, bool *matches,
@@ -77,8 +134,8 @@ struct search_s {
     search_reader_t *readers; /* idle */
     size_t nreaders;
     _Atomic int64_t generation; /* of the file; 0: there is none */
-    _Atomic int64_t position, changes;
-    _Atomic int64_t indexed, rebuilds, faults;
+    _Atomic int64_t position, changes, people, people_changes;
+    _Atomic int64_t indexed, rebuilds, faults, purges;
 };
 
 #endif

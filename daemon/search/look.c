@@ -26,21 +26,6 @@ DB_QUERY(search_changed,
          "WHERE s.message_id < $1 AND s.message_id <= $2 AND +s.id > $3 "
          "ORDER BY s.message_id DESC");
 
-/* A message that the index has wrong, and whether it is a hit. */
-typedef struct {
-    int64_t id;
-    bool hit;
-} changed_t;
-
-struct search_look_s {
-    search_t *search;
-    search_reader_t *reader;
-    db_t *db;
-    bool reading; /* on db */
-    index_state_t state;
-    terms_t terms;
-};
-
 /* ---- snapshots ---- */
 
 static void end_snapshots(search_look_t *l)
@@ -103,7 +88,8 @@ static bool is_torn(const search_look_t *l)
 {
     return l->reader->db != NULL &&
            (l->search->generation != l->reader->generation ||
-            l->search->changes != l->state.changes);
+            l->search->changes != l->state.changes ||
+            l->search->people_changes != l->state.people_changes);
 }
 
 static int settle(search_look_t *l)
@@ -139,6 +125,9 @@ int search_begin(search_t *s, db_t *db, const char *text, search_look_t **out)
         rc = terms_read(&l->terms, l->reader->words, text);
     }
     if (rc == WERR_OK) {
+        rc = names_read(&l->names, l->reader->words, text);
+    }
+    if (rc == WERR_OK) {
         rc = settle(l);
     }
     if (rc != WERR_OK) {
@@ -170,15 +159,6 @@ void search_end(search_look_t **look)
 }
 
 /* ---- what the index lacks ---- */
-
-typedef struct {
-    search_look_t *look;
-    const session_set_t *sessions;
-    int64_t before;
-    int64_t *ids;
-    size_t n, want;
-    bool index_failed; /* and not the database */
-} finding_t;
 
 static int test_row(const finding_t *f, db_stmt_t *s, bool *hit)
 {
@@ -214,39 +194,42 @@ static int find_in_tail(finding_t *f)
     return rc;
 }
 
-static int note_changed(const finding_t *f, db_stmt_t *s, changed_t **list,
-                        size_t *n, size_t *cap)
+int changes_add(changes_t *c, int64_t id, bool hit)
 {
-    changed_t *c = *list;
+    changed_t *rows = c->rows;
 
-    if (*n > 0 && c[*n - 1].id == db_i64(s, 0)) {
+    if (c->n > 0 && rows[c->n - 1].id == id) {
         return WERR_OK; /* changed twice */
     }
-    if (*n == *cap) {
-        *cap = *cap == 0 ? 16 : *cap * 2;
-        c = realloc(*list, *cap * sizeof(*c));
-        if (c == NULL) {
+    if (c->n == c->cap) {
+        size_t cap = c->cap == 0 ? 16 : c->cap * 2;
+
+        rows = realloc(rows, cap * sizeof(*rows));
+        if (rows == NULL) {
             return WERR_NOMEM;
         }
-        *list = c;
+        c->rows = rows;
+        c->cap = cap;
     }
-    c = &c[(*n)++];
-    *c = (changed_t){.id = db_i64(s, 0)};
-    return db_i64(s, 3) != 0 ? WERR_OK : test_row(f, s, &c->hit);
+    rows[c->n++] = (changed_t){.id = id, .hit = hit};
+    return WERR_OK;
 }
 
-/* Newest first. */
-static int read_changed(const finding_t *f, changed_t **list, size_t *n)
+static int read_changed(const finding_t *f, changes_t *changes)
 {
     db_stmt_t *s = db_stmt(f->look->db, &search_changed);
-    size_t cap = 0;
     int rc;
 
     db_bind_i64(s, 1, f->before);
     db_bind_i64(s, 2, f->look->state.position);
     db_bind_i64(s, 3, f->look->state.changes);
     while ((rc = db_step(s)) == DB_ROW) {
-        rc = note_changed(f, s, list, n, &cap);
+        bool hit = false;
+
+        rc = db_i64(s, 3) != 0 ? WERR_OK : test_row(f, s, &hit);
+        if (rc == WERR_OK) {
+            rc = changes_add(changes, db_i64(s, 0), hit);
+        }
         if (rc != WERR_OK) {
             db_done(s);
             break;
@@ -296,28 +279,9 @@ static bool expand(void *arg, const char *prefix, size_t len,
     return code == SQLITE_DONE;
 }
 
-static int begin_match(finding_t *f, buf_t *match)
+/* The index's ids, with the changed rows in their places. */
+static int merge_found(finding_t *f, sqlite3_stmt *s, const changes_t *changes)
 {
-    terms_vocabulary_t v = {.expand = expand, .arg = f->look};
-    sqlite3_stmt *s = f->look->reader->find;
-    int code;
-
-    terms_match(&f->look->terms, f->sessions, &v, match);
-    if (match->failed || match->len > INT_MAX) {
-        return WERR_NOMEM;
-    }
-    (void)sqlite3_reset(s);
-    code = sqlite3_bind_text(s, 1, match->data, (int)match->len, SQLITE_STATIC);
-    if (code == SQLITE_OK) {
-        code = sqlite3_bind_int64(s, 2, f->before);
-    }
-    return code == SQLITE_OK ? WERR_OK : sqlite_fail(f->look->reader->db, code);
-}
-
-/* The index's ids, with the changed messages in their places. */
-static int merge_found(finding_t *f, const changed_t *changed, size_t n)
-{
-    sqlite3_stmt *s = f->look->reader->find;
     size_t at = 0;
     int code = SQLITE_ROW;
 
@@ -329,10 +293,11 @@ static int merge_found(finding_t *f, const changed_t *changed, size_t n)
         if (code == SQLITE_ROW) {
             id = sqlite3_column_int64(s, 0);
         }
-        for (; at < n && changed[at].id >= id && f->n < f->want; at++) {
-            known |= changed[at].id == id;
-            if (changed[at].hit) {
-                f->ids[f->n++] = changed[at].id;
+        for (; at < changes->n && changes->rows[at].id >= id && f->n < f->want;
+             at++) {
+            known |= changes->rows[at].id == id;
+            if (changes->rows[at].hit) {
+                f->ids[f->n++] = changes->rows[at].id;
             }
         }
         if (code == SQLITE_ROW && !known && f->n < f->want) {
@@ -344,28 +309,53 @@ static int merge_found(finding_t *f, const changed_t *changed, size_t n)
                : sqlite_fail(f->look->reader->db, code);
 }
 
+int find_indexed(finding_t *f, sqlite3_stmt *s, const buf_t *match,
+                 const changes_t *changes)
+{
+    int code, rc;
+
+    if (match->failed || match->len > INT_MAX) {
+        return WERR_NOMEM;
+    }
+    (void)sqlite3_reset(s);
+    code = sqlite3_bind_text(s, 1, match->data, (int)match->len, SQLITE_STATIC);
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_int64(s, 2, f->before);
+    }
+    rc = code == SQLITE_OK ? merge_found(f, s, changes)
+                           : sqlite_fail(f->look->reader->db, code);
+    (void)sqlite3_reset(s);
+    (void)sqlite3_clear_bindings(s);
+    f->index_failed = rc != WERR_OK;
+    return rc;
+}
+
 static int find_in_index(finding_t *f)
 {
-    search_reader_t *r = f->look->reader;
-    changed_t *changed = NULL;
-    size_t n = 0;
+    terms_vocabulary_t v = {.expand = expand, .arg = f->look};
+    changes_t changes = {0};
     buf_t match;
-    int rc;
+    int rc = read_changed(f, &changes);
 
     buf_init(&match, 0);
-    rc = read_changed(f, &changed, &n);
     if (rc == WERR_OK) {
-        rc = begin_match(f, &match);
-        if (rc == WERR_OK) {
-            rc = merge_found(f, changed, n);
-        }
-        f->index_failed = rc != WERR_OK;
+        terms_match(&f->look->terms, f->sessions, &v, &match);
+        rc = find_indexed(f, f->look->reader->find, &match, &changes);
     }
-    (void)sqlite3_reset(r->find);
-    (void)sqlite3_clear_bindings(r->find);
     buf_free(&match);
-    free(changed);
+    free(changes.rows);
     return rc;
+}
+
+void look_without_index(finding_t *f, int rc)
+{
+    search_look_t *l = f->look;
+
+    log_warn("search", "msg=\"the index failed\" error=%s",
+             log_str(db_message(l->reader->db)));
+    reader_drop(l->search, l->reader, rc);
+    l->state = (index_state_t){0};
+    f->index_failed = false;
 }
 
 int search_find(search_look_t *l, const session_set_t *sessions, int64_t before,
@@ -389,16 +379,12 @@ int search_find(search_look_t *l, const session_set_t *sessions, int64_t before,
         size_t of_tail = f.n;
 
         rc = find_in_index(&f);
-        if (rc != WERR_OK && l->reader->db != NULL && f.index_failed) {
-            /* all of it from the messages, once */
-            log_warn("search", "msg=\"the index failed\" error=%s",
-                     log_str(db_message(l->reader->db)));
-            reader_drop(l->search, l->reader, rc);
+        if (rc != WERR_OK && f.index_failed) {
             f.n = of_tail;
             if (f.before > l->state.position) {
                 f.before = l->state.position + 1;
             }
-            l->state = (index_state_t){0};
+            look_without_index(&f, rc);
             rc = find_in_tail(&f);
         }
     }

@@ -12,24 +12,33 @@ static void shut(search_reader_t *r)
 {
     (void)sqlite3_finalize(r->find);
     (void)sqlite3_finalize(r->vocabulary);
-    r->find = r->vocabulary = NULL;
+    (void)sqlite3_finalize(r->find_person);
+    r->find = r->vocabulary = r->find_person = NULL;
     sqlite_shut(&r->db);
 }
 
 static int prepare(search_reader_t *r)
 {
-    static const char find[] =
-        "SELECT rowid FROM message_index WHERE message_index MATCH ?1 "
-        "AND rowid < ?2 ORDER BY rowid DESC";
-    static const char vocabulary[] =
-        "SELECT term FROM message_words WHERE term >= ?1 AND term < ?2 LIMIT 1";
-    int code = sqlite3_prepare_v3(r->db->handle, find, -1,
-                                  SQLITE_PREPARE_PERSISTENT, &r->find, NULL);
+    const struct {
+        const char *sql;
+        sqlite3_stmt **out;
+    } all[] = {
+        {"SELECT rowid FROM message_index WHERE message_index MATCH ?1 "
+         "AND rowid < ?2 ORDER BY rowid DESC",
+         &r->find},
+        {"SELECT term FROM message_words WHERE term >= ?1 AND term < ?2 "
+         "LIMIT 1",
+         &r->vocabulary},
+        {"SELECT rowid FROM people_index WHERE people_index MATCH ?1 "
+         "AND rowid < ?2 ORDER BY rowid DESC",
+         &r->find_person},
+    };
+    int code = SQLITE_OK;
 
-    if (code == SQLITE_OK) {
-        code =
-            sqlite3_prepare_v3(r->db->handle, vocabulary, -1,
-                               SQLITE_PREPARE_PERSISTENT, &r->vocabulary, NULL);
+    for (size_t i = 0; code == SQLITE_OK && i < sizeof(all) / sizeof(all[0]);
+         i++) {
+        code = sqlite3_prepare_v3(r->db->handle, all[i].sql, -1,
+                                  SQLITE_PREPARE_PERSISTENT, all[i].out, NULL);
     }
     return code == SQLITE_OK ? WERR_OK : sqlite_fail(r->db, code);
 }

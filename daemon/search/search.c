@@ -1,7 +1,8 @@
 /*
  * The thread that keeps the index up to date: first what has changed below
- * its position, then the messages above it, both of one state of the
- * database; how far it has come is in the same transaction as the words.
+ * its position, then the messages above it, then the same for people, all of
+ * one state of the database; how far it has come is in the same transaction
+ * as the words.
  */
 #include "search/search.h"
 
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "search/internal.h"
 
@@ -25,7 +27,9 @@ DB_QUERY(search_above, "SELECT id, session_id, body, "
                        "CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END "
                        "FROM messages WHERE id > $1 ORDER BY id LIMIT $2");
 DB_QUERY(search_last, "SELECT (SELECT coalesce(max(id), 0) FROM messages), "
-                      "(SELECT coalesce(max(id), 0) FROM search_changes)");
+                      "(SELECT coalesce(max(id), 0) FROM search_changes), "
+                      "(SELECT coalesce(max(id), 0) FROM contacts), "
+                      "(SELECT coalesce(max(id), 0) FROM contact_changes)");
 /* Of each message the oldest of its changes: that body is in the index. */
 DB_QUERY(search_handed_over,
          "SELECT s.message_id, s.session_id, s.body, m.session_id, m.body, "
@@ -37,10 +41,12 @@ DB_QUERY(search_handed_over,
 DB_QUERY(search_drop, "DELETE FROM search_changes WHERE id < $1");
 DB_QUERY(search_blank, "UPDATE search_changes SET body = NULL "
                        "WHERE id = $1 AND body IS NOT NULL");
+DB_QUERY(search_drop_people, "DELETE FROM contact_changes WHERE id < $1");
 
 typedef struct {
     search_t *s;
     db_t *db; /* reads the messages */
+    words_t *words;
     index_t index;
     index_state_t state;
     struct stat file;
@@ -51,7 +57,8 @@ typedef struct {
 
 /* ---- the file ---- */
 
-static int read_last(db_t *db, int64_t *message, int64_t *change)
+/* How far the index could be. */
+static int read_last(db_t *db, index_state_t *out)
 {
     db_stmt_t *s = db_stmt(db, &search_last);
     int rc = db_first(s);
@@ -59,8 +66,10 @@ static int read_last(db_t *db, int64_t *message, int64_t *change)
     if (rc != DB_ROW) {
         return rc;
     }
-    *message = db_i64(s, 0);
-    *change = db_i64(s, 1);
+    *out = (index_state_t){.position = db_i64(s, 0),
+                           .changes = db_i64(s, 1),
+                           .people = db_i64(s, 2),
+                           .people_changes = db_i64(s, 3)};
     db_done(s);
     return WERR_OK;
 }
@@ -78,19 +87,26 @@ static int read_born(db_t *db, int64_t *out)
     return WERR_OK;
 }
 
+static bool is_beyond(const index_state_t *st, const index_state_t *last)
+{
+    return st->position > last->position || st->changes > last->changes ||
+           st->people > last->people ||
+           st->people_changes > last->people_changes;
+}
+
 /* The index of another database, or of a later state of this one (a backup
  * was restored): WERR_CONFLICT. */
 static int check_origin(follower_t *f)
 {
-    int64_t born = 0, message = 0, change = 0;
+    index_state_t last = {0};
+    int64_t born = 0;
     int rc = read_born(f->db, &born);
 
     if (rc == WERR_OK) {
-        rc = read_last(f->db, &message, &change);
+        rc = read_last(f->db, &last);
     }
     if (rc == WERR_OK && f->state.born != 0 &&
-        (f->state.born != born || f->state.position > message ||
-         f->state.changes > change)) {
+        (f->state.born != born || is_beyond(&f->state, &last))) {
         rc = WERR_CONFLICT;
     }
     f->state.born = born;
@@ -103,6 +119,8 @@ static void publish(follower_t *f, int64_t generation)
 
     s->position = f->state.position;
     s->changes = f->state.changes;
+    s->people = f->state.people;
+    s->people_changes = f->state.people_changes;
     s->generation = generation;
 }
 
@@ -239,37 +257,103 @@ static int take_messages(follower_t *f, int64_t *n)
     return rc;
 }
 
-/* In the index's transaction and one state of the messages. */
-static int fill(follower_t *f, int64_t *n)
-{
-    int64_t message = 0, change = 0;
-    int rc = read_last(f->db, &message, &change);
+/* ---- people ---- */
 
-    if (rc == WERR_OK && change > f->state.changes) {
+static int take_person(follower_t *f, const person_t *person, bool known)
+{
+    int rc = known ? index_forget_person(&f->index, person->id) : WERR_OK;
+
+    if (person->erased) {
+        f->state.purge = INDEX_PURGE_TABLES;
+    }
+    return rc == WERR_OK && !person->gone ? index_add_person(&f->index, person)
+                                          : rc;
+}
+
+/* The people of a result; known: the index has them already. */
+static int take_people(follower_t *f, people_t *p, bool known, int64_t *last,
+                       int64_t *n)
+{
+    person_t person;
+    int rc;
+
+    person_init(&person);
+    while ((rc = people_next(p, &person)) == DB_ROW) {
+        rc = take_person(f, &person, known);
+        if (rc != WERR_OK) {
+            break;
+        }
+        *last = person.id;
+        (*n)++;
+    }
+    people_end(p);
+    person_free(&person);
+    return rc;
+}
+
+static int fill_people(follower_t *f, const index_state_t *last, int64_t *n)
+{
+    int64_t id = 0, changed = 0;
+    people_t p;
+    int rc = WERR_OK;
+
+    *n = 0;
+    if (last->people_changes > f->state.people_changes) {
+        people_changed(&p, f->db, f->words, f->state.people_changes,
+                       f->state.people, INT64_MAX);
+        rc = take_people(f, &p, true, &id, &changed);
+    }
+    f->state.people_changes = last->people_changes;
+    if (rc == WERR_OK) {
+        people_above(&p, f->db, f->words, f->state.people, BATCH);
+        rc = take_people(f, &p, false, &f->state.people, n);
+    }
+    if (f->state.people > last->people) {
+        f->state.people = last->people;
+    }
+    return rc;
+}
+
+/* In the index's transaction and one state of the messages. */
+static int fill(follower_t *f, int64_t *n, int64_t *people)
+{
+    index_state_t last = {0};
+    int rc = read_last(f->db, &last);
+
+    if (rc == WERR_OK && last.changes > f->state.changes) {
         rc = take_changes(f);
     }
-    f->state.changes = change;
+    f->state.changes = last.changes;
     if (rc == WERR_OK) {
         rc = take_messages(f, n);
     }
     /* the id of a deleted last message is given out again */
-    if (rc == WERR_OK && f->state.position > message) {
-        f->state.position = message;
+    if (rc == WERR_OK && f->state.position > last.position) {
+        f->state.position = last.position;
+    }
+    if (rc == WERR_OK) {
+        rc = fill_people(f, &last, people);
     }
     return rc == WERR_OK ? index_commit(&f->index, &f->state) : rc;
 }
 
+/* What the index has taken is not kept; the last row stays for its id. */
 static int drop_tx(db_t *db, void *arg)
 {
-    const int64_t *change = arg;
+    const index_state_t *st = arg;
     db_stmt_t *s = db_stmt(db, &search_drop);
     int rc;
 
-    db_bind_i64(s, 1, *change);
+    db_bind_i64(s, 1, st->changes);
     rc = db_exec(s);
     if (rc == WERR_OK) {
         s = db_stmt(db, &search_blank);
-        db_bind_i64(s, 1, *change);
+        db_bind_i64(s, 1, st->changes);
+        rc = db_exec(s);
+    }
+    if (rc == WERR_OK) {
+        s = db_stmt(db, &search_drop_people);
+        db_bind_i64(s, 1, st->people_changes);
         rc = db_exec(s);
     }
     return rc;
@@ -277,10 +361,12 @@ static int drop_tx(db_t *db, void *arg)
 
 static int is_idle(follower_t *f, bool *out)
 {
-    int64_t message = 0, change = 0;
-    int rc = read_last(f->db, &message, &change);
+    index_state_t last = {0};
+    int rc = read_last(f->db, &last);
 
-    *out = message == f->state.position && change == f->state.changes;
+    *out = last.position == f->state.position &&
+           last.changes == f->state.changes && last.people == f->state.people &&
+           last.people_changes == f->state.people_changes;
     return rc;
 }
 
@@ -289,7 +375,7 @@ static int run_round(follower_t *f, bool *more)
 {
     index_state_t before = f->state;
     bool idle = false;
-    int64_t n = 0;
+    int64_t n = 0, people = 0;
     int rc = is_idle(f, &idle);
 
     if (rc != WERR_OK || idle) {
@@ -300,7 +386,7 @@ static int run_round(follower_t *f, bool *more)
         rc = db_read_begin(f->db);
     }
     if (rc == WERR_OK) {
-        rc = fill(f, &n);
+        rc = fill(f, &n, &people);
         db_read_end(f->db);
     }
     if (rc != WERR_OK) {
@@ -309,11 +395,12 @@ static int run_round(follower_t *f, bool *more)
         return rc;
     }
     publish(f, f->generations);
-    *more = n == BATCH;
+    *more = n == BATCH || people == BATCH;
     f->s->indexed += n;
-    f->since_merge += n;
-    return f->state.changes != before.changes
-               ? store_write(f->s->store, drop_tx, &f->state.changes)
+    f->since_merge += n + people;
+    return f->state.changes != before.changes ||
+                   f->state.people_changes != before.people_changes
+               ? store_write(f->s->store, drop_tx, &f->state)
                : WERR_OK;
 }
 
@@ -333,6 +420,23 @@ static int merge_some(follower_t *f, bool *more)
     return rc;
 }
 
+static int purge(follower_t *f)
+{
+    int64_t started = clock_mono_ms();
+    int rc;
+
+    if (f->state.purge == INDEX_PURGE_NOT) {
+        return WERR_OK;
+    }
+    rc = index_purge(&f->index, &f->state);
+    if (rc == WERR_OK && f->state.purge == INDEX_PURGE_NOT) {
+        log_info("search", "msg=\"written anew after an erasure\" ms=%lld",
+                 (long long)(clock_mono_ms() - started));
+        f->s->purges++;
+    }
+    return rc;
+}
+
 static int follow(follower_t *f, bool *more)
 {
     int rc = WERR_OK;
@@ -341,11 +445,17 @@ static int follow(follower_t *f, bool *more)
     if (f->db == NULL) {
         rc = store_reader(f->s->store, &f->db);
     }
+    if (rc == WERR_OK && f->words == NULL) {
+        rc = words_open(&f->words);
+    }
     if (rc == WERR_OK) {
         rc = ensure_index(f);
     }
     if (rc == WERR_OK) {
         rc = run_round(f, more);
+    }
+    if (rc == WERR_OK && !*more) {
+        rc = purge(f);
     }
     if (rc == WERR_OK && !*more) {
         rc = merge_some(f, more);
@@ -400,6 +510,7 @@ static void *run(void *arg)
                                      : LOOK_MS,
                        rc == WERR_OK));
     close_index(&f);
+    words_close(&f.words);
     store_reader_close(&f.db);
     return NULL;
 }
@@ -496,6 +607,8 @@ void search_stat(search_t *s, search_stat_t *st)
 {
     *st = (search_stat_t){
         .position = s->position,
+        .people = s->people,
+        .purges = s->purges,
         .indexed = s->indexed,
         .rebuilds = s->rebuilds,
         .faults = s->faults,

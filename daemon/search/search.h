@@ -1,11 +1,13 @@
 /*
- * search.h - the words of all messages, newest first.
+ * search.h - the words of all messages, and of people's names, phones and
+ * aliases; newest first.
  *
  * The index is SQLite's FTS5 in a file of its own (search.db), which a thread
- * keeps up to date by message id; it can be thrown away at any time. Until
- * the thread is there, and while the file is lost, damaged or being made
- * again, the messages that it lacks are read one by one: an answer is always
- * complete. Backends that have a full-text search of their own (PostgreSQL)
+ * keeps up to date by message and contact id; it can be thrown away at any
+ * time. Until the thread is there, and while the file is lost, damaged or
+ * being made again, the rows that it lacks are read one by one: an answer is
+ * always complete. When somebody is erased, the file is written anew without
+ * their words. Backends that have a full-text search of their own (PostgreSQL)
  * need this header only; what it does and why: docs/database.md.
  */
 #ifndef WACRM_SEARCH_SEARCH_H
@@ -32,7 +34,9 @@ int search_remove(const char *path) WACRM_CHECKED;
 
 typedef struct {
     int64_t position; /* last message that is indexed */
-    int64_t indexed;  /* since the start */
+    int64_t people;   /* last contact */
+    int64_t indexed;  /* messages since the start */
+    int64_t purges;   /* times it was written anew after an erasure */
     int64_t rebuilds;
     int64_t faults;
 } search_stat_t;
@@ -60,6 +64,19 @@ bool search_is_empty(const search_look_t *look);
  */
 int search_find(search_look_t *look, const session_set_t *sessions,
                 int64_t before, int64_t *ids, size_t *n) WACRM_CHECKED;
+/*
+ * The same of contacts. Each word is a part of their name, their phone or an
+ * alias, or the beginning of a word where it has one or two letters; or all
+ * of it is their phone as people write phones ("0812-34", "+62 812"). Only
+ * who has a chat in one of the sessions (NULL: anybody), and, with alone,
+ * who has none at all.
+ */
+int search_people(search_look_t *look, const session_set_t *sessions,
+                  bool alone, int64_t before, int64_t *ids,
+                  size_t *n) WACRM_CHECKED;
+/* Is there a hit in the chat: one of its messages, or its contact? */
+int search_in_chat(search_look_t *look, int64_t chat, int64_t contact,
+                   bool *hit) WACRM_CHECKED;
 /*
  * Writes {"text":..., "marks":[[start, length], ...]} of a body: the piece
  * round the first hit, and where hits are in it, in UTF-16 units as the

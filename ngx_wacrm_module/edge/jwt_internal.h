@@ -26,6 +26,7 @@ typedef struct {
 } jwt_entry_t;
 
 struct jwt_keyset_s {
+    uint64_t id; /* of no other set in this process or those it forks */
     size_t count;
     jwt_entry_t entries[JWT_KEYS_MAX];
 };

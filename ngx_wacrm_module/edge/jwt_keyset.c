@@ -67,8 +67,14 @@ const jwt_alg_info_t *jwt_alg_info(jwt_gate_alg_t alg)
 
 int jwt_keyset_new(jwt_keyset_t **out)
 {
+    static uint64_t last_id;
+
     *out = calloc(1, sizeof(**out));
-    return *out == NULL ? -1 : 0;
+    if (*out == NULL) {
+        return -1;
+    }
+    (*out)->id = ++last_id;
+    return 0;
 }
 
 static void entry_clear(jwt_entry_t *entry)

@@ -2,7 +2,7 @@
 // needs; errors that only their place in the story brings. call(operation,
 // {as, path, query, headers, body, form, want}) checks against the document.
 import { about, calls, session, sim, waitFor } from './desk.mjs';
-import { attempt } from './tap.mjs';
+import { attempt, is, ok } from './tap.mjs';
 
 const PHONE = '6281210000001';
 const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk'
@@ -93,6 +93,27 @@ async function sending(call) {
     await call('retry', { path: { id: String(failed.id) } });
     await waitFor(async () => (await calls({ route: 'send.text',
         text: 'will be refused' })).length === 2);
+}
+
+async function later(call) {
+    const at = (ms) => new Date(Date.now() + ms).toISOString();
+    const body = { phone: PHONE, message: 'later', scheduled_at: at(3600000) };
+    const sent = await call('send', { body });
+    const path = { id: String(sent.json.data.id) };
+    await call('moveMessage', { path, body: { scheduled_at: at(7200000) } });
+    await call('moveMessage', { path, body: { scheduled_at: at(-1000) },
+        want: 422, name: 'a time that has passed' });
+    await call('send', { body });
+    await call('scheduled', { query: { state: 'scheduled', limit: '1' } });
+    await call('scheduled', { query: { state: 'sent' }, want: 422 });
+    await call('scheduled', { query: { state: 'scheduled',
+        session_id: 'nobody' }, want: 404 });
+    await call('cancelMessage', { path });
+    await call('cancelMessage', { path, want: 409, name: 'twice' });
+    await call('moveMessage', { path, body: { scheduled_at: at(7200000) },
+        want: 409, name: 'of a cancelled one' });
+    const chat = { chatId: sent.json.data.chat_id };
+    await call('chat', { path: chat, name: 'with what is cancelled' });
 }
 
 async function stale(call) {
@@ -311,7 +332,65 @@ async function searching(call) {
 
 async function keys(call) {
     const long = { 'Idempotency-Key': 'x'.repeat(300) };
-    await call('retry', { path: { id: '1' }, headers: long, want: 422 });
+    for (const operation of ['retry', 'cancelMessage', 'retryMedia']) {
+        await call(operation, { path: { id: '1' }, headers: long, want: 422 });
+    }
+
+    // once for each key, and the key for one request
+    const twice = async (operation, one, other, want = 201) => {
+        const headers = { 'Idempotency-Key': `keys of ${operation}` };
+        const first = await call(operation, { ...one, headers, want });
+        const again = await call(operation, { ...one, headers, want });
+        is(again.text, first.text, `${operation}: the same answer`);
+        await call(operation, { ...one, ...other, headers, want: 409,
+            name: 'another body' });
+        return first;
+    };
+    const as = 'supervisor';
+    const path = { phone: PHONE };
+    const at = new Date(Date.now() + 86400000).toISOString();
+    await twice('addNote', { path, body: { note: 'satu' } },
+        { body: { note: 'dua' } });
+    await twice('setReminder', { path, body: { remind_at: at, note: 'satu' } },
+        { body: { remind_at: at, note: 'dua' } });
+    await twice('logDonation', { path, body: { amount: 1000, ref: 'K-1' } },
+        { body: { amount: 2000, ref: 'K-2' } });
+    await twice('setConsent', { as, path, body: { state: 'opt_in',
+        note: 'asked' } }, { body: { state: 'opt_in', note: 'once more' } });
+    await twice('uploadMedia', { body: { file: { base64: PNG } } },
+        { body: { file: { name: 'b.png', base64: PNG } } });
+    const made = await twice('addTemplate', { as, body: { name: 'kunci',
+        content: 'x' } }, { body: { name: 'kunci lain', content: 'x' } });
+    const template = { id: String(made.json.data.id) };
+    await twice('changeTemplate', { as, path: template, body: {
+        content: 'y' } }, { body: { content: 'z' } }, 200);
+    await call('deleteTemplate', { as, path: template });
+    await call('importDonors', { as: 'admin', type: 'text/csv',
+        raw: 'phone,name\n081210000061,Dua\n081210000062,Dua Juga\n' });
+    const both = { from: '6281210000062', into: '6281210000061' };
+    await twice('mergeContacts', { as, body: both },
+        { body: { from: PHONE, into: both.into } }, 200);
+}
+
+async function lostFile(call) {
+    await sim('/_sim/webhook', { from: PHONE, type: 'image', text: 'lost',
+        media: { url: 'https://elsewhere.example/a.jpg',
+            mime: 'image/jpeg' } });
+    const message = await waitFor(async () => {
+        const list = await call('inbox', { query: { search: 'lost' },
+            name: 'until the file is given up' });
+        const id = list.json.conversations.length > 0
+            && list.json.conversations[0].id;
+        const r = id && await call('chat', { path: { chatId: id } });
+        const m = r && r.json.messages.find((x) => x.message === 'lost');
+        return m && m.media && m.media.state === 'failed' && m;
+    });
+    ok(message.media.error, 'a file that did not come says why');
+    const path = { id: String(message.id) };
+    await call('retryMedia', { path });
+    const text = await call('send', { body: { phone: PHONE, message: 'x' } });
+    await call('retryMedia', { path: { id: String(text.json.data.id) },
+        want: 409, name: 'of a message of ours' });
 }
 
 async function reports(call) {
@@ -320,6 +399,7 @@ async function reports(call) {
     await call('lybunt', { as, query });
     await call('sybunt', { as, query });
     await call('lybunt', { as, query: { year: '2027', limit: '5' } });
+    await call('sybunt', { as, query: { calendar: 'hijri', year: '1447' } });
     await call('sybunt', { as, query: { year: '2028', exclusive: '1',
         limit: '5' } });
     await call('retention', { as, query: { year: '2026' } });
@@ -368,8 +448,8 @@ export async function scenario(call) {
     await operations(call);
     await inbox(call);
     await sending(call);
-    for (const part of [stale, files, importing, contacts, merging,
-        reports, keys, searching]) {
+    for (const part of [later, stale, keys, files, importing, contacts,
+        merging, reports, lostFile, searching]) {
         await attempt(part, call);
     }
     await attempt(async () => consents(call, await templates(call)));

@@ -13,12 +13,14 @@
 #include <sys/un.h>
 
 #include "http/http.h"
+#include "search/search.h"
 
 #define WEB_SECRET "0123456789abcdef0123456789abcdef"
 
 typedef struct {
     crm_t crm;
-    char socket[160];
+    char socket[160], index[160];
+    search_t *search;
     http_options_t options;
     http_server_t *server;
 } web_t;
@@ -33,7 +35,11 @@ static inline void web_open(web_t *w)
     memset(w, 0, sizeof(*w));
     crm_open(&w->crm);
     snprintf(w->socket, sizeof(w->socket), "%s/http", w->crm.dir);
+    snprintf(w->index, sizeof(w->index), "%s/search.db", w->crm.dir);
+    assert_int_equal(search_start(&w->search, w->crm.store, w->index), WERR_OK);
     w->options = (http_options_t){
+        .search = w->search,
+        .file_max = 16 << 20,
         .socket_path = w->socket,
         .workers = 2,
         .domain = &w->crm.domain,
@@ -51,6 +57,7 @@ static inline void web_open(web_t *w)
 static inline void web_close(web_t *w)
 {
     http_stop(&w->server, 1000);
+    search_stop(&w->search);
     crm_close(&w->crm);
 }
 

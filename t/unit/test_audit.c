@@ -174,7 +174,12 @@ static void test_erase(void **state)
                             "'contact.erase' AND user_id = 7"),
                      1);
     /* once more does no harm, and nobody else was touched */
+    RUN(f, "INSERT INTO raw_events (spool, seq, received_at, record) VALUES "
+           "(1, 451, 0, CAST('an erased one' AS BLOB))");
     assert_int_equal(contact_erase(&f->d, f->db, s.contact.id, 7), WERR_OK);
+    assert_int_equal(ASK(f, "SELECT length(record) FROM raw_events "
+                            "WHERE seq = 451"),
+                     13);
     assert_int_equal(ASK(f, "SELECT count(*) FROM contacts WHERE phone = "
                             "'62811111111112' AND opted_out = 0"),
                      1);

@@ -59,7 +59,7 @@ static int may_reply(tx_t *tx, void *arg)
 {
     job_t *j = arg;
 
-    return consent_may_reply(tx, j->c.contact, j->chat, &j->may);
+    return consent_may_reply(tx, j->c.contact, j->chat, tx->now, &j->may);
 }
 
 static bool opted_out(fixture_t *f, int64_t contact)

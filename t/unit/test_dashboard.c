@@ -92,7 +92,7 @@ static int teardown(void **state)
 
 static dashboard_t read_figures(void)
 {
-    session_set_t visible = {.ids = {mine}, .n = 1};
+    session_set_t visible = {.ids = &mine, .n = 1};
     dashboard_t d;
     db_t *db;
     assert_int_equal(store_reader(crm.store, &db), WERR_OK);

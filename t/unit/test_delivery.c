@@ -1,5 +1,6 @@
 #include "domain_fixture.h"
 
+#include "db/sqlite.h"
 #include "domain/delivery.h"
 
 #define MAX 8
@@ -297,6 +298,61 @@ static void one_receipt_for_all_unread(void **state)
     assert_int_equal(ASK(f, "SELECT unread FROM chats"), 0);
 }
 
+/* ---- a long backlog ---- */
+
+static int count_work(void *arg)
+{
+    ++*(int *)arg;
+    return 0;
+}
+
+/* What SQLite does for a claim, in hundreds of its instructions. */
+static int work(fixture_t *f, int64_t now)
+{
+    int n = 0;
+    due_t u;
+
+    sqlite3_progress_handler(f->db->handle, 100, count_work, &n);
+    u = due(f, now, MAX);
+    sqlite3_progress_handler(f->db->handle, 0, NULL, NULL);
+    assert_int_equal(u.n, MAX);
+    due_free(&u);
+    return n;
+}
+
+/* What is claimed next is found as quickly of 100,000 that wait as of some,
+ * also where the heads of long lanes wait for their next try. */
+static void a_long_backlog_slows_no_claim(void **state)
+{
+    fixture_t *f = *state;
+    int64_t now = 1000000;
+
+    RUN(f, "INSERT INTO contacts (phone, name, created_at, updated_at) "
+           "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+           "WHERE i < 50000) SELECT 'x' || i, 'x', 0, 0 FROM n");
+    RUN(f, "INSERT INTO chats (session_id, contact_id) "
+           "SELECT 1, id FROM contacts");
+    RUN(f, "INSERT INTO outbox (kind, session_id, chat_id, state, not_before, "
+           "created_at, updated_at) SELECT 'read', 1, c.id, 0, 1000, 0, 0 "
+           "FROM chats c, (SELECT 1 UNION ALL SELECT 2) ORDER BY c.id");
+    assert_int_equal(ASK(f, "SELECT count(*) FROM outbox WHERE state = 0"),
+                     100000);
+    assert_in_range(work(f, now), 1, 50);
+    /* ten heads wait, with two hundred behind each of them */
+    RUN(f, "UPDATE outbox SET chat_id = 1 + id % 10 WHERE id <= 2000");
+    for (int i = 0; i < 10; i++) {
+        due_t u = due(f, now, 1);
+
+        assert_int_equal(u.n, 1);
+        assert_int_equal(step(f, 'd', u.d[0].id, NULL, now + 5000, NULL), 0);
+        due_free(&u);
+    }
+    assert_int_equal(ASK(f, "SELECT count(*) FROM outbox WHERE chat_id <= 10 "
+                            "AND not_before <= 1000000"),
+                     0);
+    assert_in_range(work(f, now), 1, 50);
+}
+
 #define TEST(t) \
     cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
 
@@ -313,6 +369,7 @@ int main(void)
         TEST(early_status_waits_for_the_id),
         TEST(crash_leaves_unknown),
         TEST(one_receipt_for_all_unread),
+        TEST(a_long_backlog_slows_no_claim),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,11 @@ static void stored_once(void **state)
     memset(long_name, 'x', 119);
     strncpy(long_name + 119, "\xc3\xa9\xc3\xa9", 20);
     a = put(f, "teks", long_name, 1);
-    assert_int_equal(strlen(a.filename), 119);
+    assert_int_equal(strlen(a.filename), 120);
+    assert_string_equal(a.filename + 115, "x.txt");
+    strncpy(long_name + 115, "\xc3\xa9\xc3\xa9", 20);
+    a = put(f, "teks", long_name, 1);
+    assert_string_equal(a.filename + 114, "x.txt");
 }
 
 static void refused(void **state)
@@ -234,7 +238,7 @@ static void seen_by(void **state)
     fixture_t *f = *state;
     media_row_t m = put(f, PNG, "a", 5);
     session_set_t none = {0};
-    session_set_t all = {.n = 1, .ids = {f->session}};
+    session_set_t all = {.n = 1, .ids = &f->session};
 
     assert_int_equal(media_visible(f->db, &m, 5, &none), WERR_OK);
     assert_int_equal(media_visible(f->db, &m, 6, &all), WERR_NOTFOUND);

@@ -1,6 +1,7 @@
 /* Reports: who gave and does not, who stays (M4..M17). */
 #include "domain_fixture.h"
 
+#include "base/hijri.h"
 #include "base/jsonr.h"
 #include "domain/donor.h"
 #include "domain/donor_report.h"
@@ -8,7 +9,7 @@
 typedef struct {
     const char *phone;
     int year;
-    int64_t amount;
+    int64_t amount, day; /* day 0: 15 June */
 } given_t;
 
 static int give_tx(tx_t *tx, void *arg)
@@ -16,7 +17,8 @@ static int give_tx(tx_t *tx, void *arg)
     const given_t *g = arg;
     contact_hint_t hint = {.phone = g->phone};
     gift_t gift = {.amount = g->amount,
-                   .day = clock_days_from_civil(g->year, 6, 15)};
+                   .day = g->day != 0 ? g->day
+                                      : clock_days_from_civil(g->year, 6, 15)};
     contact_ref_t c;
     int64_t id;
     int rc = contact_ensure(tx, &hint, &c);
@@ -27,11 +29,11 @@ static int give_tx(tx_t *tx, void *arg)
 /* 1 stays and gives more, 2 lapsed, 3 is new, 4 came back, 5 gave long ago,
  * 6 stays and gives less, new the year before. */
 static const given_t gifts[] = {
-    {"6281000000001", 2022, 100}, {"6281000000001", 2023, 100},
-    {"6281000000001", 2024, 200}, {"6281000000002", 2023, 300},
-    {"6281000000003", 2024, 50},  {"6281000000004", 2022, 70},
-    {"6281000000004", 2024, 70},  {"6281000000005", 2020, 90},
-    {"6281000000006", 2023, 500}, {"6281000000006", 2024, 400},
+    {"6281000000001", 2022, 100, 0}, {"6281000000001", 2023, 100, 0},
+    {"6281000000001", 2024, 200, 0}, {"6281000000002", 2023, 300, 0},
+    {"6281000000003", 2024, 50, 0},  {"6281000000004", 2022, 70, 0},
+    {"6281000000004", 2024, 70, 0},  {"6281000000005", 2020, 90, 0},
+    {"6281000000006", 2023, 500, 0}, {"6281000000006", 2024, 400, 0},
 };
 
 static void fill(fixture_t *f)
@@ -61,7 +63,8 @@ static void lapsed_are(fixture_t *f, bool lybunt, bool exclusive,
     char got[20] = "";
     bool more = true;
 
-    report_year(2024, 1, clock_days_from_civil(2026, 1, 1), false, &q.year);
+    report_year(REPORT_GREGORIAN, 2024, 1, clock_days_from_civil(2026, 1, 1),
+                false, &q.year);
     while (more) {
         buf_t b;
         json_t *json;
@@ -96,12 +99,79 @@ static void same_date_only(void **state)
     report_year_t y;
 
     (void)state;
-    report_year(2024, 1, clock_days_from_civil(2024, 3, 1), true, &y);
+    report_year(REPORT_GREGORIAN, 2024, 1, clock_days_from_civil(2024, 3, 1),
+                true, &y);
     assert_int_equal(y.year_ago, clock_days_from_civil(2023, 3, 2));
-    report_year(2024, 1, clock_days_from_civil(2026, 3, 1), true, &y);
+    report_year(REPORT_GREGORIAN, 2024, 1, clock_days_from_civil(2026, 3, 1),
+                true, &y);
     assert_int_equal(y.year_ago, y.start[2]);
-    report_year(2024, 7, clock_days_from_civil(2024, 8, 1), false, &y);
+    report_year(REPORT_GREGORIAN, 2024, 7, clock_days_from_civil(2024, 8, 1),
+                false, &y);
     assert_int_equal(y.start[3], clock_days_from_civil(2025, 7, 1));
+}
+
+/* From Ramadan to Ramadan: 1446 begins on 1 March 2025, 1445 on 11 March
+ * 2024. */
+static void from_ramadan_to_ramadan(void **state)
+{
+    report_year_t y;
+    int64_t today = clock_days_from_civil(2025, 6, 1);
+
+    (void)state;
+    report_year(REPORT_HIJRI, 1446, HIJRI_RAMADAN, today, false, &y);
+    assert_int_equal(y.start[2], clock_days_from_civil(2025, 3, 1));
+    assert_int_equal(y.start[1], clock_days_from_civil(2024, 3, 11));
+    assert_int_equal(y.start[3], clock_days_from_civil(2026, 2, 18));
+    assert_int_equal(y.year_ago, y.start[2]);
+    assert_int_equal(report_year_of(REPORT_HIJRI, today, HIJRI_RAMADAN), 1446);
+    assert_int_equal(
+        report_year_of(REPORT_HIJRI, y.start[2] - 1, HIJRI_RAMADAN), 1445);
+    assert_int_equal(report_year_of(REPORT_HIJRI, y.start[2] - 1, 1), 1446);
+    /* today is 4 Zulhijah; so was 11 June 2024 */
+    report_year(REPORT_HIJRI, 1446, HIJRI_RAMADAN, today, true, &y);
+    assert_int_equal(y.year_ago, clock_days_from_civil(2024, 6, 12));
+    /* a gift in the last Ramadan counts for that year, in the calendar year
+     * of both */
+    assert_true(clock_days_from_civil(2025, 2, 28) < y.start[2]);
+    report_year(REPORT_HIJRI, 1447, HIJRI_RAMADAN, today, false, &y);
+    assert_int_equal(y.start[1], clock_days_from_civil(2025, 3, 1));
+}
+
+/* LYBUNT over two Ramadans: who gave in that of 1445 (March 2024) and not in
+ * that of 1446 (March 2025). */
+static void lapsed_by_ramadan(void **state)
+{
+    static const struct {
+        const char *phone;
+        int year, month, day;
+    } given[] = {
+        {"6281000000001", 2024, 3, 20}, {"6281000000001", 2025, 3, 20},
+        {"6281000000002", 2024, 3, 20}, {"6281000000002", 2025, 2, 20},
+        {"6281000000003", 2023, 4, 1},  {"6281000000003", 2025, 3, 1},
+    };
+    fixture_t *f = *state;
+    lapsed_query_t q = {.lybunt = true, .limit = 5};
+    bool more;
+    buf_t b;
+
+    for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
+        given_t g = {.phone = given[i].phone,
+                     .amount = 100,
+                     .day = clock_days_from_civil(given[i].year, given[i].month,
+                                                  given[i].day)};
+
+        assert_int_equal(domain_write(&f->d, give_tx, &g), WERR_OK);
+    }
+    report_year(REPORT_HIJRI, 1446, HIJRI_RAMADAN,
+                clock_days_from_civil(2026, 1, 1), false, &q.year);
+    buf_init(&b, 0);
+    assert_int_equal(report_lapsed(f->db, &f->d, &q, &b, NULL, &more, &q.after),
+                     WERR_OK);
+    json_t *json = parsed(&b);
+    assert_int_equal(json_array_size(json), 1);
+    assert_string_equal(jsonr_str(json_array_get(json, 0), "phone"),
+                        "6281000000002");
+    json_decref(json);
 }
 
 static void who_stays(void **state)
@@ -124,7 +194,8 @@ static void who_stays(void **state)
     buf_t b;
 
     fill(f);
-    report_year(2024, 1, clock_days_from_civil(2026, 1, 1), false, &y);
+    report_year(REPORT_GREGORIAN, 2024, 1, clock_days_from_civil(2026, 1, 1),
+                false, &y);
     buf_init(&b, 0);
     assert_int_equal(report_retention(f->db, &y, &b, NULL), WERR_OK);
     json = parsed(&b);
@@ -146,7 +217,7 @@ static int many_tx(tx_t *tx, void *arg)
     (void)arg;
     for (int i = 0; i < 100; i++) {
         char phone[24];
-        given_t g = {phone, 2026, 1000 * (i + 1)};
+        given_t g = {phone, 2026, 1000 * (i + 1), 0};
         contact_hint_t hint = {.phone = phone};
         gift_t gift = {.amount = g.amount, .day = tx->today - i};
         contact_ref_t c;
@@ -216,8 +287,10 @@ static void bins_for_few(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(who_lapsed), TEST(same_date_only), TEST(who_stays),
-        TEST(quintiles),  TEST(bins_for_few),
+        TEST(who_lapsed),        TEST(same_date_only),
+        TEST(who_stays),         TEST(from_ramadan_to_ramadan),
+        TEST(lapsed_by_ramadan), TEST(quintiles),
+        TEST(bins_for_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -475,9 +475,10 @@ static int second_session(tx_t *tx, void *arg)
 static void only_what_may_be_seen(void **state)
 {
     desk_t *d = *state;
-    session_set_t first = {.ids = {d->f->session}, .n = 1};
-    session_set_t none = {.n = 0};
-    session_set_t all = first, second;
+    int64_t two[2] = {d->f->session};
+    session_set_t first = {.ids = &two[0], .n = 1};
+    session_set_t second = {.ids = &two[1], .n = 1};
+    session_set_t none = {.n = 0}, all = {.ids = two, .n = 2};
     int64_t ids[IDS];
     search_t *searches[2] = {d->search, d->bare};
 
@@ -485,8 +486,7 @@ static void only_what_may_be_seen(void **state)
     assert_int_equal(domain_write(&d->f->d, second_session, d), WERR_OK);
     tell(d, "rahasia dua");
     tell(d, "rahasia tiga");
-    all.ids[all.n++] = d->f->session;
-    second = (session_set_t){.ids = {d->f->session}, .n = 1};
+    two[1] = d->f->session;
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 2; i++) {
             search_t *s = searches[i];

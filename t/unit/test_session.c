@@ -82,10 +82,20 @@ static void status_raises_an_event_on_change_only(void **state)
 static size_t seen_by(fixture_t *f, role_t role, int64_t id)
 {
     user_t user = {.id = id, .role = role, .active = true};
-    session_set_t set;
+    session_set_t set = {0};
+    size_t n;
 
     assert_int_equal(session_visible(f->db, &user, &set), WERR_OK);
-    return set.n;
+    n = set.n;
+    for (size_t i = 0; i < n; i++) {
+        assert_true(session_set_has(&set, set.ids[i]));
+    }
+    assert_false(session_set_has(&set, -1));
+    /* it is filled again, not longer */
+    assert_int_equal(session_visible(f->db, &user, &set), WERR_OK);
+    assert_int_equal(set.n, n);
+    session_set_free(&set);
+    return n;
 }
 
 static void who_sees_what(void **state)
@@ -106,6 +116,22 @@ static void who_sees_what(void **state)
     assert_int_equal(seen_by(f, ROLE_CS, 2), 1);
     assert_int_equal(seen_by(f, ROLE_SUPERVISOR, 9), 3);
     assert_int_equal(seen_by(f, ROLE_ADMIN, 9), 3);
+}
+
+/* There is no number of sessions above which one is not seen. */
+static void all_of_many(void **state)
+{
+    fixture_t *f = *state;
+
+    RUN(f, "INSERT INTO users (id, name, email, password_hash, role, "
+           "created_at, updated_at) VALUES (1, 'a', 'a', '', 'cs', 0, 0)");
+    RUN(f, "INSERT INTO sessions (account_id, remote_id, session_id, name, "
+           "user_id, created_at, updated_at) WITH RECURSIVE n (i) AS (SELECT 1 "
+           "UNION ALL SELECT i + 1 FROM n WHERE i < 1000) SELECT 1, 'many-' || "
+           "i, 'many-' || i, 'x', CASE WHEN i <= 700 THEN 1 END, 0, 0 FROM n");
+    assert_int_equal(seen_by(f, ROLE_ADMIN, 9), 1001);
+    assert_int_equal(seen_by(f, ROLE_CS, 1), 701);
+    assert_int_equal(seen_by(f, ROLE_CS, 2), 1);
 }
 
 static void default_follows_the_settings(void **state)
@@ -130,8 +156,8 @@ static void acting_session(void **state)
 {
     fixture_t *f = *state;
     int64_t second = ensure(f, "seed", "cs-2"), id = 0;
-    session_set_t both = {.ids = {f->session, second}, .n = 2};
-    session_set_t one = {.ids = {f->session}, .n = 1};
+    session_set_t both = {.ids = (int64_t[]){f->session, second}, .n = 2};
+    session_set_t one = {.ids = &f->session, .n = 1};
     user_t user = {.id = 1};
 
     assert_int_equal(session_acting(f->db, &f->d, &user, &both, "cs-2", &id),
@@ -166,6 +192,7 @@ int main(void)
         TEST(one_row_for_each_number),
         TEST(status_raises_an_event_on_change_only),
         TEST(who_sees_what),
+        TEST(all_of_many),
         TEST(default_follows_the_settings),
         TEST(acting_session),
     };

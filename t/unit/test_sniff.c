@@ -157,6 +157,24 @@ static void test_sets(void **state)
     assert_null(sniff_find("text/html"));
 }
 
+static void test_endings(void **state)
+{
+    static const char *const known[] = {"foto.jpg",  "foto.JPEG", "a.b.csv",
+                                        "surat.PDF", "x.docx",    "lagu.opus"};
+    static const char *const unknown[] = {
+        "resi.bat", "foto.hta",  "resi.txt.js", "a.html",    "a.svg", "app.jar",
+        "x.docm",   "resi.txt.", "resi.tx",     "resi.csv ", "resi",  ".txt",
+        "",         "."};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        assert_true(sniff_knows_ending(known[i]));
+    }
+    for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+        assert_false(sniff_knows_ending(unknown[i]));
+    }
+}
+
 static void there_and_back(const char *data, size_t len, const char *text)
 {
     size_t n = 0;
@@ -197,7 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_magic),    cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_archives), cmocka_unit_test(test_sets),
-        cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_base64),   cmocka_unit_test(test_endings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

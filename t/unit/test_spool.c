@@ -151,6 +151,28 @@ static void test_moved(void **state)
     snprintf(dir.spool, sizeof(dir.spool), "%s", other);
 }
 
+/* Its power was cut while the first pages were written. */
+static void test_half_made(void **state)
+{
+    char part[sizeof(dir.spool) + 16];
+    spool_stat_t st;
+    spool_t *s;
+    FILE *f;
+
+    (void)state;
+    assert_int_equal(mkdir(dir.spool, 0700), 0);
+    snprintf(part, sizeof(part), "%s/data.mdb.new", dir.spool);
+    f = fopen(part, "w");
+    assert_non_null(f);
+    assert_true(fprintf(f, "%512s", "half of it") == 512);
+    assert_int_equal(fclose(f), 0);
+    s = open_sized(2 * MIB);
+    assert_int_not_equal(access(part, F_OK), 0);
+    assert_int_equal(spool_stat(s, &st), SPOOL_OK);
+    assert_true(st.size == 2 * MIB && st.next_seq == 1);
+    spool_close(&s);
+}
+
 static void test_bad_arguments(void **state)
 {
     spool_options_t opt = {.create = true};
@@ -1051,6 +1073,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_append_read_delete),
         TEST(test_moved),
+        TEST(test_half_made),
         TEST(test_bad_arguments),
         TEST(test_file_systems),
         TEST(test_sequence_and_id),

@@ -219,9 +219,12 @@ static void ids_taken_meanwhile(void **state)
     said_t a = say(f, A, "a1", "salam", now - 9000, false);
     said_t b = say(f, B, "b1", "halo", now - 5000, false);
     merged_t m = merge(f, a.contact.id, b.contact.id);
-    said_t c = say(f, "6281000000003", "c1", "orang lain", now, false);
+    said_t c;
 
-    assert_int_equal(c.contact.id, b.contact.id); /* SQLite gives it again */
+    /* as it was before fresh_id.h: SQLite gives the highest again */
+    RUN(f, "DELETE FROM counters WHERE name LIKE '%gone'");
+    c = say(f, "6281000000003", "c1", "orang lain", now, false);
+    assert_int_equal(c.contact.id, b.contact.id);
     assert_int_equal(undo(f, &m), WERR_OK);
     assert_int_not_equal(m.from, b.contact.id);
     assert_int_equal(ASK(f, "SELECT count(*) FROM chats"), 3);

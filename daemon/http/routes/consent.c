@@ -2,38 +2,36 @@
 #include <string.h>
 
 #include "domain/consent.h"
-#include "http/invalid.h"
+#include "domain/contact.h"
+#include "http/keyed.h"
 #include "http/routes/contact.h"
 #include "http/routes/draft.h"
 #include "http/routes/routes.h"
 
-static void answer(request_t *r, int status, int64_t contact)
+void route_consent(request_t *r)
 {
+    contact_named_t c;
     buf_t *b = &r->response.body;
     int rc;
 
-    response_reset(&r->response, status);
+    if (!contact_there(r, &c)) {
+        return;
+    }
     jw_open_object(b, NULL);
     jw_bool(b, "success", true);
-    rc = consent_write(r->db, contact, b, "data");
+    rc = consent_write(r->db, c.id, b, "data");
     jw_close_object(b);
     if (rc != WERR_OK) {
         response_error(&r->response, rc);
     }
 }
 
-void route_consent(request_t *r)
-{
-    contact_named_t c;
-
-    if (contact_there(r, &c)) {
-        answer(r, 200, c.id);
-    }
-}
-
 static int record(tx_t *tx, void *arg)
 {
-    return consent_record(tx, arg);
+    consent_t *c = arg;
+    int rc = contact_now(tx, c->contact, &c->contact);
+
+    return rc == WERR_OK ? consent_record(tx, c) : rc;
 }
 
 static void read_consent(const json_t *body, invalid_t *invalid, consent_t *c)
@@ -54,22 +52,27 @@ static void read_consent(const json_t *body, invalid_t *invalid, consent_t *c)
     }
 }
 
+static int write_ledger(tx_t *tx, void *arg, buf_t *out)
+{
+    const consent_t *c = arg;
+
+    return consent_write(tx->db, c->contact, out, "data");
+}
+
 static void post(request_t *r, int64_t contact, const json_t *body)
 {
     invalid_t invalid = {0};
     consent_t c = {.contact = contact, .how = "agent", .user = r->user.id};
+    keyed_t k = {record, write_ledger, &c, 201, &c.contact};
     int rc;
 
     read_consent(body, &invalid, &c);
-    if (invalid_answer(&invalid, &r->response) ||
-        (!c.opted_out && !contact_by_lead(r))) {
+    if (invalid.n == 0 && !c.opted_out && !contact_by_lead(r)) {
         return;
     }
-    rc = domain_write(r->options->domain, record, &c);
+    rc = keyed_request(r, &invalid, &k);
     if (rc < 0) {
         response_error(&r->response, rc);
-    } else {
-        answer(r, 201, contact);
     }
 }
 

@@ -5,12 +5,14 @@
 #include "base/clock.h"
 #include "base/jsonr.h"
 #include "domain/audit.h"
+#include "domain/contact.h"
 #include "domain/contact_json.h"
 #include "domain/donation.h"
 #include "domain/donor.h"
 #include "domain/note.h"
 #include "domain/reminder.h"
 #include "http/invalid.h"
+#include "http/keyed.h"
 #include "http/routes/contact.h"
 #include "http/routes/routes.h"
 
@@ -43,19 +45,44 @@ static const char *read_text(invalid_t *invalid, const json_t *body,
     return text;
 }
 
+/* Answers 422, or makes it once for its key. */
+static void make(request_t *r, invalid_t *invalid, const keyed_t *k)
+{
+    int rc = keyed_request(r, invalid, k);
+
+    if (rc < 0) {
+        response_error(&r->response, rc);
+    }
+}
+
 /* ---- notes ---- */
 
 typedef struct {
     int64_t contact;
     const char *text;
     int64_t cs_id, id;
+    int64_t who; /* contact, by now */
 } note_job_t;
 
 static int add_note(tx_t *tx, void *arg)
 {
     note_job_t *n = arg;
+    int rc = contact_now(tx, n->contact, &n->who);
 
-    return note_add(tx, n->contact, n->text, n->cs_id, &n->id);
+    if (rc == WERR_OK) {
+        rc = note_add(tx, n->who, n->text, n->cs_id, &n->id);
+    }
+    return rc == WERR_OK ? audit_note(tx, &(audit_t){.action = "note.add",
+                                                     .contact = n->who,
+                                                     .object = n->id})
+                         : rc;
+}
+
+static int write_note(tx_t *tx, void *arg, buf_t *out)
+{
+    const note_job_t *n = arg;
+
+    return note_write(tx->db, n->id, out, "data");
 }
 
 static void post_note(request_t *r, int64_t contact, const json_t *body)
@@ -64,23 +91,9 @@ static void post_note(request_t *r, int64_t contact, const json_t *body)
     note_job_t n = {.contact = contact,
                     .text = read_text(&invalid, body, "note", NOTE_MAX, true),
                     .cs_id = r->user.id};
-    buf_t *b = &r->response.body;
-    int rc;
+    keyed_t k = {add_note, write_note, &n, 201, &n.who};
 
-    if (invalid_answer(&invalid, &r->response)) {
-        return;
-    }
-    rc = domain_write(r->options->domain, add_note, &n);
-    response_reset(&r->response, 201);
-    jw_open_object(b, NULL);
-    jw_bool(b, "success", true);
-    if (rc >= 0) {
-        rc = note_write(r->db, n.id, b, "data");
-    }
-    jw_close_object(b);
-    if (rc < 0) {
-        response_error(&r->response, rc);
-    }
+    make(r, &invalid, &k);
 }
 
 void route_contact_note(request_t *r)
@@ -93,13 +106,30 @@ void route_contact_note(request_t *r)
 typedef struct {
     reminder_t reminder;
     int64_t id;
+    int64_t who; /* its contact, by now */
 } reminder_job_t;
 
 static int add_reminder(tx_t *tx, void *arg)
 {
     reminder_job_t *j = arg;
+    reminder_t r = j->reminder;
+    int rc = contact_now(tx, r.contact, &r.contact);
 
-    return reminder_add(tx, &j->reminder, &j->id);
+    j->who = r.contact;
+    if (rc == WERR_OK) {
+        rc = reminder_add(tx, &r, &j->id);
+    }
+    return rc == WERR_OK ? audit_note(tx, &(audit_t){.action = "reminder.add",
+                                                     .contact = r.contact,
+                                                     .object = j->id})
+                         : rc;
+}
+
+static int write_reminder(tx_t *tx, void *arg, buf_t *out)
+{
+    const reminder_job_t *j = arg;
+
+    return reminder_write(tx->db, j->id, out, "data");
 }
 
 static int read_assignee(const request_t *r, const json_t *body,
@@ -145,7 +175,7 @@ static void post_reminder(request_t *r, int64_t contact, const json_t *body)
 {
     invalid_t invalid = {0};
     reminder_job_t j = {.reminder = {.contact = contact, .cs_id = r->user.id}};
-    buf_t *b = &r->response.body;
+    keyed_t k = {add_reminder, write_reminder, &j, 201, &j.who};
     int rc;
 
     read_remind_at(body, &invalid, &j.reminder.at);
@@ -155,20 +185,7 @@ static void post_reminder(request_t *r, int64_t contact, const json_t *body)
         response_error(&r->response, rc);
         return;
     }
-    if (invalid_answer(&invalid, &r->response)) {
-        return;
-    }
-    rc = domain_write(r->options->domain, add_reminder, &j);
-    response_reset(&r->response, 201);
-    jw_open_object(b, NULL);
-    jw_bool(b, "success", true);
-    if (rc >= 0) {
-        rc = reminder_write(r->db, j.id, b, "data");
-    }
-    jw_close_object(b);
-    if (rc < 0) {
-        response_error(&r->response, rc);
-    }
+    make(r, &invalid, &k);
 }
 
 void route_contact_reminder(request_t *r)
@@ -187,12 +204,14 @@ typedef struct {
 static int add_gift(tx_t *tx, void *arg)
 {
     gift_job_t *j = arg;
-    int rc;
+    int rc = contact_now(tx, j->contact, &j->contact);
 
     if (!j->dated) {
         j->gift.day = tx->today;
     }
-    rc = donor_add_gift(tx, j->contact, &j->gift, &j->id);
+    if (rc == WERR_OK) {
+        rc = donor_add_gift(tx, j->contact, &j->gift, &j->id);
+    }
     return rc == WERR_OK ? audit_note(tx, &(audit_t){.action = "donation.add",
                                                      .contact = j->contact,
                                                      .object = j->id})
@@ -214,6 +233,9 @@ static void read_date(const request_t *r, const json_t *body,
     } else if (j->gift.day > clock_day_of(clock_now_ms(), set->utc_offset_s)) {
         invalid_add(invalid, "date",
                     "The date field must not be a date after today.");
+    } else if (j->gift.day < 0) {
+        invalid_add(invalid, "date",
+                    "The date field must not be a date before 1970.");
     }
 }
 
@@ -247,44 +269,32 @@ static void read_gift(const request_t *r, const json_t *body,
     g->cs_id = r->user.id;
 }
 
-static void write_gift(request_t *r, const gift_job_t *j)
+static int write_gift(tx_t *tx, void *arg, buf_t *out)
 {
-    buf_t *b = &r->response.body;
-    int rc;
+    const gift_job_t *j = arg;
+    int rc = donation_write(tx->db, j->id, out, "data");
 
-    response_reset(&r->response, 201);
-    jw_open_object(b, NULL);
-    jw_bool(b, "success", true);
-    rc = donation_write(r->db, j->id, b, "data");
-    if (rc == WERR_OK) {
-        rc = contact_write_metrics(r->db, r->options->domain, j->contact, b,
-                                   "metrics");
-    }
-    jw_close_object(b);
-    if (rc != WERR_OK) {
-        response_error(&r->response, rc);
-    }
+    return rc == WERR_OK ? contact_write_metrics(tx->db, tx->domain, j->contact,
+                                                 out, "metrics")
+                         : rc;
 }
 
 static void post_gift(request_t *r, int64_t contact, const json_t *body)
 {
     invalid_t invalid = {0};
     gift_job_t j = {.contact = contact};
+    keyed_t k = {add_gift, write_gift, &j, 201, &j.contact};
+
     int rc;
 
     read_gift(r, body, &invalid, &j);
-    if (invalid_answer(&invalid, &r->response)) {
-        return;
-    }
-    rc = domain_write(r->options->domain, add_gift, &j);
+    rc = keyed_request(r, &invalid, &k);
     if (rc == WERR_CONFLICT) {
         response_conflict(&r->response, "duplicate_ref",
                           "A donation with this reference is there already.",
                           NULL, 0);
     } else if (rc < 0) {
         response_error(&r->response, rc);
-    } else {
-        write_gift(r, &j);
     }
 }
 

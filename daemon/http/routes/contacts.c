@@ -129,19 +129,49 @@ void route_contact(request_t *r)
 
 /* ---- the list ---- */
 
-static void write_page(request_t *r, const contact_query_t *q)
+/* Those whom the index finds. */
+static int write_found(request_t *r, const contact_query_t *q, const char *text,
+                       bool *more, int64_t *last)
+{
+    search_look_t *look = NULL;
+    int64_t ids[PAGE_MAX + 1];
+    size_t n = (size_t)q->limit + 1;
+    int rc = search_begin(r->options->search, r->db, text, &look);
+
+    if (rc == WERR_OK) {
+        rc = search_people(look, q->all ? NULL : &r->visible, true,
+                           q->before != INT64_MAX ? q->before : 0, ids, &n);
+    }
+    if (rc == WERR_OK) {
+        *more = n > (size_t)q->limit;
+        n -= *more;
+        *last = n > 0 ? ids[n - 1] : 0;
+        rc = contact_page_of(r->db, r->options->domain, ids, n,
+                             &r->response.body, "data");
+    }
+    search_end(&look);
+    return rc;
+}
+
+static void write_page(request_t *r, const contact_query_t *q,
+                       const char *search)
 {
     buf_t *b = &r->response.body;
     int64_t last = 0;
     bool more = false;
-    int rc = db_read_begin(r->db);
+    int rc;
 
     jw_open_object(b, NULL);
     jw_bool(b, "success", true);
-    if (rc == WERR_OK) {
-        rc =
-            contact_page(r->db, r->options->domain, q, b, "data", &more, &last);
-        db_read_end(r->db);
+    if (search != NULL) {
+        rc = write_found(r, q, search, &more, &last);
+    } else {
+        rc = db_read_begin(r->db);
+        if (rc == WERR_OK) {
+            rc = contact_page(r->db, r->options->domain, q, b, "data", &more,
+                              &last);
+            db_read_end(r->db);
+        }
     }
     page_meta(b, more, 0, last);
     jw_close_object(b);
@@ -154,26 +184,31 @@ void route_contacts(request_t *r)
 {
     invalid_t invalid = {0};
     int64_t ts;
-    contact_query_t q = {.search = request_query(r, "search"),
-                         .limit = page_limit(r, &invalid),
+    const char *search = request_query(r, "search");
+    contact_query_t q = {.limit = page_limit(r, &invalid),
                          .user = r->user.id,
                          .all = r->user.role != ROLE_CS,
                          .before = INT64_MAX};
     const char *before = request_query(r, "before");
 
-    if (q.search != NULL && strlen(q.search) > SEARCH_MAX) {
+    if (search != NULL && strlen(search) > SEARCH_MAX) {
         invalid_add(&invalid, "search",
                     "The search field must not be greater than %d bytes.",
                     SEARCH_MAX);
-    } else if (q.search != NULL && *q.search == '\0') {
-        q.search = NULL;
+    } else if (search != NULL && search[strspn(search, " \t\r\n")] == '\0') {
+        search = NULL;
     }
     if (before != NULL && !cursor_read(before, &ts, &q.before)) {
         invalid_add(&invalid, "before", "The before field is not a cursor.");
     }
-    if (!invalid_answer(&invalid, &r->response)) {
-        write_page(r, &q);
+    if (invalid_answer(&invalid, &r->response)) {
+        return;
     }
+    if (search != NULL && r->options->search == NULL) {
+        response_busy(&r->response, "The search is not running.", 5);
+        return;
+    }
+    write_page(r, &q, search);
 }
 
 /* ---- changes ---- */
@@ -186,10 +221,10 @@ typedef struct {
 
 static int change_contact(tx_t *tx, void *arg)
 {
-    const change_t *c = arg;
-    int rc = WERR_OK;
+    change_t *c = arg;
+    int rc = contact_now(tx, c->contact, &c->contact);
 
-    if (c->name != NULL) {
+    if (rc == WERR_OK && c->name != NULL) {
         db_stmt_t *s = db_stmt(tx->db, &contact_rename);
 
         db_bind_i64(s, 1, c->contact);
@@ -209,9 +244,12 @@ static int change_contact(tx_t *tx, void *arg)
         }
     }
     if (rc == WERR_OK) {
-        rc = audit_note(tx, &(audit_t){.action = "contact.change",
-                                       .contact = c->contact,
-                                       .detail = c->set_vip ? "vip" : "name"});
+        rc = audit_note(tx,
+                        &(audit_t){.action = "contact.change",
+                                   .contact = c->contact,
+                                   .detail = !c->set_vip       ? "name"
+                                             : c->name == NULL ? "vip"
+                                                               : "name vip"});
     }
     return rc == WERR_OK ? event_raise(tx, EVENT_CONTACT, 0, 0, c->contact)
                          : rc;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/jsonr.h"
 #include "domain/contact.h"
+#include "domain/schedule.h"
 
 size_t draft_characters(const char *text)
 {
@@ -50,7 +51,7 @@ static bool has(const json_t *body, const char *field)
 }
 
 /* One of them; a file before what only names one. */
-static draft_source_t read_media(const json_t *body, invalid_t *invalid)
+static draft_source_t read_media(const json_t *body)
 {
     if (has(body, "file")) {
         return DRAFT_FILE;
@@ -58,16 +59,14 @@ static draft_source_t read_media(const json_t *body, invalid_t *invalid)
     if (has(body, "media_id")) {
         return DRAFT_MEDIA_ID;
     }
-    if (has(body, "url")) {
-        invalid_add(invalid, "url", "Sending from a URL is switched off.");
-    }
-    return DRAFT_NO_MEDIA;
+    return has(body, "url") ? DRAFT_URL : DRAFT_NO_MEDIA;
 }
 
 /* text, image or document; by the file where it is not told. */
 static void read_type(const json_t *body, invalid_t *invalid, draft_t *out)
 {
     out->type = invalid_string(invalid, body, "type", false);
+    out->type_told = out->type != NULL;
     if (out->type != NULL && strcmp(out->type, "text") == 0) {
         return;
     }
@@ -76,8 +75,10 @@ static void read_type(const json_t *body, invalid_t *invalid, draft_t *out)
         invalid_add(invalid, "type", "The selected type is invalid.");
         return;
     }
-    out->media = read_media(body, invalid);
-    if (out->media == DRAFT_NO_MEDIA && !has(body, "url")) {
+    out->media = read_media(body);
+    if (out->media == DRAFT_URL) {
+        out->url = invalid_string(invalid, body, "url", true);
+    } else if (out->media == DRAFT_NO_MEDIA) {
         if (out->type != NULL) {
             invalid_add(invalid, "file", "The file field is required.");
         } else if (!invalid_has(invalid, "type")) {
@@ -109,23 +110,28 @@ static int64_t read_number(const json_t *body, invalid_t *invalid,
     return v;
 }
 
-static void read_schedule(const json_t *body, invalid_t *invalid)
+int64_t draft_schedule(const json_t *body, invalid_t *invalid)
 {
-    int64_t at;
+    int64_t at = 0, now = clock_now_ms();
+    const char *text;
     if (!has(body, "scheduled_at")) {
-        return;
+        return 0;
     }
-    const char *text = json_string_value(json_object_get(body, "scheduled_at"));
+    text = json_string_value(json_object_get(body, "scheduled_at"));
     if (text == NULL || !clock_parse_iso(text, strlen(text), &at)) {
         invalid_add(invalid, "scheduled_at",
                     "The scheduled_at field must be a valid date.");
-    } else if (at <= clock_now_ms()) {
+    } else if (at <= now) {
         invalid_add(invalid, "scheduled_at",
                     "The scheduled_at field must be a date after now.");
-    } else {
+    } else if (at > now + SCHEDULE_MAX_DAYS * DAY_MS) {
         invalid_add(invalid, "scheduled_at",
-                    "Scheduled sending is not available yet.");
+                    "The scheduled_at field must be within %d days.",
+                    SCHEDULE_MAX_DAYS);
+    } else {
+        return at;
     }
+    return 0;
 }
 
 int draft_read_to(db_t *db, const json_t *body, invalid_t *invalid,
@@ -136,6 +142,7 @@ int draft_read_to(db_t *db, const json_t *body, invalid_t *invalid,
     out->source = "agent";
     int rc = read_phone(db, body, invalid, out);
     out->seen_seq = read_number(body, invalid, "seen_seq", 0, -1);
+    out->scheduled_at = draft_schedule(body, invalid);
     return rc;
 }
 
@@ -145,6 +152,5 @@ int draft_read(db_t *db, const json_t *body, invalid_t *invalid, draft_t *out)
     read_type(body, invalid, out);
     read_text(body, invalid, out);
     out->reply_to = read_number(body, invalid, "reply_to", 1, 0);
-    read_schedule(body, invalid);
     return rc;
 }

@@ -3,6 +3,9 @@
 #include <string.h>
 
 #include "base/jsonr.h"
+#include "gateway/origin.h"
+
+#define URL_MAX 2048
 
 /* A type that was told must be that of the bytes. */
 static void settle_type(draft_t *draft, const sniff_t *type, const char *field,
@@ -60,6 +63,30 @@ static bool check_known(request_t *r, const upload_t *u, draft_t *draft,
     return true;
 }
 
+/* By its address: whether it can be had shows later. */
+static void check_url(request_t *r, draft_t *draft, invalid_t *invalid)
+{
+    const domain_settings_t *set = &r->options->domain->settings;
+    origin_t origin;
+    if (draft->url == NULL) {
+        return;
+    }
+    if (set->url_hosts == NULL) {
+        invalid_add(invalid, "url",
+                    "Sending from a URL is switched off: send the file.");
+    } else if (strlen(draft->url) > URL_MAX ||
+               !origin_of(draft->url, &origin) ||
+               !(origin.secure || set->url_http)) {
+        invalid_add(invalid, "url", "The url field must be an %s address.",
+                    set->url_http ? "http or https" : "https");
+    } else if (!origin_listed(set->url_hosts, &origin)) {
+        invalid_add(invalid, "url", "Files are not taken from this host.");
+    }
+    if (draft->type == NULL) {
+        draft->type = "document"; /* an image, if it turns out to be one */
+    }
+}
+
 bool draft_media_check(request_t *r, const upload_t *u, draft_t *draft,
                        invalid_t *invalid, draft_media_t *out)
 {
@@ -69,9 +96,13 @@ bool draft_media_check(request_t *r, const upload_t *u, draft_t *draft,
         return check_file(r, u, draft, invalid);
     case DRAFT_MEDIA_ID:
         return check_known(r, u, draft, invalid, out);
-    default:
+    case DRAFT_URL:
+        check_url(r, draft, invalid);
         return true;
+    case DRAFT_NO_MEDIA:
+        break;
     }
+    return true;
 }
 
 bool draft_media_store(request_t *r, const upload_t *u, const draft_t *draft,

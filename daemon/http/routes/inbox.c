@@ -1,4 +1,4 @@
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,8 +9,24 @@
 
 #define SEARCH_MAX 200
 #define BODY_MAX   (4u << 20)
-/* Messages of the history whose chats a search shows. */
-#define FOUND_MAX 1000
+/* Up to so many messages, and contacts, their chats are put in order; above
+ * it so many chats have a hit that looking through the newest is quicker. */
+#define HITS_MAX 4000
+
+/* What is asked for, and of which sessions. */
+typedef struct {
+    inbox_query_t q;
+    const char *search; /* NULL: none */
+    session_set_t sessions;
+    int64_t one;
+} asked_t;
+
+/* What a search has found; open until the chats are written. */
+typedef struct {
+    search_look_t *look;
+    inbox_search_t found;
+    int64_t messages[HITS_MAX], contacts[HITS_MAX];
+} hits_t;
 
 static inbox_filter_t read_filter(const char *name)
 {
@@ -26,21 +42,24 @@ static inbox_filter_t read_filter(const char *name)
     return strcmp(name, "failed") == 0 ? INBOX_FAILED : INBOX_ALL;
 }
 
-static void read_query(const request_t *r, invalid_t *invalid, inbox_query_t *q)
+static void read_query(const request_t *r, invalid_t *invalid, asked_t *a)
 {
-    memset(q, 0, sizeof(*q));
-    q->filter = read_filter(request_query(r, "filter"));
-    q->limit = page_limit(r, invalid);
-    q->search = request_query(r, "search");
-    if (q->search != NULL && strlen(q->search) > SEARCH_MAX) {
+    memset(a, 0, sizeof(*a));
+    a->q.filter = read_filter(request_query(r, "filter"));
+    a->q.limit = page_limit(r, invalid);
+    a->q.sessions = &a->sessions;
+    a->search = request_query(r, "search");
+    if (a->search != NULL && strlen(a->search) > SEARCH_MAX) {
         invalid_add(invalid, "search",
                     "The search field must not be greater than %d bytes.",
                     SEARCH_MAX);
-    } else if (q->search != NULL && *q->search == '\0') {
-        q->search = NULL;
+    } else if (a->search != NULL &&
+               a->search[strspn(a->search, " \t\r\n")] == '\0') {
+        a->search = NULL;
     }
     const char *before = request_query(r, "before");
-    if (before != NULL && !cursor_read(before, &q->before_ts, &q->before_id)) {
+    if (before != NULL &&
+        !cursor_read(before, &a->q.before_ts, &a->q.before_id)) {
         invalid_add(invalid, "before", "The before field is not a cursor.");
     }
 }
@@ -49,20 +68,19 @@ static void read_query(const request_t *r, invalid_t *invalid, inbox_query_t *q)
  * The sessions meant: "*" all visible ones, else the acting one; all visible
  * ones too where the caller has no acting session.
  */
-static int read_sessions(const request_t *r, session_set_t *out)
+static int read_sessions(const request_t *r, asked_t *a)
 {
     const char *wire = request_session(r);
     int rc = WERR_OK;
+    a->sessions = (session_set_t){.ids = r->visible.ids, .n = r->visible.n};
     if (wire != NULL && strcmp(wire, "*") == 0) {
-        *out = r->visible;
         return rc;
     }
     rc = session_acting(r->db, r->options->domain, &r->user, &r->visible, wire,
-                        &out->ids[0]);
+                        &a->one);
     if (rc == WERR_OK) {
-        out->n = 1;
+        a->sessions = (session_set_t){.ids = &a->one, .n = 1};
     } else if (rc == WERR_NOTFOUND && wire == NULL) {
-        *out = r->visible;
         rc = WERR_OK;
     }
     return rc;
@@ -70,41 +88,76 @@ static int read_sessions(const request_t *r, session_set_t *out)
 
 /* All that decides what the body shows, but the data: figures and segments
  * move at midnight. */
-static void write_key(const domain_t *d, const inbox_query_t *q, buf_t *key)
+static void write_key(const domain_t *d, const asked_t *a, buf_t *key)
 {
     int64_t today = clock_day_of(clock_now_ms(), d->settings.utc_offset_s);
 
-    buf_addf(key, "%lld %d %d %lld %lld %zu ", (long long)today, (int)q->filter,
-             q->limit, (long long)q->before_ts, (long long)q->before_id,
-             q->sessions->n);
-    for (size_t i = 0; i < q->sessions->n; i++) {
-        buf_add(key, &q->sessions->ids[i], sizeof(q->sessions->ids[i]));
+    buf_addf(key, "%lld %d %d %lld %lld %zu ", (long long)today,
+             (int)a->q.filter, a->q.limit, (long long)a->q.before_ts,
+             (long long)a->q.before_id, a->sessions.n);
+    for (size_t i = 0; i < a->sessions.n; i++) {
+        buf_add(key, &a->sessions.ids[i], sizeof(a->sessions.ids[i]));
     }
     buf_addc(key, ' ');
-    if (q->search != NULL) {
-        buf_adds(key, q->search);
+    if (a->search != NULL) {
+        buf_adds(key, a->search);
     }
 }
 
-/* The newest messages that the search field means, of one state with the
- * chats: *look is open until they are written. */
-static int find_messages(const request_t *r, inbox_query_t *q,
-                         int64_t found[FOUND_MAX], search_look_t **look)
+static int look_into(void *arg, int64_t chat, int64_t contact, bool *hit)
 {
-    size_t n = FOUND_MAX;
-    if (q->search == NULL || r->options->search == NULL) {
-        return WERR_OK;
-    }
-    int rc = search_begin(r->options->search, r->db, q->search, look);
+    return search_in_chat(arg, chat, contact, hit);
+}
+
+/* What the search field means, of one state with the chats. */
+static int find_hits(const request_t *r, const asked_t *a, hits_t *h)
+{
+    size_t messages = HITS_MAX, contacts = HITS_MAX;
+    int rc = search_begin(r->options->search, r->db, a->search, &h->look);
     if (rc == WERR_OK) {
-        rc = search_find(*look, q->sessions, 0, found, &n);
+        rc = search_find(h->look, &a->sessions, 0, h->messages, &messages);
     }
-    q->messages = found;
-    q->nmessages = rc == WERR_OK ? n : 0;
+    if (rc == WERR_OK) {
+        rc = search_people(h->look, &a->sessions, false, 0, h->contacts,
+                           &contacts);
+    }
+    h->found = (inbox_search_t){
+        .messages = h->messages,
+        .contacts = h->contacts,
+        .nmessages = messages,
+        .ncontacts = contacts,
+        .has = messages == HITS_MAX || contacts == HITS_MAX ? look_into : NULL,
+        .arg = h->look,
+    };
     return rc;
 }
 
-static int render(const request_t *r, const inbox_query_t *q, ready_t **out)
+static int write_chats(const request_t *r, const asked_t *a, buf_t *b,
+                       bool *more, int64_t *ts, int64_t *id)
+{
+    inbox_query_t q = a->q;
+    hits_t *hits = NULL;
+    int rc = WERR_OK;
+    if (a->search != NULL) {
+        hits = calloc(1, sizeof(*hits));
+        rc = hits != NULL ? find_hits(r, a, hits) : WERR_NOMEM;
+        q.search = hits != NULL ? &hits->found : NULL;
+    }
+    if (rc == WERR_OK) {
+        rc = db_read_begin(r->db);
+    }
+    if (rc == WERR_OK) {
+        rc = chat_inbox(r->db, r->options->domain, &q, b, more, ts, id);
+        db_read_end(r->db);
+    }
+    if (hits != NULL) {
+        search_end(&hits->look);
+    }
+    free(hits);
+    return rc;
+}
+
+static int render(const request_t *r, const asked_t *a, ready_t **out)
 {
     bool more = false;
     int64_t ts = 0, id = 0;
@@ -113,18 +166,7 @@ static int render(const request_t *r, const inbox_query_t *q, ready_t **out)
     buf_init(&b, BODY_MAX);
     jw_open_object(&b, NULL);
     jw_bool(&b, "success", true);
-    int64_t found[FOUND_MAX];
-    search_look_t *look = NULL;
-    inbox_query_t full = *q;
-    int rc = find_messages(r, &full, found, &look);
-    if (rc == WERR_OK) {
-        rc = db_read_begin(r->db);
-    }
-    if (rc == WERR_OK) {
-        rc = chat_inbox(r->db, r->options->domain, &full, &b, &more, &ts, &id);
-        db_read_end(r->db);
-    }
-    search_end(&look);
+    int rc = write_chats(r, a, &b, &more, &ts, &id);
     if (more) {
         cursor_write(ts, id, next);
     }
@@ -142,12 +184,12 @@ static int render(const request_t *r, const inbox_query_t *q, ready_t **out)
 }
 
 /* From the cache, or rendered for all who ask meanwhile. */
-static int get_body(const request_t *r, const inbox_query_t *q, ready_t **out)
+static int get_body(const request_t *r, const asked_t *a, ready_t **out)
 {
     cache_t *cache = r->server->cache;
     buf_t key;
     buf_init(&key, 0);
-    write_key(r->options->domain, q, &key);
+    write_key(r->options->domain, a, &key);
     if (key.failed) {
         buf_free(&key);
         return WERR_NOMEM;
@@ -158,7 +200,7 @@ static int get_body(const request_t *r, const inbox_query_t *q, ready_t **out)
     int rc = WERR_OK;
     *out = cache_get(cache, key.data, key.len, version);
     if (*out == NULL) {
-        rc = render(r, q, out);
+        rc = render(r, a, out);
         if (rc == WERR_OK) {
             cache_fill(cache, key.data, key.len, version, *out);
         } else {
@@ -172,21 +214,23 @@ static int get_body(const request_t *r, const inbox_query_t *q, ready_t **out)
 void route_inbox(request_t *r)
 {
     invalid_t invalid = {0};
-    inbox_query_t q;
-    session_set_t sessions = {.n = 0};
+    asked_t asked;
     ready_t *ready = NULL;
-    read_query(r, &invalid, &q);
+    read_query(r, &invalid, &asked);
     if (invalid_answer(&invalid, &r->response)) {
         return;
     }
-    int rc = read_sessions(r, &sessions);
+    if (asked.search != NULL && r->options->search == NULL) {
+        response_busy(&r->response, "The search is not running.", 5);
+        return;
+    }
+    int rc = read_sessions(r, &asked);
     if (rc == WERR_NOTFOUND) {
         response_not_found(&r->response, "Session not found.");
         return;
     }
-    q.sessions = &sessions;
     if (rc == WERR_OK) {
-        rc = get_body(r, &q, &ready);
+        rc = get_body(r, &asked, &ready);
     }
     if (rc != WERR_OK) {
         response_error(&r->response, rc);

@@ -3,7 +3,7 @@
 
 #include "domain/media.h"
 #include "domain/media_url.h"
-#include "http/invalid.h"
+#include "http/keyed.h"
 #include "http/routes/routes.h"
 #include "http/upload.h"
 
@@ -25,15 +25,14 @@ static int add(tx_t *tx, void *arg)
     return media_add(tx, job->blob, job->name, job->user, &job->row);
 }
 
-static void answer_row(request_t *r, const media_row_t *m)
+static int write_row(tx_t *tx, void *arg, buf_t *b)
 {
-    const media_viewer_t viewer = {r->options->domain, r->user.id};
-    buf_t url, *b = &r->response.body;
+    const job_upload_t *job = arg;
+    const media_row_t *m = &job->row;
+    const media_viewer_t viewer = {tx->domain, job->user};
+    buf_t url;
     buf_init(&url, 0);
     media_url_add(&url, &viewer, m->public_id);
-    response_reset(&r->response, 201);
-    jw_open_object(b, NULL);
-    jw_bool(b, "success", true);
     jw_open_object(b, "data");
     jw_str(b, "media_id", m->public_id);
     jw_str(b, "url", url.data);
@@ -41,26 +40,26 @@ static void answer_row(request_t *r, const media_row_t *m)
     jw_str(b, "filename", m->filename[0] != '\0' ? m->filename : NULL);
     jw_i64(b, "size", m->size);
     jw_close_object(b);
-    jw_close_object(b);
     b->failed = b->failed || url.failed;
     buf_free(&url);
+    return WERR_OK;
 }
 
 static void store(request_t *r, const upload_t *u)
 {
+    invalid_t invalid = {0};
     media_blob_t blob;
     job_upload_t job = {.blob = &blob, .name = u->name, .user = r->user.id};
+    keyed_t k = {add, write_row, &job, 201, NULL};
     int rc = media_store(r->options->domain, u->data, u->len, &blob);
     if (rc != WERR_OK) {
         upload_refuse(r, rc);
         return;
     }
-    rc = domain_write(r->options->domain, add, &job);
+    rc = keyed_request(r, &invalid, &k);
     media_release(&blob);
     if (rc != WERR_OK) {
         response_error(&r->response, rc);
-    } else {
-        answer_row(r, &job.row);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include "domain/contact_json.h"
 #include "domain/contact_merge.h"
+#include "http/keyed.h"
 #include "http/paging.h"
 #include "http/routes/contact.h"
 #include "http/routes/routes.h"
@@ -41,21 +42,34 @@ static int64_t read_side(request_t *r, const json_t *body, invalid_t *invalid,
     return c.id;
 }
 
-static void write_merge(request_t *r, const merge_job_t *j)
+static int write_data(db_t *db, const domain_t *d, const merge_job_t *j,
+                      bool undone, buf_t *b)
 {
-    const domain_t *d = r->options->domain;
+    int rc;
+
+    jw_open_object(b, "data");
+    jw_i64(b, "id", j->id);
+    rc = contact_write_brief(db, d, j->into, b, "into");
+    if (rc == WERR_OK && undone) {
+        rc = contact_write_brief(db, d, j->from, b, "from");
+    }
+    jw_close_object(b);
+    return rc;
+}
+
+static int write_merged(tx_t *tx, void *arg, buf_t *out)
+{
+    return write_data(tx->db, tx->domain, arg, false, out);
+}
+
+static void answer_undone(request_t *r, const merge_job_t *j)
+{
     buf_t *b = &r->response.body;
     int rc;
 
     jw_open_object(b, NULL);
     jw_bool(b, "success", true);
-    jw_open_object(b, "data");
-    jw_i64(b, "id", j->id);
-    rc = contact_write_brief(r->db, d, j->into, b, "into");
-    if (rc == WERR_OK && j->from != 0) {
-        rc = contact_write_brief(r->db, d, j->from, b, "from");
-    }
-    jw_close_object(b);
+    rc = write_data(r->db, r->options->domain, j, true, b);
     jw_close_object(b);
     if (rc != WERR_OK) {
         response_error(&r->response, rc);
@@ -66,6 +80,7 @@ static void merge(request_t *r, const json_t *body)
 {
     invalid_t invalid = {0};
     merge_job_t j = {.user = r->user.id};
+    keyed_t k = {do_merge, write_merged, &j, 200, &j.into};
     int rc;
 
     j.from = read_side(r, body, &invalid, "from");
@@ -74,16 +89,13 @@ static void merge(request_t *r, const json_t *body)
         invalid_add(&invalid, "into",
                     "The into field and from must be different.");
     }
-    if (invalid_answer(&invalid, &r->response) || j.from == 0 || j.into == 0) {
-        return;
+    if (invalid.n == 0 && (j.from == 0 || j.into == 0)) {
+        return; /* a fault, and answered */
     }
-    rc = domain_write(r->options->domain, do_merge, &j);
+    rc = keyed_request(r, &invalid, &k);
     if (rc < 0) {
         response_error(&r->response, rc);
-        return;
     }
-    j.from = 0;
-    write_merge(r, &j);
 }
 
 void route_contact_merge(request_t *r)
@@ -116,7 +128,7 @@ void route_merge_undo(request_t *r)
     } else if (rc < 0) {
         response_error(&r->response, rc);
     } else {
-        write_merge(r, &j);
+        answer_undone(r, &j);
     }
 }
 

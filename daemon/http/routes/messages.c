@@ -19,7 +19,7 @@ DB_QUERY(send_chat,
 DB_QUERY(send_seen_at, "SELECT created_at FROM events WHERE seq <= $1"
                        " ORDER BY seq DESC LIMIT 1");
 DB_QUERY(send_newer, "SELECT id FROM messages WHERE chat_id = $1 AND ts >= $2"
-                     " AND direction = 1 AND created_at > $3"
+                     " AND direction = 1 AND created_at > $3 AND status < 7"
                      " AND (cs_id IS NULL OR cs_id <> $4)"
                      " AND coalesce(source, '') <> 'auto'"
                      " ORDER BY ts, id LIMIT $5");
@@ -139,7 +139,7 @@ static int check_consent(tx_t *tx, job_send_t *job, int64_t contact,
         return rc;
     }
     if (!unasked && chat != 0) {
-        rc = consent_may_reply(tx, contact, chat, &may);
+        rc = consent_may_reply(tx, contact, chat, tx->now, &may);
     }
     return rc == WERR_OK && !may ? refuse(job, REFUSED_OPTED_OUT) : rc;
 }
@@ -221,13 +221,18 @@ static int send_message(tx_t *tx, void *arg)
             .source = d->source,
             .cs_id = job->cs_id,
             .reply_to = d->reply_to,
+            .url = d->url,
+            .type_told = d->type_told,
+            .scheduled_at = d->scheduled_at,
             .template = d->template,
         };
         rc = message_queue(tx, &out, &id);
     }
     if (rc == WERR_OK) {
         rc = audit_message(tx, &(audit_t){.user = job->cs_id,
-                                          .action = "message.send",
+                                          .action = d->scheduled_at != 0
+                                                        ? "message.schedule"
+                                                        : "message.send",
                                           .object = id,
                                           .detail = d->source});
     }
@@ -276,9 +281,7 @@ static void answer_refusal(request_t *r, const job_send_t *job)
     invalid_t invalid = {0};
     switch (job->refusal) {
     case REFUSED_MISMATCH:
-        response_conflict(&r->response, "idempotency_mismatch",
-                          "This Idempotency-Key was used for another request.",
-                          NULL, 0);
+        idempotency_mismatch(&r->response);
         break;
     case REFUSED_OPTED_OUT:
         response_conflict(&r->response, "opted_out",
@@ -328,11 +331,12 @@ void draft_send(request_t *r, const draft_t *draft, invalid_t *invalid)
         response_error(&r->response, rc);
         return;
     }
-    if (invalid_answer(invalid, &r->response)) {
-        return;
-    }
     rc = session_acting(r->db, r->options->domain, &r->user, &r->visible,
                         request_session(r), &job.session);
+    if ((rc == WERR_OK && idempotency_answered(r, &job.idempotency)) ||
+        invalid_answer(invalid, &r->response)) {
+        return;
+    }
     if (rc == WERR_NOTFOUND) {
         response_not_found(&r->response, "Session not found.");
     } else if (rc != WERR_OK) {

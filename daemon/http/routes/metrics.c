@@ -58,9 +58,11 @@ static void write_outbox(const request_t *r, buf_t *b)
              "wacrm_outbox_rows{state=\"queued\"} %lld\n"
              "wacrm_outbox_rows{state=\"inflight\"} %lld\n"
              "wacrm_outbox_rows{state=\"unknown\"} %lld\n"
-             "wacrm_outbox_rows{state=\"failed\"} %lld\n",
+             "wacrm_outbox_rows{state=\"failed\"} %lld\n"
+             "wacrm_outbox_rows{state=\"scheduled\"} %lld\n",
              (long long)st.queued, (long long)st.inflight,
-             (long long)st.unknown, (long long)st.failed);
+             (long long)st.unknown, (long long)st.failed,
+             (long long)st.scheduled);
     int64_t age = st.oldest > 0 ? clock_now_ms() - st.oldest : 0;
     line(b, "outbox_oldest_seconds", "gauge", age / 1000);
 }

@@ -1,6 +1,7 @@
 /* reminders.c - the list of reminders, and their end. */
 #include <string.h>
 
+#include "domain/audit.h"
 #include "domain/contact_visible.h"
 #include "domain/reminder.h"
 #include "http/paging.h"
@@ -53,8 +54,17 @@ typedef struct {
 static int close_reminder(tx_t *tx, void *arg)
 {
     const close_t *c = arg;
+    int64_t contact;
+    int rc = reminder_contact(tx->db, c->id, &contact);
 
-    return reminder_close(tx, c->id, c->state);
+    if (rc == WERR_OK) {
+        rc = reminder_close(tx, c->id, c->state);
+    }
+    return rc == WERR_OK ? audit_note(tx, &(audit_t){.action = "reminder.close",
+                                                     .contact = contact,
+                                                     .object = c->id,
+                                                     .detail = c->state})
+                         : rc;
 }
 
 static void patch(request_t *r, int64_t id, const json_t *body)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hijri.h"
 #include "domain/donor_report.h"
 #include "http/paging.h"
 #include "http/routes/contact.h"
@@ -20,28 +21,44 @@ static bool flag(const request_t *r, const char *name)
     return text != NULL && strcmp(text, "0") != 0;
 }
 
-/* year, start_month, same_date. */
+static report_calendar_t read_calendar(const request_t *r, invalid_t *invalid)
+{
+    const char *name = request_query(r, "calendar");
+
+    if (name != NULL && strcmp(name, "hijri") == 0) {
+        return REPORT_HIJRI;
+    }
+    if (name != NULL && strcmp(name, "gregorian") != 0) {
+        invalid_add(invalid, "calendar", "The selected calendar is invalid.");
+    }
+    return REPORT_GREGORIAN;
+}
+
+/* calendar, year, start_month, same_date. */
 static void read_year(const request_t *r, invalid_t *invalid,
                       report_year_t *out)
 {
-    int64_t today = today_of(r), year, month = 1;
+    report_calendar_t calendar = read_calendar(r, invalid);
+    bool hijri = calendar == REPORT_HIJRI;
+    int64_t today = today_of(r), year, month = hijri ? HIJRI_RAMADAN : 1;
+    int64_t first = hijri ? 1389 : 1970, last = hijri ? 2499 : 2999;
     const char *of = request_query(r, "year");
     const char *from = request_query(r, "start_month");
-    int y, m, d;
 
     if (from != NULL && !parse_int(from, 1, 12, &month)) {
         invalid_add(invalid, "start_month",
                     "The start_month field must be between 1 and 12.");
         month = 1;
     }
-    clock_civil(today, &y, &m, &d);
-    year = m >= month ? y : y - 1;
-    if (of != NULL && !parse_int(of, 1970, 2999, &year)) {
+    year = report_year_of(calendar, today, (int)month);
+    if (of != NULL && !parse_int(of, first, last, &year)) {
         invalid_add(invalid, "year",
-                    "The year field must be between 1970 and 2999.");
-        year = y;
+                    "The year field must be between %d and %d.", (int)first,
+                    (int)last);
+        year = first;
     }
-    report_year((int)year, (int)month, today, flag(r, "same_date"), out);
+    report_year(calendar, (int)year, (int)month, today, flag(r, "same_date"),
+                out);
 }
 
 static void lapsed(request_t *r, bool lybunt)

@@ -88,6 +88,12 @@ void route_chat_star(request_t *r);
 void route_send(request_t *r);
 void route_retry(request_t *r);
 
+/* scheduled.c */
+void route_scheduled(request_t *r);
+void route_message_move(request_t *r);
+void route_message_cancel(request_t *r);
+void route_media_retry(request_t *r);
+
 /* templates.c, template_send.c */
 void route_templates(request_t *r);
 void route_template_add(request_t *r);

@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "domain/contact_search.h"
+#include "domain/contact_list.h"
 #include "domain/media_url.h"
 #include "domain/message.h"
 #include "http/paging.h"
@@ -15,9 +15,9 @@ typedef struct {
     bool messages, contacts; /* what is looked through */
     int limit;
     int64_t before;
-    int64_t session;           /* the one that was named, or 0 */
     const session_set_t *seen; /* NULL: all */
-    session_set_t one;
+    session_set_t one;         /* the one that was named */
+    int64_t session;
 } search_query_t;
 
 static size_t count_chars(const char *text)
@@ -70,8 +70,7 @@ static int read_sessions(const request_t *r, search_query_t *q)
     }
     rc = session_acting(r->db, r->options->domain, &r->user, &r->visible, wire,
                         &q->session);
-    q->one.ids[0] = q->session;
-    q->one.n = 1;
+    q->one = (session_set_t){.ids = &q->session, .n = 1};
     q->seen = &q->one;
     return rc;
 }
@@ -102,22 +101,26 @@ static int write_messages(const request_t *r, const search_query_t *q,
 /* With messages, contacts stand on the first page only: `before` and `next`
  * are of the messages then. */
 static int write_contacts(const request_t *r, const search_query_t *q,
-                          buf_t *out, int64_t *next)
+                          search_look_t *look, buf_t *out, int64_t *next)
 {
-    contact_search_t c = {
-        .text = q->text,
-        .session = q->session,
-        .before = q->before,
-        .limit = q->limit,
-    };
-    int64_t ignored;
+    int64_t ids[PAGE_MAX + 1], last = 0;
+    size_t n = (size_t)q->limit + 1;
+    int rc = WERR_OK;
     if (q->messages && q->before != 0) {
-        jw_open_array(out, "contacts");
-        jw_close_array(out);
-        return WERR_OK;
+        n = 0;
+    } else {
+        /* who has no chat is everybody's, but in no session */
+        rc = search_people(look, q->seen, q->session == 0, q->before, ids, &n);
     }
-    return contact_search(r->db, &r->user, &c, out, "contacts",
-                          q->messages ? &ignored : next);
+    if (rc == WERR_OK && n > (size_t)q->limit) {
+        n--;
+        last = ids[n - 1];
+    }
+    if (rc == WERR_OK && !q->messages) {
+        *next = last;
+    }
+    return rc == WERR_OK ? contact_write_list(r->db, ids, n, out, "contacts")
+                         : rc;
 }
 
 static void write_none(buf_t *out, const char *key)
@@ -138,7 +141,7 @@ static int write_data(const request_t *r, const search_query_t *q, buf_t *out,
         write_none(out, "messages");
     }
     if (rc == WERR_OK && q->contacts) {
-        rc = write_contacts(r, q, out, next);
+        rc = write_contacts(r, q, look, out, next);
     } else {
         write_none(out, "contacts");
     }

@@ -123,21 +123,12 @@ void route_session_show(request_t *r, int64_t id, const char *message)
     }
 }
 
-/* A request that the driver has written, or 500. */
-static bool ready(request_t *r, int rc, gw_request_t *request)
-{
-    if (rc != WERR_OK) {
-        gw_request_free(request);
-        response_error(&r->response, rc);
-    }
-    return rc == WERR_OK;
-}
-
 /* What `then` needs to know of its session. */
 typedef struct {
     session_row_t row;
     session_line_t line;
-    bool anew; /* reconnecting: has been made anew */
+    bool anew;         /* reconnecting: has been made anew */
+    char refusal[256]; /* and the gateway's words, if it would not */
 } ask_t;
 
 static ask_t *new_ask(request_t *r)
@@ -151,6 +142,32 @@ static ask_t *new_ask(request_t *r)
         a = NULL;
     }
     return a;
+}
+
+/* A request of the driver about one session. */
+typedef int (*build_fn)(const gateway_account_t *account, const char *session,
+                        gw_request_t *request);
+
+/* Takes over a and, once the driver has written it, the request. */
+static void await_reply(request_t *r, ask_t *a, int rc, gw_request_t *request,
+                        int64_t wait_ms, await_fn then)
+{
+    if (rc != WERR_OK) {
+        gw_request_free(request);
+        free(a);
+        response_error(&r->response, rc);
+        return;
+    }
+    request_await(r, a->line.account, request, wait_ms, then, a);
+}
+
+static void ask(request_t *r, ask_t *a, build_fn build, int64_t wait_ms,
+                await_fn then)
+{
+    gw_request_t request;
+    gw_request_init(&request);
+    int rc = build(a->line.account, a->line.remote, &request);
+    await_reply(r, a, rc, &request, wait_ms, then);
 }
 
 typedef struct {
@@ -195,20 +212,10 @@ static void on_qr(request_t *r, const await_result_t *result, void *state)
 
 void route_session_qr(request_t *r)
 {
-    gw_request_t request;
     ask_t *a = new_ask(r);
-    if (a == NULL) {
-        return;
+    if (a != NULL) {
+        ask(r, a, a->line.driver->session_qr, QR_WAIT_MS, on_qr);
     }
-    gw_request_init(&request);
-    if (!ready(r,
-               a->line.driver->session_qr(a->line.account, a->line.remote,
-                                          &request),
-               &request)) {
-        free(a);
-        return;
-    }
-    request_await(r, a->line.account, &request, QR_WAIT_MS, on_qr, a);
 }
 
 /* ---- status ---- */
@@ -257,20 +264,10 @@ static void on_status(request_t *r, const await_result_t *result, void *state)
 
 void route_session_status(request_t *r)
 {
-    gw_request_t request;
     ask_t *a = new_ask(r);
-    if (a == NULL) {
-        return;
+    if (a != NULL) {
+        ask(r, a, a->line.driver->session_status, STATUS_WAIT_MS, on_status);
     }
-    gw_request_init(&request);
-    if (!ready(r,
-               a->line.driver->session_status(a->line.account, a->line.remote,
-                                              &request),
-               &request)) {
-        free(a);
-        return;
-    }
-    request_await(r, a->line.account, &request, STATUS_WAIT_MS, on_status, a);
 }
 
 /* ---- disconnecting ---- */
@@ -303,24 +300,12 @@ static void on_delete(request_t *r, const await_result_t *result, void *state)
 
 void route_session_delete(request_t *r)
 {
-    gw_request_t request;
     ask_t *a = new_ask(r);
-    if (a == NULL) {
-        return;
-    }
-    if (!route_session_managed(r, &a->row)) {
+    if (a != NULL && !route_session_managed(r, &a->row)) {
         free(a);
-        return;
+    } else if (a != NULL) {
+        ask(r, a, a->line.driver->session_delete, 0, on_delete);
     }
-    gw_request_init(&request);
-    if (!ready(r,
-               a->line.driver->session_delete(a->line.account, a->line.remote,
-                                              &request),
-               &request)) {
-        free(a);
-        return;
-    }
-    request_await(r, a->line.account, &request, 0, on_delete, a);
 }
 
 /* ---- reconnecting ---- */
@@ -334,6 +319,7 @@ static void make_anew(request_t *r, const ask_t *a)
 {
     char url[WEBHOOK_URL_MAX];
     gw_request_t request;
+    int rc;
     ask_t *again = malloc(sizeof(*again));
     if (again == NULL) {
         response_error(&r->response, WERR_NOMEM);
@@ -341,16 +327,53 @@ static void make_anew(request_t *r, const ask_t *a)
     }
     *again = *a;
     again->anew = true;
-    gw_request_init(&request);
-    if (!route_webhook_url(r, a->line.account, url) ||
-        !ready(r,
-               a->line.driver->session_create(a->line.account, a->line.remote,
-                                              url, &request),
-               &request)) {
+    if (!route_webhook_url(r, a->line.account, url)) {
         free(again);
         return;
     }
-    request_await(r, a->line.account, &request, 0, on_reconnect, again);
+    gw_request_init(&request);
+    rc = a->line.driver->session_create(a->line.account, a->line.remote, url,
+                                        &request);
+    await_reply(r, again, rc, &request, 0, on_reconnect);
+}
+
+static void reconnecting(request_t *r, const ask_t *a, const char *raw)
+{
+    told_t t = {a->row.id, raw, NULL, 1};
+    int rc = domain_write(r->options->domain, write_told, &t);
+    if (rc < 0) {
+        response_error(&r->response, rc);
+        return;
+    }
+    route_session_show(r, a->row.id, "Session reconnecting");
+}
+
+static void on_refused(request_t *r, const await_result_t *result, void *state)
+{
+    const ask_t *a = state;
+    gw_answer_t answer;
+    gw_session_t told;
+    a->line.driver->status_reply(result->http_status, result->body, result->len,
+                                 &answer, &told);
+    if (answer.ok &&
+        strcmp(session_status_of(told.status), "disconnected") != 0) {
+        reconnecting(r, a, told.status);
+    } else {
+        response_bad(&r->response, a->refusal);
+    }
+}
+
+/* What the gateway does not begin anew may be under way, or done: it says. */
+static void refused(request_t *r, const ask_t *a, const char *why)
+{
+    ask_t *again = malloc(sizeof(*again));
+    if (again == NULL) {
+        response_error(&r->response, WERR_NOMEM);
+        return;
+    }
+    *again = *a;
+    snprintf(again->refusal, sizeof(again->refusal), "%s", why);
+    ask(r, again, a->line.driver->session_status, STATUS_WAIT_MS, on_refused);
 }
 
 static void on_reconnect(request_t *r, const await_result_t *result,
@@ -365,40 +388,23 @@ static void on_reconnect(request_t *r, const await_result_t *result,
         make_anew(r, a);
         return;
     }
-    if (!answer.ok) {
+    if (answer.ok) {
+        reconnecting(r, a,
+                     strcmp(a->row.status, "connected") != 0 ? "connecting"
+                                                             : NULL);
+    } else if (result->http_status >= 400 && result->http_status < 500) {
+        refused(r, a, answer.message);
+    } else {
         response_bad(&r->response, answer.message);
-        return;
     }
-    told_t t = {a->row.id, NULL, NULL, 1};
-    if (strcmp(a->row.status, "connected") != 0) {
-        t.raw = "connecting";
-    }
-    int rc = domain_write(r->options->domain, write_told, &t);
-    if (rc < 0) {
-        response_error(&r->response, rc);
-        return;
-    }
-    route_session_show(r, a->row.id, "Session reconnecting");
 }
 
 void route_session_reconnect(request_t *r)
 {
-    gw_request_t request;
     ask_t *a = new_ask(r);
-    if (a == NULL) {
-        return;
-    }
-    if (!route_session_managed(r, &a->row)) {
+    if (a != NULL && !route_session_managed(r, &a->row)) {
         free(a);
-        return;
+    } else if (a != NULL) {
+        ask(r, a, a->line.driver->session_reconnect, 0, on_reconnect);
     }
-    gw_request_init(&request);
-    if (!ready(r,
-               a->line.driver->session_reconnect(a->line.account,
-                                                 a->line.remote, &request),
-               &request)) {
-        free(a);
-        return;
-    }
-    request_await(r, a->line.account, &request, 0, on_reconnect, a);
 }

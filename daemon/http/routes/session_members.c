@@ -145,7 +145,9 @@ static int patch(tx_t *tx, void *arg)
                         &(audit_t){.action = "session.change",
                                    .session = p->id,
                                    .object = p->owner,
-                                   .detail = p->new_owner ? "owner" : "name"});
+                                   .detail = !p->new_owner     ? "name"
+                                             : p->name == NULL ? "owner"
+                                                               : "name owner"});
     }
     return rc;
 }

@@ -4,6 +4,7 @@
 #include "domain/audit.h"
 #include "domain/template.h"
 #include "http/invalid.h"
+#include "http/keyed.h"
 #include "http/paging.h"
 #include "http/routes/contact.h"
 #include "http/routes/draft.h"
@@ -110,30 +111,34 @@ static void answer_one(request_t *r, int status, int64_t id)
     }
 }
 
+static int write_saved(tx_t *tx, void *arg, buf_t *out)
+{
+    const template_job_t *j = arg;
+
+    return template_write(tx->db, j->saved, out, "data");
+}
+
 static void write_one(request_t *r, int64_t id)
 {
     invalid_t invalid = {0};
     template_job_t j = {.user = r->user.id, .id = id};
+    keyed_t k = {save, write_saved, &j, id == 0 ? 201 : 200, NULL};
     json_t *body = contact_by_lead(r) ? request_json(r) : NULL;
-    int rc = WERR_OK;
+    int rc;
 
     if (body == NULL) {
         return;
     }
     j.body = body;
     read_fields(&j, &invalid);
-    if (!invalid_answer(&invalid, &r->response)) {
-        rc = domain_write(r->options->domain, save, &j);
-        if (rc == WERR_CONFLICT) {
-            invalid_add(&invalid, "name", "The name has already been taken.");
-            (void)invalid_answer(&invalid, &r->response);
-        } else if (rc == WERR_NOTFOUND) {
-            response_not_found(&r->response, "Template not found.");
-        } else if (rc < 0) {
-            response_error(&r->response, rc);
-        } else {
-            answer_one(r, id == 0 ? 201 : 200, j.saved);
-        }
+    rc = keyed_request(r, &invalid, &k);
+    if (rc == WERR_CONFLICT) {
+        invalid_add(&invalid, "name", "The name has already been taken.");
+        (void)invalid_answer(&invalid, &r->response);
+    } else if (rc == WERR_NOTFOUND) {
+        response_not_found(&r->response, "Template not found.");
+    } else if (rc < 0) {
+        response_error(&r->response, rc);
     }
     json_decref(body);
 }

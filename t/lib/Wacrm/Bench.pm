@@ -8,11 +8,13 @@ use warnings;
 use File::Path qw(remove_tree);
 use IO::Handle ();
 use IPC::Open2 qw(open2);
+use POSIX ();
 use Time::HiRes qw(CLOCK_MONOTONIC clock_gettime sleep time);
 
 use Test::More ();
 
 use Wacrm::Desk;
+use Wacrm::Jwt;
 use Wacrm::Nginx;
 
 my $ROOT    = $Wacrm::Nginx::ROOT;
@@ -21,6 +23,7 @@ Test::More->builder->no_ending(1);
 
 our $SECONDS = $ENV{WACRM_BENCH_SECONDS} || 4;
 my $ROUNDS  = $ENV{WACRM_BENCH_ROUNDS}  || 5;
+my $MESSAGES = $ENV{WACRM_BENCH_MESSAGES} || 1_000_000; # of search
 my $TOOLS   = "$ROOT/build/release/tools";
 my $SECRET  = 'benchmark-secret-of-32-bytes-....';
 
@@ -294,6 +297,76 @@ sub shut {
     remove_tree($d->{dir});
 }
 
+# ---- jwt --------------------------------------------------------------------
+
+# Processor time of a process so far.
+sub cpu_us {
+    my ($pid) = @_;
+
+    open my $fh, '<', "/proc/$pid/stat" or die "bench: $pid: $!\n";
+    my ($rest) = <$fh> =~ /\) (.*)/;
+    my @field = split / /, $rest;
+    return ($field[11] + $field[12]) * 1e6 / POSIX::sysconf(&POSIX::_SC_CLK_TCK);
+}
+
+# What a check of the token, and of the rate, costs a request: the worker's
+# processor time of a request with it less that of one without.
+sub jwt {
+    my $t = Wacrm::Nginx->new(level => 'notice',
+        events => 'worker_connections 2048;');
+    $t->write('secret', $SECRET);
+    new_key($t->path('rsa'), 'rsa');
+    mkdir $t->path('spool');
+    my $places = '';
+    for my $alg (qw(HS256 RS256)) {
+        my $file = $alg eq 'RS256' ? 'rsa.pub' : 'secret';
+        for my $rate ('', 'wacrm_rate zone=user;') {
+            my $path = lc $alg . ($rate ? '-rate' : '');
+            $places .= "location /$path { wacrm_jwt_key_file $file alg=$alg;"
+                . " wacrm_jwt desk; $rate empty_gif; }\n";
+        }
+    }
+    $t->http(<<"EOC");
+        wacrm_spool %%DIR%%/spool size=16m;
+        wacrm_rate_zone \$wacrm_jwt_sub zone=user:1m rate=1000000r/s burst=1000000;
+        keepalive_requests 10000000;
+
+        server {
+            listen 127.0.0.1:%%PORT%% backlog=4096;
+            location / { empty_gif; }
+            $places
+        }
+EOC
+    $t->start;
+    my $url = 'http://127.0.0.1:' . $t->port;
+    my $claims = claims(iat => int time, exp => 3600 + int time, role => 'cs', iss => 'wacrm',
+        aud => 'wacrm', token_use => 'access');
+    my %token = (hs256 => hs_token($SECRET, $claims),
+        rs256 => pk_token($t->path('rsa'), 'RS256', $claims));
+    my ($worker) = $t->workers(qr/^nginx/);
+    my $cpu = sub {
+        my ($path, $token) = @_;
+        my $before = cpu_us($worker);
+        my $run = wrk("$url/$path", 64, "$ROOT/t/bench/get.lua", $token);
+        return (cpu_us($worker) - $before) / $run->{requests};
+    };
+    my %cost;
+    for my $round (1 .. $ROUNDS) {
+        my $bare = $cpu->('', $token{hs256});
+        for my $path (qw(hs256 hs256-rate rs256 rs256-rate)) {
+            my ($alg) = split /-/, $path;
+            my $us = $cpu->($path, $token{$alg});
+            push @{$cost{$path}}, $us - $bare;
+            say_(sprintf 'round=%d %s=%.2fus without=%.2fus cost=%.2fus',
+                $round, $path, $us, $bare, $cost{$path}[-1]);
+        }
+    }
+    $t->stop;
+    remove_tree($t->dir);
+    return map { (s/-/_/r . '_us' => sprintf '%.2f', median(@{$cost{$_}})) }
+        keys %cost;
+}
+
 # ---- drain ------------------------------------------------------------------
 
 sub drain {
@@ -313,12 +386,75 @@ sub drain {
 # ---- search -----------------------------------------------------------------
 
 # Two words in a million messages: once, as it takes half a minute.
+my @KINDS = qw(top frequent mixed medium same prefix names phone);
+
+# A desk whose history is the one that the tool has made; and how long the
+# index took.
+sub searched_desk {
+    my ($queries) = @_;
+
+    my $d = Wacrm::Desk->new(
+        nginx_options => { level => 'notice' },
+        wacrmd => sub { s/^log_level = debug$/log_level = info/m },
+        nginx => sub { s/^(    server \{\n)/    keepalive_requests 100000000;\n$1/m });
+    mkdir $d->{nginx}->path('queries');
+    system("$TOOLS/search", $MESSAGES, $queries, $d->{db},
+        $d->{nginx}->path('queries')) == 0 or die "bench: no history\n";
+    $d->change("INSERT INTO session_members SELECT s.id, u.id FROM sessions s,"
+        . " users u WHERE s.id <= 2 AND u.email = 'cs1\@test.example'");
+    my $begin = time;
+    $d->start;
+    $d->wait_for(sub {
+        my $m = $d->{nginx}->metrics('/metrics/wacrmd');
+        return defined $m->{wacrm_search_lag_messages}
+            && $m->{wacrm_search_lag_messages} == 0;
+    }, 300) or die "bench: not indexed\n";
+    say_(sprintf 'indexed %d messages in %.1fs', $MESSAGES, time - $begin);
+    sleep 2;    # its parts are put together
+    return $d;
+}
+
+# One kind of queries by one connection, each of them some times: ms.
+sub asked {
+    my ($d, $kind, $path, $token) = @_;
+
+    local $SECONDS = 2;
+    my $r = wrk('http://127.0.0.1:' . $d->{nginx}->port, 1,
+        "$ROOT/t/bench/search.lua", $token, "'$path'",
+        $d->{nginx}->path("queries/$kind"));
+    return map { $_ / 1e3 } @$r{qw(p50 p99)};
+}
+
+# First what the routes call, then the routes, as a browser asks them: through
+# nginx and the daemon's socket, messages and people at once.
 sub search {
-    my $out = `$TOOLS/search 2>&1`;
+    my $out = `$TOOLS/search $MESSAGES 2>&1`;
     my ($line) = $out =~ /^(search .*)$/m or die "bench: search said: $out";
     say_($line);
     my %figure = $line =~ /(\w+)=(\S+)/g;
-    return %figure;
+
+    my $d = searched_desk(400);
+    my $token = $d->login('admin@test.example');
+    my $cs = $d->login('cs1@test.example');
+    my ($http, $inbox) = (0, 0);
+    for my $kind (@KINDS) {
+        my @all = asked($d, $kind, '/api/crm/search?q=', $token);
+        my @some = asked($d, $kind, '/api/crm/search?q=', $cs);
+        my @inbox = asked($d, $kind, '/api/crm/inbox?session_id=*&search=',
+            $token);
+        say_(sprintf 'http %-8s p50=%.2fms p99=%.2fms; of a CS p50=%.2fms'
+            . ' p99=%.2fms; inbox p50=%.2fms p99=%.2fms', $kind, @all, @some,
+            @inbox);
+        for ($all[1], $some[1]) {
+            $http = $_ if $_ > $http;
+        }
+        $inbox = $inbox[1] if $inbox[1] > $inbox;
+        $figure{"http_${kind}_p99_ms"} = sprintf '%.2f', $all[1];
+    }
+    shut($d);
+    # the worst of the kinds
+    return (%figure, http_p99_ms => sprintf('%.2f', $http),
+        http_inbox_p99_ms => sprintf('%.2f', $inbox));
 }
 
 # ---- realtime ---------------------------------------------------------------

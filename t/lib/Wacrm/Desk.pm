@@ -388,7 +388,16 @@ my %never = (
         . ' m.chat_id = c.id AND m.direction = 1 AND m.status IN (1, 6))',
     'a chat with another last message' => 'SELECT c.id FROM chats c WHERE'
         . ' c.last_message_id IS NOT (SELECT id FROM messages m WHERE'
-        . ' m.chat_id = c.id ORDER BY ts DESC, id DESC LIMIT 1)',
+        . ' m.chat_id = c.id AND m.status < 7 ORDER BY ts DESC, id DESC'
+        . ' LIMIT 1)',
+    'a scheduled message and its delivery that disagree' => 'SELECT o.id FROM'
+        . ' outbox o JOIN messages m ON m.id = o.message_id WHERE (o.state ='
+        . ' 7) <> (m.status = 7)',
+    'a cancelled message that may leave' => 'SELECT m.id FROM messages m JOIN'
+        . ' outbox o ON o.message_id = m.id WHERE m.status = 8',
+    'a scheduled message that nothing sends' => 'SELECT m.id FROM messages m'
+        . ' WHERE m.status = 7 AND NOT EXISTS (SELECT 1 FROM outbox o WHERE'
+        . ' o.message_id = m.id)',
     'a chat with more unread than was received' => 'SELECT c.id FROM chats c'
         . ' WHERE c.unread > (SELECT count(*) FROM messages m WHERE'
         . ' m.chat_id = c.id AND m.direction = 0)',

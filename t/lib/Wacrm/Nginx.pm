@@ -81,7 +81,7 @@ Runs nginx -t: (true if it passed, its output).
 start(), stop($signal = 'QUIT') true if it exited with 0, reload() (waits
 until new workers are there and, with wait => 1, the old ones are gone),
 pid(), workers(), port($n = 1), log() the error log, mark() and log_since($m),
-wait_for(sub {...}, $seconds), wait_log(qr/.../).
+wait_for(sub {...}, $seconds), wait_log(qr/.../), kill_all (SIGKILL for all of it).
 
 =head2 Requests
 
@@ -317,7 +317,7 @@ sub start {
         }, 30) && $self->{pid};
 
         my $why = $self->read('stderr.log');
-        $self->_kill;
+        $self->kill_all;
         die "nginx did not start: $why" . $self->log
             unless $why =~ /Address already in use/ && $try < 5;
 
@@ -383,14 +383,14 @@ sub stop {
 
     if ($self->{pid}) {
         Test::More::diag('nginx does not stop');
-        $self->_kill;
+        $self->kill_all;
         return 0;
     }
 
     return $self->{exit} == 0;
 }
 
-sub _kill {
+sub kill_all {
     my ($self) = @_;
 
     return unless $self->{pid};

@@ -1,0 +1,151 @@
+#!/usr/bin/env perl
+# Databases of every past version, with rows in all their tables: made by the
+# migrations of that time, brought to the newest by wacrmd, which then shows
+# what they hold. No row and no figure is lost on the way.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(time);
+
+use lib 't/lib';
+use Wacrm::Desk;
+use Wacrm::Nginx;
+
+my $root = $Wacrm::Nginx::ROOT;
+my @files = sort glob "$root/daemon/db/schema/*.sql";
+my %macro = (ID => 'INTEGER PRIMARY KEY', I64 => 'INTEGER', FLAG => 'INTEGER',
+    REAL => 'REAL', BYTES => 'BLOB', STRICT => 'STRICT',
+    REFUSE => "BEGIN SELECT RAISE(ABORT, 'append-only'); END");
+my $hash = crypt($Wacrm::Desk::PASSWORD, '$y$j9T$WacrmOfTheTests1$');
+# not what a running desk keeps: the queue of the index; what is fetched again
+my %passing = map { $_ => 1 } qw(search_changes contact_changes
+    schema_version);
+my %moves = map { $_ => 1 } qw(fetch_state fetch_tries fetch_at fetch_error
+    valid_until cal_n24 cal_s24 cal_s12 cal_s12_before cal_older segment);
+
+sub slurp {
+    my ($file) = @_;
+    open my $fh, '<', $file or die "$file: $!";
+    local $/;
+    return scalar <$fh>;
+}
+
+sub run_sql {
+    my ($db, $text) = @_;
+    open my $fh, '|-', 'sqlite3', '-batch', '-bail', $db or die "sqlite3: $!";
+    print $fh $text;
+    close $fh or die "sqlite3 refused it: $text";
+}
+
+# A database as version n left it behind.
+sub build {
+    my ($db, $n) = @_;
+    my $now = int(time * 1000);
+    # Jakarta's day
+    my %value = (ms => $now, day => int(($now / 1000 + 7 * 3600) / 86400),
+        hash => $hash);
+
+    run_sql($db, 'CREATE TABLE schema_version'
+        . ' (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL,'
+        . ' applied_at INTEGER NOT NULL) STRICT;');
+    for my $i (1 .. $n) {
+        my $text = slurp($files[$i - 1]);
+        $text =~ s/%([A-Z0-9]+)%/$macro{$1}/g;
+        my ($name) = $files[$i - 1] =~ m{([^/]+)$};
+        $text .= "\nINSERT INTO schema_version VALUES ($i, '$name', $now);";
+        my $rows = sprintf '%s/t/data/schema/%03d.sql', $root, $i;
+        $text .= slurp($rows) if -e $rows;
+        $text =~ s/\{(ms|day|hash)\}/$value{$1}/g;
+        run_sql($db, "PRAGMA foreign_keys = ON; BEGIN; $text\nCOMMIT;");
+    }
+    chmod 0600, $db;
+}
+
+# table => [columns], of what is to stay
+sub tables {
+    my ($d) = @_;
+    my %table;
+    for my $row ($d->sql("SELECT m.name, c.name FROM sqlite_schema m,"
+        . " pragma_table_info(m.name) c WHERE m.type = 'table'"
+        . " AND m.name NOT LIKE 'sqlite_%' ORDER BY m.name, c.cid")) {
+        my ($name, $column) = @$row;
+        push @{$table{$name}}, $column
+            if !$passing{$name} && !$moves{$column};
+    }
+    return %table;
+}
+
+sub rows {
+    my ($d, $name, @columns) = @_;
+    my $list = join ', ', map { "quote(\"$_\")" } @columns;
+    return join "\n", map { join ' ', @$_ }
+        $d->sql("SELECT $list FROM $name ORDER BY "
+            . join ', ', 1 .. @columns);
+}
+
+sub is_newest {
+    my ($d) = @_;
+    is($d->sql('SELECT max(version) FROM schema_version'), scalar @files,
+        'the newest version');
+    is($d->sql('PRAGMA integrity_check'), 'ok', 'sound');
+    is(scalar(my @bad = $d->sql('PRAGMA foreign_key_check')), 0, 'whole');
+}
+
+sub shows_it {
+    my ($d, $n) = @_;
+    my $token = $d->login('cs1@test.example');
+    my $get = sub { $d->api(GET => "/api/crm/$_[0]", token => $token)->{json} };
+
+    my $chats = $get->('inbox?session_id=*')->{conversations};
+    is(join('|', map { $_->{name} } @$chats),
+        'Hj. Siti Aminah|Hj. Siti Aminah|Budi Santoso', 'the inbox');
+    is($chats->[1]{donatur}{lifetime_value}, 350000, 'lifetime value');
+    is($chats->[1]{donatur}{donation_count}, 2, 'number of gifts');
+    is($chats->[1]{unread_count}, 1, 'unread');
+    ok($chats->[1]{is_starred}, 'starred');
+    my $messages = $get->('inbox/1')->{messages};
+    is(join('|', map { $_->{message} } @$messages[0 .. 2]),
+        'zakat maal bulan ini|terima kasih|tidak sampai', 'the conversation');
+    is($messages->[2]{status}, 'failed', 'a failure');
+    my $found = $get->('search?q=zakat')->{data};
+    is($found->{messages}[0]{message}, 'zakat maal bulan ini', 'is found');
+    is(join('|', map { $_->{name} }
+        @{$get->('search?q=987654321')->{data}{contacts}}),
+        'Hj. Siti Aminah', 'by an alias');
+    my $profile = $d->api(GET => '/api/crm/contacts/6281210000001',
+        token => $token)->{body};
+    like($profile, qr/minta kuitansi/, 'notes') if $n >= 4;
+    like($profile, qr/"R-1"/, 'gifts') if $profile =~ /"ref"/;
+}
+
+for my $n (1 .. @files - 1) {
+    subtest "from version $n" => sub {
+        my $d = Wacrm::Desk->new(agents => 0,
+            wacrmd => sub { s/^welcome = on/welcome = off/m });
+        unlink $d->{db};
+        build($d->{db}, $n);
+        my %table = tables($d);
+        my %before = map { $_ => rows($d, $_, @{$table{$_}}) } keys %table;
+        my @filled = grep { $before{$_} ne '' } keys %before;
+        is(join(' ', sort grep { $before{$_} eq '' } keys %before), '',
+            'every table of it has rows');
+        $d->start;
+        is_newest($d);
+        for my $name (sort @filled) {
+            my %has = map { $_ => 1 } split /\n/,
+                rows($d, $name, @{$table{$name}});
+            my @lost = grep { !$has{$_} } split /\n/, $before{$name};
+            is(join("\n", @lost), '', "$name is as it was");
+        }
+        ok(-e "$d->{db}.v$n", 'a copy of the old one is kept');
+        shows_it($d, $n);
+        ok($d->wacrmd_stop, 'stops');
+        $d->wacrmd_start;
+        is_newest($d);
+        $d->done;
+    };
+}
+
+done_testing;
