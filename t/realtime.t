@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use IO::Socket::INET ();
 use Test::More;
 
 use lib 't/lib';
@@ -15,6 +16,8 @@ my %given = (secret => 'webhook-secret-of-the-test-00001',
     appSecret => $Wacrm::Desk::APP_SECRET, perl => $$);
 
 my $d = Wacrm::Desk->new(
+    nginx => sub { s/limit_conn sockets 200;/limit_conn sockets 20;/
+        or die 'no limit' },
     wacrmd => sub {
         s/^(default_session *=.*)/$1\ndefault_everyone = off/m
             or die 'no default session';
@@ -46,4 +49,29 @@ $d->wacrmd_start;
 like($d->log, qr/ warn realtime msg="public_inbox is on/,
     'the public inbox is warned of');
 Wacrm::Node::run($d, 'realtime.mjs', %given, phase => 'public');
+
+# one address has so many sockets and no more
+sub gauge {
+    return $d->{nginx}->metrics('/metrics/wacrmd')
+        ->{wacrm_realtime_connections};
+}
+
+ok($d->wait_for(sub { gauge() == 0 }), 'who leaves is forgotten');
+my (@open, %status);
+for (1 .. 25) {
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $d->{nginx}->port) or die "connect: $!";
+    print {$s} join "\r\n", 'GET /app/wacrm?protocol=7 HTTP/1.1', 'Host: a',
+        'Upgrade: websocket', 'Connection: Upgrade',
+        'Sec-WebSocket-Version: 13',
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', '', '';
+    my ($code) = <$s> =~ /^HTTP\/1.1 (\d+)/;
+    $status{$code}++;
+    push @open, $s;
+}
+is_deeply(\%status, { 101 => 20, 429 => 5 }, 'twenty of 25 sockets');
+is(gauge(), 20, 'are counted');
+@open = ();
+ok($d->wait_for(sub { gauge() == 0 }), 'and gone again');
+$d->allow(qr/limiting connections by zone "sockets"/);
 $d->done;

@@ -60,8 +60,9 @@ sub files {
     return keys %files;
 }
 my %seen;
-my @early = ('index.html', files(\%seen, 'index.html',
-    'src/pages/InboxPage.vue', map { "src/i18n/id/$_.json" }
+my ($inbox) = grep { ($manifest->{$_}{name} // '') eq 'InboxPage' }
+    sort keys %$manifest;
+my @early = ('index.html', files(\%seen, 'index.html', $inbox, map { "src/i18n/id/$_.json" }
     qw(common inbox)));
 my ($early, $own) = (0, 0);
 $early += size($_) for @early;
@@ -76,11 +77,12 @@ my %own = map { $_ => 1 } grep { !m{/vendor-} } map { my $m = $manifest->{$_};
     m{i18n/en/} ? () : ($m->{file}, @{$m->{css} || []}) } sort keys %$manifest;
 delete @own{grep { !/\.(?:js|css)$/ } keys %own};
 $own += size($_) for keys %own;
-diag(sprintf 'own code, all pages: %.1f KB gzipped', $own / 1000);
 my $first = 0;
 $first += size($_) for grep { !m{/vendor-|index\.html$} } @early;
-diag(sprintf 'own code until the inbox is usable: %.1f KB', $first / 1000);
-cmp_ok($own, '<=', 60_000, 'within its budget');
+diag(sprintf 'own code until the inbox is usable: %.1f KB gzipped; with all'
+    . ' pages and dialogs, loaded as they are opened: %.1f KB', $first / 1000,
+    $own / 1000);
+cmp_ok($first, '<=', 60_000, 'own code within its budget');
 
 # ---- nothing that the policy forbids ----
 
@@ -88,5 +90,23 @@ for my $file (grep { /\.js$/ } keys %own) {
     unlike(slurp($file), qr/\beval\(|new Function\(|\.innerHTML\s*=/,
         "$file: no code out of text, no HTML out of text");
 }
+
+# ---- as it is installed ----
+
+my $place = "$Wacrm::Nginx::ROOT/build/t/web_size.$$";
+END { local $?; system 'rm', '-rf', $place if $place }
+system('mkdir', '-p', "$place/assets") == 0 or die;
+for my $old (['tab-00000001.js', 1], ['tab-00000002.js', 40]) {
+    my ($name, $days) = @$old;
+    open my $fh, '>', "$place/assets/$name" or die $!;
+    close $fh;
+    utime((time - $days * 86400) x 2, "$place/assets/$name") or die $!;
+}
+is(system("$Wacrm::Nginx::ROOT/scripts/install-web", $place), 0,
+    'it is installed');
+is(join(' ', grep { !-e "$place/$_" } sort(keys %size), 'index.html'), '',
+    'whole');
+ok(-e "$place/assets/tab-00000001.js", 'tabs that are open keep their files');
+ok(!-e "$place/assets/tab-00000002.js", 'for a month');
 
 done_testing;

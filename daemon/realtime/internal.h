@@ -121,7 +121,7 @@ void rt_presence_write(const rt_channel_t *ch, buf_t *out);
 /* user_id of channel_data as text; false: none. */
 bool rt_presence_id(const json_t *data, char *out, size_t size);
 
-/* ---- sockets: client.c, queue.c ---- */
+/* ---- sockets: arrival.c, client.c, queue.c ---- */
 
 typedef struct {
     rt_frame_t **frames; /* ring */
@@ -176,6 +176,9 @@ struct rt_client_s {
     rt_client_t *next_dirty, *next_leaving, *next_dead;
     char id[REALTIME_SOCKET_MAX];
 };
+
+/* wslay's, for all of them */
+extern const struct wslay_event_callbacks rt_client_callbacks;
 
 /* Greets it, or tells why not and closes. Takes fd and early over. */
 void rt_client_new(realtime_t *rt, int fd, char *early, size_t len, int refuse);

@@ -9,7 +9,7 @@ const NARROW = { width: 360, height: 740 };
 
 /* Nothing is loading any more, and charts are drawn. */
 async function settled(page) {
-    await page.locator('main h1, main h2, main form, main strong').first()
+    await page.locator('main :is(h1, h2, form, strong):visible').first()
         .waitFor();
     await page.waitForFunction(() => !document.querySelector(
         '.spinner, [aria-busy="true"]'), null, { timeout: 5000 })

@@ -1,3 +1,5 @@
+import { sayInvalid } from './invalid.js';
+
 /**
  * What the server, or the way to it, said. status 0: no answer came.
  */
@@ -71,7 +73,7 @@ export function describe(error, t) {
     case 429: return t('common.errors.tooMany',
         { seconds: it.retryAfter ?? 60 });
     case 502: case 503: case 504: return t('common.errors.busy');
-    case 422: return it.message;
+    case 422: return sayInvalid(it.message, t);
     default: return it.status >= 500 ? t('common.errors.unexpected')
         : it.message;
     }

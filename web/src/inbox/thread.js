@@ -71,10 +71,7 @@ export function refreshMessages(list, page, pageHasMore) {
     const kept = list.filter((message) => there.has(message.id)
         || (pageHasMore && compare(message, first) < 0)
         || compare(message, page[page.length - 1]) > 0);
-    const truth = new Map(page.map((message) => [message.id, message]));
-    return addMessages(kept, page).map((message) =>
-        truth.has(message.id)
-            ? { ...message, ...truth.get(message.id) } : message);
+    return addMessages(kept, page);
 }
 
 /** @param {{id, status, error, wa_message_id}} change */

@@ -8,6 +8,7 @@ const PAGE = 50;
 const DEEP_PAGE = 200;
 const DEEP_PAGES = 15;
 const KEPT = 20;
+const AGAIN_MS = 150;
 
 /**
  * The conversations that were opened, the last ones kept, so that going back
@@ -24,6 +25,9 @@ export const useChat = defineStore('chat', () => {
     const loadingOlder = ref(false);
     const error = shallowRef(null);
     const messages = computed(() => current.value?.messages ?? []);
+    /** counts what events have changed */
+    let told = 0;
+    let again = null;
 
     const empty = () => ({ messages: [], hasMore: false, before: null,
         known: { etag: null }, loaded: false });
@@ -55,6 +59,7 @@ export const useChat = defineStore('chat', () => {
             return false;
         }
         const thread = threads.get(id) ?? empty();
+        const before = told;
         const page = await api.messagesChanged(id, { limit: PAGE },
             thread.known);
         if (!page) {
@@ -78,6 +83,10 @@ export const useChat = defineStore('chat', () => {
             hasMore: deeper ? now.hasMore : page.meta.hasMore,
             before: deeper ? now.before : page.meta.before,
         });
+        // What was told meanwhile may be newer than the page.
+        if (told !== before) {
+            fetchAgain(id);
+        }
         return true;
     }
 
@@ -143,6 +152,7 @@ export const useChat = defineStore('chat', () => {
         if (!thread?.loaded) {
             return;
         }
+        told++;
         const messages = addMessages(thread.messages, [message]);
         const now = messages.find((other) => other.id === message.id);
         set(id, { ...thread, messages });
@@ -158,12 +168,14 @@ export const useChat = defineStore('chat', () => {
         if (thread) {
             thread.known.etag = null;
         }
-        if (id === openId.value) {
-            refresh(id).catch(() => {});
-        }
+        again ??= setTimeout(() => {
+            again = null;
+            refresh().catch(() => {});
+        }, AGAIN_MS);
     }
 
     function status(changed) {
+        told++;
         change(changed.chat_id, (list) => applyStatus(list, changed));
     }
 

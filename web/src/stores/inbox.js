@@ -29,6 +29,9 @@ export const useInbox = defineStore('inbox', () => {
     let known = { etag: null };
     let wanted = 0;
     let soon = null;
+    /** what events have told since a page was asked for, by id */
+    let during = null;
+    let asking = null;
 
     const query = (more = {}) => ({
         filter: filter.value, search: search.value || undefined,
@@ -42,10 +45,12 @@ export const useInbox = defineStore('inbox', () => {
         known = { etag: null };
         loading.value = true;
         error.value = null;
+        const told = during = new Map();
         try {
             const page = await api.conversationsChanged(query(), known);
             if (mine === wanted) {
                 rows.value = page.conversations;
+                told.forEach((row) => place(row));
                 hasMore.value = page.meta.hasMore;
                 next = page.meta.next;
                 await lookFurther(mine);
@@ -100,8 +105,17 @@ export const useInbox = defineStore('inbox', () => {
     }
 
     /** The first page by its ETag: cheap where nothing has changed. */
-    async function revalidate() {
+    function revalidate() {
+        asking ??= askFirstPage().finally(() => {
+            asking = null;
+            during = null;
+        });
+        return asking;
+    }
+
+    async function askFirstPage() {
         const mine = wanted;
+        const told = during = new Map();
         const page = await api.conversationsChanged(query(), known);
         if (page && mine === wanted) {
             rows.value = mergeFirstPage(rows.value, page.conversations,
@@ -111,15 +125,22 @@ export const useInbox = defineStore('inbox', () => {
                 hasMore.value = page.meta.hasMore;
                 next = page.meta.next;
             }
+            // What was told meanwhile may be newer than the page.
+            told.forEach((row) => place(row));
             error.value = null;
         }
         return page !== null;
     }
 
+    /** One answer for all that happens within a moment. */
     function revalidateSoon() {
         soon ??= setTimeout(() => {
             soon = null;
-            revalidate().catch(() => {});
+            if (asking) {
+                revalidateSoon();
+            } else {
+                revalidate().catch(() => {});
+            }
         }, SOON_MS);
     }
 
@@ -130,7 +151,7 @@ export const useInbox = defineStore('inbox', () => {
     }
 
     function noteUnread(row) {
-        if (unread.value.has(row.id) !== row.unread_count > 0) {
+        if (unread.value.has(row.id) !== (row.unread_count > 0)) {
             const ids = new Set(unread.value);
             if (row.unread_count > 0) {
                 ids.add(row.id);
@@ -144,6 +165,11 @@ export const useInbox = defineStore('inbox', () => {
     /** A conversation as an event tells it. */
     function put(row) {
         noteUnread(row);
+        during?.set(row.id, row);
+        place(row);
+    }
+
+    function place(row) {
         const its = belongs(row, filter.value);
         const ofSession = session.value === ''
             ? find(row.id) !== null || null
@@ -162,10 +188,12 @@ export const useInbox = defineStore('inbox', () => {
 
     /** Something of one row, before the server tells it. */
     function amend(id, changes) {
+        if (changes.unread_count !== undefined) {
+            noteUnread({ id, ...changes });
+        }
         const row = find(id);
         if (row) {
             const changed = { ...row, ...changes };
-            noteUnread(changed);
             rows.value = rows.value.map((other) =>
                 other.id === id ? changed : other);
         }

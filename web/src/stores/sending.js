@@ -38,8 +38,14 @@ export const useSending = defineStore('sending', {
             state.entries.find((entry) => entry.state === 'stale') ?? null,
     },
     actions: {
-        /** Takes up what an earlier page left. */
+        /** Takes up what an earlier page left; a file would not survive. */
         resume() {
+            window.addEventListener('beforeunload', (event) => {
+                if (this.entries.some((entry) => entry.file
+                    && entry.state !== 'refused')) {
+                    event.preventDefault();
+                }
+            });
             let kept = [];
             try {
                 kept = JSON.parse(localStorage.getItem(keptKey())) ?? [];
