@@ -4,7 +4,8 @@
  */
 
 #include "ngx_wacrm_jwt.h"
-#include "ngx_wacrm_jwt_signature.h"
+
+#include "edge/jwt_signature.h"
 
 
 static ngx_wacrm_jwt_e ngx_wacrm_jwt_token(ngx_http_request_t *r,
@@ -241,8 +242,8 @@ ngx_wacrm_jwt_check_signature(ngx_http_request_t *r, ngx_wacrm_jwt_ctx_t *ctx)
 static ngx_wacrm_jwt_e
 ngx_wacrm_jwt_check_keys(ngx_http_request_t *r, ngx_wacrm_jwt_ctx_t *ctx)
 {
+    int               rc;
     char             *token;
-    ngx_int_t         rc;
     ngx_uint_t        i;
     const jwt_key_t  *key;
 
@@ -256,13 +257,13 @@ ngx_wacrm_jwt_check_keys(ngx_http_request_t *r, ngx_wacrm_jwt_ctx_t *ctx)
     for (i = 0; i < ctx->gate.nkeys; i++) {
         key = ctx->gate.keys[i];
 
-        rc = ngx_wacrm_jwt_signature(token, jwt_gate_alg_name(key->alg),
-                                     key->data, key->len);
-        if (rc == NGX_OK) {
+        rc = jwt_signature_good(token, jwt_gate_alg_name(key->alg), key->data,
+                                key->len);
+        if (rc == 1) {
             return NGX_WACRM_JWT_OK;
         }
 
-        if (rc == NGX_ERROR) {
+        if (rc < 0) {
             return NGX_WACRM_JWT_FAULT;
         }
     }

@@ -177,7 +177,8 @@ static void headers(void **state)
         {HS256, JWT_GATE_OK},
         {"{\"alg\":\"HS256\"}", JWT_GATE_OK},
         {"{\"alg\":\"HS256\",\"typ\":\"jwt\"}", JWT_GATE_OK},
-        {"{\"alg\":\"HS256\",\"typ\":\"application/at+jwt\"}", JWT_GATE_OK},
+        {"{\"alg\":\"HS256\",\"typ\":\"application/at+jwt\"}", JWT_GATE_CLAIM},
+        {"{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", JWT_GATE_CLAIM},
         {"{\"alg\":\"HS256\",\"kid\":\"any\"}", JWT_GATE_OK},
         /* the algorithm */
         {"{}", JWT_GATE_ALG},

@@ -13,11 +13,13 @@ Wacrm::Node - programs of t/node against a running Wacrm::Desk
     Wacrm::Node::run($d, 'dropin.mjs', phase => 'away');
     $d->done;
 
+    Wacrm::Node::program('jwt.mjs', secret => $file);
+
 =head1 DESCRIPTION
 
 run() starts t/node/PROGRAM under Node.js and gives it, as JSON in $WACRM_TEST,
 where nginx and the simulator listen, the agents' password, and what else was
-passed. The program prints plain TAP; each of its lines becomes a test here,
+passed; program() is for those that need no Desk. The program prints plain TAP; each of its lines becomes a test here,
 its end without a plan or with a signal a failure. npm's packages come from
 t/node/node_modules, which scripts/test fills; dir => 't/web' is another place.
 
@@ -41,16 +43,21 @@ my $json = JSON::PP->new->canonical->allow_nonref;
 sub run {
     my ($desk, $program, %more) = @_;
 
-    my $dir = "$Wacrm::Nginx::ROOT/" . (delete $more{dir} || 't/node');
-    my $commands = delete $more{commands} || {};
+    program($program,
+        origin => 'http://127.0.0.1:' . $desk->{nginx}->port,
+        sim => "http://127.0.0.1:$desk->{sim_port}",
+        password => $Wacrm::Desk::PASSWORD, root => $Wacrm::Nginx::ROOT,
+        session => $desk->{session}, %more);
+}
+
+sub program {
+    my ($program, %given) = @_;
+
+    my $dir = "$Wacrm::Nginx::ROOT/" . (delete $given{dir} || 't/node');
+    my $commands = delete $given{commands} || {};
     -d "$dir/node_modules" or die "no packages in $dir/node_modules:"
         . " run scripts/test once, or npm ci there\n";
-    my $origin = 'http://127.0.0.1:' . $desk->{nginx}->port;
-    local $ENV{WACRM_TEST} = $json->encode({
-        origin => $origin, sim => "http://127.0.0.1:$desk->{sim_port}",
-        password => $Wacrm::Desk::PASSWORD, root => $Wacrm::Nginx::ROOT,
-        session => $desk->{session}, %more,
-    });
+    local $ENV{WACRM_TEST} = $json->encode(\%given);
     # a mirror or proxy of the machine is none of ours
     local @ENV{qw(http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy)};
     delete @ENV{qw(http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy)};
