@@ -22,7 +22,8 @@ as_owner() {
     "${as[@]}" "$@"
 }
 
-# install_packages KIND...: whatever of scripts/packages is missing.
+# install_packages KIND...: whatever of scripts/packages is missing; for web
+# and test also npm.
 install_packages() {
     local missing=() kind name wanted=" $* "
     while read -r kind name; do
@@ -34,9 +35,8 @@ install_packages() {
     # Any node from 18 on will do, also one that no package brought.
     node -e 'process.exit(process.versions.node.split(".")[0] < 18 ? 1 : 0)' \
         2>/dev/null || missing+=(nodejs)
-    # Debian's node comes without npm, others bring it. The demo needs it for
-    # the desk, unless that was built elsewhere.
-    [[ $wanted != *" test "* && -e $root/web/dist/index.html ]] ||
+    # Debian's node comes without npm, others bring it.
+    [[ $wanted != *" test "* && $wanted != *" web "* ]] ||
         command -v npm > /dev/null || missing+=(npm)
     [ ${#missing[@]} -gt 0 ] || return 0
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env perl
-# The desk with ten thousand chats.
+# The desk with ten thousand chats, and with a long one.
 
 use strict;
 use warnings;
@@ -32,6 +32,10 @@ INSERT INTO messages (id, session_id, chat_id, direction, wa_id, ts, type,
     0, 'FILL' || i, t, 'text', 'pesan dari donatur ' || i, 3, t FROM n;
 UPDATE chats SET last_message_id = (SELECT id FROM messages
     WHERE chat_id = chats.id) WHERE last_message_id IS NULL;
+-- and one long conversation, that of the newest chat
+INSERT INTO messages (session_id, chat_id, direction, wa_id, ts, type, body,
+    status, created_at) SELECT s, coalesce(h, 0) + 1, i % 2, 'LONG' || i,
+    t - 60000, 'text', 'baris ' || (1000 - i), 3, t FROM n WHERE i <= 600;
 COMMIT;
 EOT
 is($d->sql('SELECT count(*) FROM chats'), $chats, "$chats chats");

@@ -71,7 +71,7 @@ module.exports = function makeLife({ config, between, pick, random, sleep,
         const [, texts, then] = answers.find(([about]) => about.test(m.text))
             || answers[answers.length - 1];
         const mood = random();
-        if (mood < 0.25) {
+        if (mood < config.reactions) {
             await pause(500, 2500);
             await tell('reaction', { who, session, to: m.id,
                 emoji: pick(['👍', '🙏', '❤️', '😊']) });

@@ -66,6 +66,16 @@ async function connecting() {
     is((await api('supervisor', 'GET', '/whatsapp/sessions')).data
         .find((s) => s.session_id === 'zakat').status, 'connected',
     'as the API says');
+
+    // away, and back by the same way
+    const card = page.getByTestId('session-zakat');
+    await card.getByTestId('disconnect').click();
+    await page.getByTestId('confirm-ok').click();
+    await sees(page, card.locator('[data-state=disconnected]'),
+        'it can be disconnected');
+    await card.getByTestId('link').click();
+    await sees(page, qr, 'and gets another QR code');
+    await sees(page, page.getByTestId('linked'), 'to be connected again');
 }
 
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlE'

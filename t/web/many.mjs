@@ -1,6 +1,6 @@
 // An inbox of ten thousand chats: the list stays small and quick.
 import { about, attempt, close, diag, eventually, is, main, ok, open, person,
-    sees, sim } from './browser.mjs';
+    sees, sim, waitFor } from './browser.mjs';
 
 async function scrolling({ page }) {
     await page.getByTestId('chat-row').first().waitFor();
@@ -61,9 +61,37 @@ async function scrolling({ page }) {
         === 1, 'one of ten thousand is found');
 }
 
+/* Upwards through six hundred messages: none twice, none left out, and what
+ * one reads stays where it is. */
+async function upwards({ page }) {
+    await page.goto('/inbox/1');
+    const all = page.getByTestId('message');
+    await all.filter({ hasText: 'pesan dari donatur 1' }).waitFor();
+    const ids = () => all.evaluateAll((e) => e.map((m) => m.dataset.message));
+    let before = await ids();
+    ok(before.length < 200, 'a long chat opens at its end', before.length);
+    let jumps = 0;
+    for (let i = 0; i < 20 && before.length < 601; i++) {
+        const top = await all.first().evaluate((e) => {
+            e.scrollIntoView();
+            window.read = e;
+            return e.getBoundingClientRect().top;
+        });
+        await waitFor(async () => (await ids()).length > before.length);
+        const now = await page.evaluate(() =>
+            window.read.getBoundingClientRect().top);
+        jumps += Math.abs(now - top) > 60 ? 1 : 0;
+        before = await ids();
+    }
+    is([before.length, new Set(before).size], [601, 601],
+        'scrolling up brings all of it, each once');
+    is(jumps, 0, 'and nothing jumps while one reads');
+}
+
 await main(async () => {
     await open();
     const me = await person('cs1');
     await attempt(scrolling, me);
+    await attempt(upwards, me);
     await close();
 });

@@ -19,6 +19,9 @@ test('a status only moves forward', () => {
     assert.ok(!statusMoves('delivered', 'failed'));
     assert.ok(statusMoves('failed', 'queued'), 'it is sent again');
     assert.ok(!statusMoves('failed', 'unknown'));
+    assert.ok(statusMoves('queued', 'cancelled'));
+    assert.ok(!statusMoves('sent', 'cancelled'));
+    assert.ok(!statusMoves('cancelled', 'sent'));
 });
 
 test('in whatever order they come, each once and in order', () => {

@@ -60,7 +60,7 @@ export function describe(error, t) {
         return t('common.errors.unexpected');
     }
     if (it.code && ['opted_out', 'window_closed', 'duplicate_ref',
-        'last_admin', 'not_retryable', 'not_undoable',
+        'last_admin', 'not_retryable', 'not_cancellable', 'not_scheduled', 'not_undoable',
         'stale'].includes(it.code)) {
         return t(`common.errors.${it.code}`);
     }

@@ -1,4 +1,4 @@
-import { post } from './client.js';
+import { del, patch, post } from './client.js';
 
 const keyed = (key, sessionId) => ({
     headers: { 'Idempotency-Key': key },
@@ -16,6 +16,14 @@ export const sendQuickReply = (body, key, sessionId) =>
     post('/crm/messages/quick-reply', body, keyed(key, sessionId));
 export const retry = (messageId, key) =>
     post(`/crm/messages/${messageId}/retry`, {}, keyed(key));
+/** Another time for a message that is to leave later. */
+export const reschedule = (messageId, scheduledAt) =>
+    patch(`/crm/messages/${messageId}`, { scheduled_at: scheduledAt });
+/** Withdraws a message that has not left. */
+export const cancel = (messageId) => del(`/crm/messages/${messageId}`);
+/** Fetches a file again that the gateway did not give. */
+export const retryMedia = (messageId) =>
+    post(`/crm/messages/${messageId}/media/retry`);
 
 /**
  * Uploads a file to be sent by its media_id.

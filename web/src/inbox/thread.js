@@ -8,8 +8,11 @@ const RANK = { queued: 0, unknown: 0, sent: 1, delivered: 2, read: 3,
 
 /** May a status become that one? They only move forward. */
 export function statusMoves(from, to) {
-    if (from === to) {
+    if (from === to || from === 'cancelled') {
         return false;
+    }
+    if (to === 'cancelled') {
+        return RANK[from] === RANK.queued;
     }
     if (from === 'failed') {
         return to !== 'unknown';
