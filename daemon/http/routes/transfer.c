@@ -2,7 +2,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "domain/audit.h"
@@ -12,6 +11,7 @@
 #include "http/multipart.h"
 #include "http/routes/contact.h"
 #include "http/routes/routes.h"
+#include "http/spill.h"
 
 #define REFUSED_MAX 1000 /* rows whose reason is told */
 
@@ -153,14 +153,14 @@ static void export(request_t *r, donor_export_t what, const char *name)
     char day[CLOCK_ISO_MAX], disposition[64];
     const domain_t *d = r->options->domain;
     int64_t rows;
-    FILE *out;
-    int rc = WERR_IO;
+    FILE *out = NULL;
+    int rc;
 
     if (!contact_by_lead(r)) {
         return;
     }
-    out = tmpfile();
-    if (out != NULL) {
+    rc = spill_file(d, &out);
+    if (rc == WERR_OK) {
         rc = audit_write(r->options->domain,
                          &(audit_t){.action = "export", .detail = name});
     }
