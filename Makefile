@@ -5,7 +5,7 @@
 #   B=tsan     gcc with ThreadSanitizer, for the daemon; then
 #              WACRM_BUILD=$PWD/build/tsan prove -I t/lib t/race.t
 #   B=clang    clang -O2
-#   B=fuzz     clang with libFuzzer: make B=fuzz fuzz SECONDS=20
+#   B=fuzz     clang with libFuzzer, for scripts/fuzz
 #
 # Sources are found by room; a new file needs no line here.
 
@@ -19,7 +19,11 @@ out    := build/$(B)
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
+<<<<<<< HEAD
 .PHONY: all daemon module web lib tools unit-programs fuzz banned cppcheck \
+=======
+.PHONY: all daemon module lib tools unit-programs banned cppcheck \
+>>>>>>> main
         format-check unit test check install clean FORCE
 
 warnings := -Wall -Wextra -Wshadow
@@ -171,23 +175,10 @@ $(preload): $(out)/flags
 	@$(cc) -D_GNU_SOURCE -I. -std=gnu17 -O2 $(warnings) -fPIC -shared \
 	    -o $@ $(filter %.c,$^) -ldl
 
-# Every target of t/fuzz for SECONDS each, from its corpus if it has one.
-SECONDS   ?= 20
-fuzz_bins := $(patsubst t/fuzz/%.c,$(out)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
+# What scripts/fuzz runs.
 $(out)/fuzz/%: $(out)/obj/t/fuzz/%.o $(out)/libwacrm.a
 	@mkdir -p $(@D)
 	@$(cc) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
-
-fuzz: $(fuzz_bins)
-	@for f in $^; do \
-	    name=$$(basename $$f); corpus=$(out)/corpus/$$name; \
-	    mkdir -p $$corpus; \
-	    echo "  FUZZ    $$name"; \
-	    $$f -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 \
-	        -print_final_stats=0 -verbosity=0 -artifact_prefix=$(out)/fuzz/ \
-	        $$corpus $$(test -d t/fuzz/corpus/$${name#fuzz_} && \
-	                    echo t/fuzz/corpus/$${name#fuzz_}) || exit 1; \
-	done
 
 unit: $(out)/unit/shim.so
 unit: $(if $(T),$(out)/unit/test_$(T),$(test_bins))
@@ -204,7 +195,7 @@ unit: $(if $(T),$(out)/unit/test_$(T),$(test_bins))
 	echo "unit: $$n test programs, all passed"
 
 test: all unit
-	prove -I t/lib t
+	prove -I t/lib t t/security
 
 check: banned cppcheck format-check
 

@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 use Test::More;
+use POSIX qw(WNOHANG);
 use Time::HiRes qw(time);
 use lib 't/lib';
 use Wacrm::Desk;
@@ -26,6 +27,13 @@ sub api {
 }
 
 sub audit { api($admin, GET => "crm/audit?$_[0]", undef, 200, "audit $_[0]") }
+
+# MB of wacrmd's own.
+sub anonymous {
+    open my $fh, '<', '/proc/' . $d->wacrmd_pid . '/status' or return 0;
+    my ($kb) = join('', <$fh>) =~ /^RssAnon:\s+(\d+) kB/m;
+    return $kb / 1024;
+}
 
 sub hears {
     my ($phone, $text, %more) = @_;
@@ -113,6 +121,37 @@ $j = api($admin, GET => "crm/contacts/$budi/export", undef, 200, 'export');
 my @texts = map { $_->{message} } @{$j->{chats}[0]{messages}};
 is(scalar @texts, 453, 'every message');
 is("@texts[0, 199, 200, 449]", 'm1 m200 m201 m450', 'oldest first');
+
+# one of any size does not lie in memory: 40 MB
+$d->change("WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i"
+    . " WHERE n < 10000) INSERT INTO messages (session_id, chat_id, direction,"
+    . " ts, type, body, status, created_at) SELECT session_id, id, 0, n * 1000,"
+    . " 'text', 'besar' || hex(zeroblob(2000)), 3, 0 FROM i, chats"
+    . " WHERE id = $chat");
+my ($most, $size) = (0, 0);
+{
+    my $pid = open my $out, '-|';
+    die "fork: $!" unless defined $pid;
+    if (!$pid) {
+        my $r = $d->{nginx}->request(GET => "/api/crm/contacts/$budi/export",
+            timeout => 60, headers => { Authorization => "Bearer $admin" });
+        print length $r->{body};
+        POSIX::_exit(0) if close STDOUT;
+    }
+    my $before = anonymous();
+    while (waitpid($pid, WNOHANG) == 0) {
+        my $mb = anonymous() - $before;
+        $most = $mb if $mb > $most;
+        select undef, undef, undef, 0.002;
+    }
+    $size = <$out> // 0;
+}
+cmp_ok($size, '>', 40_000_000, 'a long chat is told whole');
+SKIP: {
+    skip 'sanitizers have memory of their own', 1 if $ENV{WACRM_SANITIZED};
+    cmp_ok($most, '<', 12, sprintf 'with %.1f MB of memory', $most);
+}
+$d->change("DELETE FROM messages WHERE body LIKE 'besar%'");
 
 # ---- erased ----
 

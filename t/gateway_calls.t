@@ -59,8 +59,12 @@ is(scalar $d->calls(route => 'login'), 2, 'after a new login');
 
 # ---- a line in the log for each (S85) ----
 
-my @logged = $d->log =~ /^\S+\ info\ outbox\ msg="attempt\ ended"
-    \ kind=message\ message=(\d+)\ .*outcome=sent\ http_status=201/xmg;
+my @logged;
+$d->wait_for(sub {
+    @logged = $d->log =~ /^\S+\ info\ outbox\ msg="attempt\ ended"
+        \ kind=message\ message=(\d+)\ .*outcome=sent\ http_status=201/xmg;
+    @logged >= 3;
+});
 is(join(' ', sort @logged), join(' ', sort map { $_->[0] } $d->sql(
     'SELECT id FROM messages WHERE direction = 1')), 'each send has its line');
 unlike($d->log, qr/81210000007/, 'and no line has the number');

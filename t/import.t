@@ -63,6 +63,14 @@ is(join('|', map { @$_ } $d->sql('SELECT phone, gift_sum FROM contacts '
 # ---- what is no import ----
 
 is(import_csv('admin', '', "nama,jumlah\nx,1\n")->{status}, 422, 'no phone');
+for ("phone,name,Phone\n0812,a,0813\n",
+     "phone,date,amount,note,amount\n0812,2026-03-01,1,x,2\n") {
+    my $twice = import_csv('admin', '?dry_run=1', $_);
+    is($twice->{status}, 422, 'a column named twice') or diag $twice->{body};
+    like($twice->{json}{errors}{file}[0], qr/names a column twice/, 'told so');
+}
+is(import_csv('admin', '?dry_run=1', "phone,x,x\n08121111111,a,b\n")->{status},
+    200, 'one that is not read may be there twice');
 is(import_csv('admin', '', '')->{status}, 422, 'nothing');
 is(import_csv('admin', '', '{}', 'application/json')->{status}, 415, 'JSON');
 is(import_csv('admin', '', 'x', 'multipart/form-data; boundary=x')->{status},

@@ -232,6 +232,22 @@ is($call->{file}{sha256}, sha256_hex($PDF));
 is($d->sql('SELECT count(*) FROM media'), 4, 'a row for each, none for a key');
 $d->sim('/_sim/reset', {});
 
+# what is told to be a text has no file: it would be lost without a word
+for ([file => { name => 'a.pdf', base64 => encode_base64($PDF, '') }],
+     [media_id => $second->{media_id}], [url => 'https://x.example/a.png']) {
+    $r = api(POST => 'messages/send', json => { phone => '081400000001',
+        type => 'text', message => 'Surat', @$_ });
+    is($r->{status}, 422, "a text with $_->[0]") or diag $r->{body};
+    ok($r->{json}{errors}{type}, 'is told') or diag $r->{body};
+}
+$r = api(POST => 'messages/send', form(phone => '081400000001', type => 'text',
+    message => 'Surat', file => ['a.pdf', 'application/pdf', $PDF]));
+is($r->{status}, 422, 'in a form');
+$r = api(POST => 'messages/send', form(phone => '081400000001', type => 'text',
+    message => 'Teks', file => '', media_id => ''));
+is($r->{status}, 200, 'empty fields of a form are none') or diag $r->{body};
+$d->sim('/_sim/reset', {});
+
 $r = api(POST => 'messages/send', json => { phone => '081400000001',
     media_id => $second->{media_id} });
 is($r->{status}, 200, 'by the id of an upload') or diag $r->{body};

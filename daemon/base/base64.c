@@ -6,31 +6,25 @@
 static const char digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-void base64_add(buf_t *out, const void *data, size_t len)
+size_t base64_encode(char *out, const void *data, size_t len)
 {
     const unsigned char *p = data;
+    char *to = out;
 
     while (len > 0) {
         size_t n = len < 3 ? len : 3;
         uint32_t v = (uint32_t)p[0] << 16;
-        char four[4];
 
         v |= n > 1 ? (uint32_t)p[1] << 8 : 0;
         v |= n > 2 ? p[2] : 0;
-        four[0] = digits[v >> 18];
-        four[1] = digits[v >> 12 & 63];
-        four[2] = '=';
-        four[3] = '=';
-        if (n > 1) {
-            four[2] = digits[v >> 6 & 63];
-        }
-        if (n > 2) {
-            four[3] = digits[v & 63];
-        }
-        buf_add(out, four, 4);
+        *to++ = digits[v >> 18];
+        *to++ = digits[v >> 12 & 63];
+        *to++ = n > 1 ? digits[v >> 6 & 63] : '=';
+        *to++ = n > 2 ? digits[v & 63] : '=';
         p += n;
         len -= n;
     }
+    return (size_t)(to - out);
 }
 
 static int value(char c)

@@ -139,7 +139,8 @@ bool phone_from_typed(const char *text, size_t len, char out[PHONE_MAX])
     if (ok && n > 3 && memcmp(d, "620", 3) == 0) {
         ok = to_indonesia(d, &n, 3);
     }
-    if (!ok || n < TYPED_MIN || n > DIGITS_MAX || d[0] == '0') {
+    if (!ok || n < TYPED_MIN || n > DIGITS_MAX || d[0] == '0' ||
+        memcmp(d, "620", 3) == 0) {
         return false;
     }
     memcpy(out, d, n + 1);

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "domain/chat.h"
 #include "domain/consent.h"
@@ -55,63 +55,89 @@ static int write_aliases(db_t *db, int64_t contact, buf_t *out)
     return row_write_all(s, row_text, out, "aliases");
 }
 
-/* The pages of a chat come newest first: each goes before those read. */
-typedef struct page_s {
-    struct page_s *next;
-    buf_t rows;
-} page_t;
-
-static int read_page(db_t *db, const media_viewer_t *viewer, int64_t chat,
-                     page_t **pages, bool *more, int64_t *before)
+/* Out of memory, into the file; what follows goes on where it stood. */
+static int pour(buf_t *b, FILE *out)
 {
-    page_t *p = calloc(1, sizeof(*p));
-    int rc;
-
-    if (p == NULL) {
+    if (b->failed) {
         return WERR_NOMEM;
     }
-    buf_init(&p->rows, 0);
-    p->next = *pages;
-    *pages = p;
-    rc = chat_messages(db, chat, viewer, PAGE, *before, &p->rows, NULL, more,
-                       before);
-    return rc == WERR_OK && p->rows.failed ? WERR_NOMEM : rc;
+    if (b->len > 0 && fwrite(b->data, 1, b->len, out) != b->len) {
+        return WERR_IO;
+    }
+    b->len = 0;
+    return WERR_OK;
 }
 
-static int write_messages(db_t *db, const media_viewer_t *viewer, int64_t chat,
-                          buf_t *out)
+/* Pages come newest first: where each begins (int64_t[], 0: the newest). */
+static int find_pages(db_t *db, const media_viewer_t *viewer, int64_t chat,
+                      buf_t *begins)
 {
-    page_t *pages = NULL;
     int64_t before = 0;
     bool more = true;
     int rc = WERR_OK;
+    buf_t rows;
 
+    buf_init(&rows, 0);
     while (rc == WERR_OK && more) {
-        rc = read_page(db, viewer, chat, &pages, &more, &before);
+        buf_add(begins, &before, sizeof(before));
+        buf_reset(&rows);
+        rc = chat_messages(db, chat, viewer, PAGE, before, &rows, NULL, &more,
+                           &before);
     }
-    jw_open_array(out, "messages");
-    while (pages != NULL) {
-        page_t *p = pages;
+    buf_free(&rows);
+    return rc == WERR_OK && begins->failed ? WERR_NOMEM : rc;
+}
 
+static int write_page(db_t *db, const media_viewer_t *viewer, int64_t chat,
+                      int64_t before, buf_t *b)
+{
+    int64_t oldest;
+    bool more;
+    buf_t rows;
+    int rc;
+
+    buf_init(&rows, 0);
+    rc = chat_messages(db, chat, viewer, PAGE, before, &rows, NULL, &more,
+                       &oldest);
+    if (rc == WERR_OK && rows.len > 2) {
         /* "[...]" without its brackets */
-        if (p->rows.len > 2) {
-            jw_raw(out, NULL, p->rows.data + 1, p->rows.len - 2);
-        }
-        pages = p->next;
-        buf_free(&p->rows);
-        free(p);
+        jw_raw(b, NULL, rows.data + 1, rows.len - 2);
     }
-    jw_close_array(out);
+    buf_free(&rows);
+    return rc;
+}
+
+static int write_messages(db_t *db, const media_viewer_t *viewer, int64_t chat,
+                          buf_t *b, FILE *out)
+{
+    buf_t begins;
+    int rc;
+
+    buf_init(&begins, 0);
+    rc = find_pages(db, viewer, chat, &begins);
+    jw_open_array(b, "messages");
+    for (size_t i = begins.len; rc == WERR_OK && i > 0;) {
+        int64_t before;
+
+        i -= sizeof(before);
+        memcpy(&before, begins.data + i, sizeof(before));
+        rc = write_page(db, viewer, chat, before, b);
+        if (rc == WERR_OK) {
+            rc = pour(b, out);
+        }
+    }
+    jw_close_array(b);
+    buf_free(&begins);
     return rc;
 }
 
 static int write_chats(db_t *db, const media_viewer_t *viewer, int64_t contact,
-                       buf_t *out)
+                       buf_t *b, FILE *out)
 {
     int64_t chat = 0;
     int rc = WERR_OK;
 
-    jw_open_array(out, "chats");
+    jw_open_array(b, "chats");
     while (rc == WERR_OK) {
         db_stmt_t *s = db_stmt(db, &file_next_chat);
         char id[24];
@@ -124,42 +150,56 @@ static int write_chats(db_t *db, const media_viewer_t *viewer, int64_t contact,
         }
         chat = db_i64(s, 0);
         snprintf(id, sizeof(id), "%" PRId64, chat);
-        jw_open_object(out, NULL);
-        jw_str(out, "id", id);
-        jw_str(out, "session_id", db_text(s, 1));
+        jw_open_object(b, NULL);
+        jw_str(b, "id", id);
+        jw_str(b, "session_id", db_text(s, 1));
         db_done(s);
-        rc = write_messages(db, viewer, chat, out);
-        jw_close_object(out);
+        rc = write_messages(db, viewer, chat, b, out);
+        jw_close_object(b);
     }
-    jw_close_array(out);
+    jw_close_array(b);
     return rc == WERR_NOTFOUND ? WERR_OK : rc;
 }
 
-int contact_export(db_t *db, const media_viewer_t *viewer, int64_t contact,
-                   buf_t *out)
+static int write_file(db_t *db, const media_viewer_t *viewer, int64_t contact,
+                      buf_t *b, FILE *out)
 {
+    int rc = write_contact(db, viewer->domain, contact, b);
+
+    if (rc == WERR_OK) {
+        rc = write_aliases(db, contact, b);
+    }
+    if (rc == WERR_OK) {
+        rc = consent_write(db, contact, b, "consent");
+    }
+    if (rc == WERR_OK) {
+        rc = donation_list(db, contact, INT_MAX, b, "donations");
+    }
+    if (rc == WERR_OK) {
+        rc = note_list(db, contact, INT_MAX, b, "notes");
+    }
+    if (rc == WERR_OK) {
+        rc = reminder_list(db, contact, INT_MAX, b, "reminders");
+    }
+    return rc == WERR_OK ? write_chats(db, viewer, contact, b, out) : rc;
+}
+
+int contact_export(db_t *db, const media_viewer_t *viewer, int64_t contact,
+                   FILE *out)
+{
+    buf_t b;
     int rc;
 
-    jw_open_object(out, NULL);
-    rc = write_contact(db, viewer->domain, contact, out);
+    buf_init(&b, 0);
+    jw_open_object(&b, NULL);
+    rc = write_file(db, viewer, contact, &b, out);
+    jw_close_object(&b);
     if (rc == WERR_OK) {
-        rc = write_aliases(db, contact, out);
+        rc = pour(&b, out);
     }
-    if (rc == WERR_OK) {
-        rc = consent_write(db, contact, out, "consent");
+    if (rc == WERR_OK && fflush(out) != 0) {
+        rc = WERR_IO;
     }
-    if (rc == WERR_OK) {
-        rc = donation_list(db, contact, INT_MAX, out, "donations");
-    }
-    if (rc == WERR_OK) {
-        rc = note_list(db, contact, INT_MAX, out, "notes");
-    }
-    if (rc == WERR_OK) {
-        rc = reminder_list(db, contact, INT_MAX, out, "reminders");
-    }
-    if (rc == WERR_OK) {
-        rc = write_chats(db, viewer, contact, out);
-    }
-    jw_close_object(out);
-    return rc == WERR_OK && out->failed ? WERR_NOMEM : rc;
+    buf_free(&b);
+    return rc;
 }

@@ -5,14 +5,17 @@
 #ifndef WACRM_DOMAIN_CONTACT_FILE_H
 #define WACRM_DOMAIN_CONTACT_FILE_H
 
+#include <stdio.h>
+
 #include "base/buf.h"
 #include "domain/domain.h"
 #include "domain/media_url.h"
 
 /* One JSON object: the contact, its aliases, chats with all messages, gifts,
- * notes, reminders, consent. Inside a read transaction of the caller's. */
+ * notes, reminders, consent. Inside a read transaction of the caller's. Memory
+ * holds one page of messages at a time. WERR_IO: out cannot be written. */
 int contact_export(db_t *db, const media_viewer_t *viewer, int64_t contact,
-                   buf_t *out) WACRM_CHECKED;
+                   FILE *out) WACRM_CHECKED;
 
 /*
  * Erases a person: messages lose their words and files, notes and reminders

@@ -64,6 +64,7 @@ typedef struct {
     int nplaces;
     int field;
     bool head;   /* the first line is being read */
+    bool twice;  /* it names a column for the second time */
     row_t *rows; /* waiting for the next transaction */
     size_t nrows;
     row_t row;
@@ -355,6 +356,9 @@ static void take_name(import_t *im, const char *data, size_t len)
             column = i;
         }
     }
+    for (int i = 0; column >= 0 && i < im->nplaces; i++) {
+        im->twice = im->twice || im->places[i] == column;
+    }
     if (im->field < (int)(sizeof(im->places) / sizeof(im->places[0]))) {
         im->places[im->field] = column;
         im->nplaces = im->field + 1;
@@ -396,6 +400,20 @@ static bool has_phone(const import_t *im)
     return false;
 }
 
+/* Of two columns of one name nobody knows which is meant. */
+static void end_head(import_t *im)
+{
+    const char *why = im->twice       ? "the first line names a column twice"
+                      : has_phone(im) ? NULL
+                                      : "the first line has no column phone";
+
+    im->head = false;
+    if (why != NULL && im->rc >= 0) {
+        im->bad(im->ctx, 1, why);
+        im->rc = WERR_INVALID;
+    }
+}
+
 static void on_row(int end, void *ctx)
 {
     import_t *im = ctx;
@@ -404,11 +422,7 @@ static void on_row(int end, void *ctx)
     im->line++;
     im->field = 0;
     if (im->head) {
-        im->head = false;
-        if (!has_phone(im) && im->rc >= 0) {
-            im->bad(im->ctx, 1, "the first line has no column phone");
-            im->rc = WERR_INVALID;
-        }
+        end_head(im);
     } else if (!im->row.empty || im->row.too_long || im->row.no_text) {
         im->result->rows++;
         im->row.number = im->line;

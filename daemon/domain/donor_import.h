@@ -26,15 +26,16 @@ typedef struct {
     int64_t bad;      /* rows left out */
 } donor_import_t;
 
-/* Tells of a row that was left out; row 2 is the first below the names. */
+/* Tells of a row that was left out; row 2 is the first below the names.
+ * reason is static. */
 typedef void (*donor_import_bad)(void *ctx, int64_t row, const char *reason);
 
 /*
  * Reads all of in; rows are committed as it goes, 500 at a time. dry_run:
  * nothing is stored, the figures are those of what would be.
  * Where it is no CSV any more, what came before counts and the rest is one row
- * that is left out. WERR_INVALID if the first line has no column phone, or is
- * no CSV.
+ * that is left out. WERR_INVALID if the first line has no column phone, names
+ * one of ours twice, or is no CSV; bad has been told of row 1 then.
  */
 int donor_import(domain_t *d, FILE *in, bool dry_run, donor_import_bad bad,
                  void *ctx, donor_import_t *out) WACRM_CHECKED;

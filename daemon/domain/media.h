@@ -21,12 +21,14 @@
 
 /* ---- bytes: media_file.c ---- */
 
-/* A file that lies there, and stays until media_release(). */
-typedef struct {
+/* A file that lies there, and stays until media_release(), on any thread;
+ * while it is held it lies in a list: it is neither moved nor copied. */
+typedef struct media_blob_s {
     const sniff_t *type;
     char hash[MEDIA_HASH];
     int64_t size;
     bool held;
+    struct media_blob_s *next; /* of those held */
 } media_blob_t;
 
 /*
@@ -42,12 +44,13 @@ int media_temp(const domain_t *d, char *path, int *fd) WACRM_CHECKED;
 int media_settle(const domain_t *d, const char *path, int fd,
                  media_blob_t *out) WACRM_CHECKED;
 void media_release(media_blob_t *b);
-/* The whole content, malloc'd. */
-int media_read(const domain_t *d, const char *hash, int64_t size,
-               void **out) WACRM_CHECKED;
+/* Its bytes, to read from; WERR_NOTFOUND: lost, WERR_IO: of another size. fd
+ * is the caller's after WERR_OK. */
+int media_open(const domain_t *d, const char *hash, int64_t size,
+               int *fd) WACRM_CHECKED;
 /* Takes files away that no row has, of a part of the directory; count. */
 int media_sweep(domain_t *d) WACRM_CHECKED;
-/* The file of this hash, if no row has it. */
+/* The file of this hash, if no row has it and nobody holds it; count. */
 int media_discard(domain_t *d, const char *hash) WACRM_CHECKED;
 
 /* ---- rows: media.c ---- */

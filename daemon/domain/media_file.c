@@ -22,8 +22,10 @@
 #define SWEEP_DIRS 16
 #define OLD_S      86400
 
-/* Shared: a file is there whose row comes; exclusive: garbage goes. */
-static pthread_rwlock_t garbage = PTHREAD_RWLOCK_INITIALIZER;
+/* Files whose row comes, held off from who takes garbage away; who holds one
+ * may wait for a transaction, so that the lock is never held for it. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static media_blob_t *held; /* guarded by lock */
 
 DB_QUERY(media_hash_used, "SELECT 1 FROM media WHERE hash = $1 LIMIT 1");
 
@@ -118,16 +120,38 @@ static int check(const domain_t *d, const void *data, size_t len,
 
 static void hold(media_blob_t *b)
 {
-    (void)pthread_rwlock_rdlock(&garbage);
+    (void)pthread_mutex_lock(&lock);
+    b->next = held;
+    held = b;
+    (void)pthread_mutex_unlock(&lock);
     b->held = true;
 }
 
 void media_release(media_blob_t *b)
 {
-    if (b->held) {
-        (void)pthread_rwlock_unlock(&garbage);
+    media_blob_t **at = &held;
+
+    if (!b->held) {
+        return;
     }
+    (void)pthread_mutex_lock(&lock);
+    while (*at != b) {
+        at = &(*at)->next;
+    }
+    *at = b->next;
+    (void)pthread_mutex_unlock(&lock);
     b->held = false;
+}
+
+/* Locked. */
+static bool is_held(const char *hash)
+{
+    const media_blob_t *b = held;
+
+    while (b != NULL && strcmp(b->hash, hash) != 0) {
+        b = b->next;
+    }
+    return b != NULL;
 }
 
 static bool is_there(const domain_t *d, const media_blob_t *b)
@@ -264,51 +288,45 @@ int media_settle(const domain_t *d, const char *path, int fd, media_blob_t *out)
     return rc;
 }
 
-int media_read(const domain_t *d, const char *hash, int64_t size, void **out)
+int media_open(const domain_t *d, const char *hash, int64_t size, int *fd)
 {
-    char path[MEDIA_PATH_MAX], *data, *at;
-    size_t left = (size_t)size;
-    int fd;
+    char path[MEDIA_PATH_MAX];
+    struct stat st;
+    int rc = WERR_OK;
 
-    *out = NULL;
-    if (!path_of(d, hash, path) || size <= 0) {
+    *fd = -1;
+    if (!path_of(d, hash, path)) {
         return WERR_INVALID;
     }
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0) {
         return errno == ENOENT ? WERR_NOTFOUND : of_errno("open");
     }
-    at = data = malloc(left);
-    while (data != NULL && left > 0) {
-        ssize_t n = read(fd, at, left);
-
-        if (n <= 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            break;
-        }
-        at += n;
-        left -= (size_t)n;
+    if (fstat(*fd, &st) != 0) {
+        rc = of_errno("fstat");
+    } else if (st.st_size != size) {
+        rc = WERR_IO;
     }
-    (void)close(fd);
-    if (data == NULL || left > 0) {
-        free(data);
-        return data == NULL ? WERR_NOMEM : WERR_IO;
+    if (rc != WERR_OK) {
+        (void)close(*fd);
+        *fd = -1;
     }
-    *out = data;
-    return WERR_OK;
+    return rc;
 }
 
 /* ---- out ---- */
 
-/* Locked exclusively: nobody is about to add a row. Count. */
-static int discard(const domain_t *d, db_t *db, const char *hash)
+/* Locked: nobody begins to hold it between the question and the answer. */
+static int discard_locked(const domain_t *d, db_t *db, const char *hash)
 {
     char path[MEDIA_PATH_MAX];
-    db_stmt_t *s = db_stmt(db, &media_hash_used);
+    db_stmt_t *s;
     int rc;
 
+    if (is_held(hash)) {
+        return 0;
+    }
+    s = db_stmt(db, &media_hash_used);
     db_bind_text(s, 1, hash);
     rc = db_first(s);
     db_done(s);
@@ -324,6 +342,17 @@ static int discard(const domain_t *d, db_t *db, const char *hash)
     return 1;
 }
 
+/* Count of what went. */
+static int discard(const domain_t *d, db_t *db, const char *hash)
+{
+    int rc;
+
+    (void)pthread_mutex_lock(&lock);
+    rc = discard_locked(d, db, hash);
+    (void)pthread_mutex_unlock(&lock);
+    return rc;
+}
+
 int media_discard(domain_t *d, const char *hash)
 {
     db_t *db = NULL;
@@ -332,9 +361,7 @@ int media_discard(domain_t *d, const char *hash)
     if (rc != WERR_OK) {
         return rc;
     }
-    (void)pthread_rwlock_wrlock(&garbage);
     rc = discard(d, db, hash);
-    (void)pthread_rwlock_unlock(&garbage);
     store_reader_close(&db);
     return rc;
 }
@@ -364,9 +391,7 @@ static int sweep_dir(const domain_t *d, db_t *db, unsigned which)
             continue;
         }
         snprintf(hash, sizeof(hash), "%02x%.62s", which, e->d_name);
-        (void)pthread_rwlock_wrlock(&garbage);
         rc = discard(d, db, hash);
-        (void)pthread_rwlock_unlock(&garbage);
         n += rc > 0;
     }
     if (dir != NULL) {

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "gateway/driver.h"
+
 #define ANSWER_MAX   (1024 * 1024)
 #define CONNECT_MS   10000L
 #define IDLE_REUSE_S 3L
@@ -98,15 +100,13 @@ static size_t on_write(char *data, size_t one, size_t n, void *arg)
 static size_t on_read(char *data, size_t one, size_t n, void *arg)
 {
     gw_call_t *call = arg;
-    size_t left = call->request.body.len - call->uploaded;
+    ssize_t got = gw_body_read(&call->request, call->uploaded, data, one * n);
 
-    n *= one;
-    if (n > left) {
-        n = left;
+    if (got < 0) {
+        return CURL_READFUNC_ABORT;
     }
-    memcpy(data, call->request.body.data + call->uploaded, n);
-    call->uploaded += n;
-    return n;
+    call->uploaded += got;
+    return (size_t)got;
 }
 
 /*
@@ -185,7 +185,7 @@ static bool set_body(gw_call_t *call)
         return ok;
     }
     SET(CURLOPT_POST, 1L);
-    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)gw_body_size(r));
     if (r->body.len == 0) {
         SET(CURLOPT_POSTFIELDS, "");
     } else {

@@ -40,8 +40,8 @@ typedef struct gw_call_s {
     void *arg;
     CURL *easy;
     struct curl_slist *headers;
-    buf_t body; /* of the answer */
-    size_t uploaded;
+    buf_t body;          /* of the answer */
+    int64_t uploaded;    /* bytes of the request's body */
     int64_t sunk;        /* bytes of it in the sink */
     unsigned generation; /* of the token it carries */
     bool too_big;

@@ -5,6 +5,8 @@
 #ifndef WACRM_GATEWAY_DRIVER_H
 #define WACRM_GATEWAY_DRIVER_H
 
+#include <sys/types.h>
+
 #include <jansson.h>
 
 #include "gateway/gateway.h"
@@ -17,6 +19,15 @@ const char *gw_events_dup(gw_events_t *ev, const char *s, size_t len);
 
 /* Percent-encodes everything but RFC 3986's unreserved characters. */
 void gw_url_add(buf_t *url, const char *text);
+
+/* A member of the body; the Base64 of file ends its value, if there is one. */
+void gw_body_str(gw_request_t *r, const char *key, const char *value,
+                 gw_file_t *file);
+/* Bytes of the body, with its file. */
+int64_t gw_body_size(const gw_request_t *r);
+/* Up to n of them from `at` on; -1: the file cannot be read. Asks nothing of
+ * what was read before. */
+ssize_t gw_body_read(const gw_request_t *r, int64_t at, char *out, size_t n);
 
 /* First string among the paths "a.b|c|d"; NULL: none, or empty. */
 const char *gw_first_str(const json_t *j, const char *paths);

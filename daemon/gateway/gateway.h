@@ -85,10 +85,18 @@ void gw_events_free(gw_events_t *ev);
 
 /* ---- outgoing ---- */
 
+/* Bytes that are read as they leave. */
+typedef struct {
+    int fd; /* -1: none */
+    int64_t size;
+} gw_file_t;
+
 typedef struct {
     const char *method;
-    buf_t url;        /* whole */
-    buf_t body;       /* JSON; empty: none */
+    buf_t url;      /* whole */
+    buf_t body;     /* JSON; empty: none */
+    gw_file_t file; /* its Base64 goes into the body, at: */
+    size_t file_at;
     bool authorised;  /* carries the account's bearer */
     int sink;         /* -1, or the file that the answer's body is written to */
     int64_t sink_max; /* bytes */
@@ -106,7 +114,9 @@ typedef struct {
     const char *phone;   /* canonical, or an alias */
     const char *type;    /* text, image, document */
     const char *text;    /* of a file: its caption, may be "" */
-    const char *media;   /* of a file: its address, or a data: URL */
+    const char *media;   /* of a file: its address, or a data: URL, up to: */
+    gw_file_t *file;     /* whose Base64 ends it, or NULL; the request takes it
+                            over (fd is -1 then) */
     const char *filename;
     const char *client_id;
     /* a template of the gateway instead of text, or NULL; a driver that knows

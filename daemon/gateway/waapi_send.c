@@ -35,8 +35,6 @@ static void add_jid(buf_t *url, const char *phone)
     }
 }
 
-/* S18, S19, S20; a document's caption is an addition that its later releases
- * read. */
 /* S21; its template knows its language. */
 static int send_template(const gateway_account_t *a, const gw_send_t *s,
                          gw_request_t *r)
@@ -53,6 +51,8 @@ static int send_template(const gateway_account_t *a, const gw_send_t *s,
     return finish(r);
 }
 
+/* S18, S19, S20; a document's caption is an addition that its later releases
+ * read. */
 int waapi_send(const gateway_account_t *a, const gw_send_t *s, gw_request_t *r)
 {
     static const char *const types[] = {"text", "image", "document"};
@@ -77,8 +77,11 @@ int waapi_send(const gateway_account_t *a, const gw_send_t *s, gw_request_t *r)
     r->method = "POST";
     jw_open_object(&r->body, NULL);
     jw_str(&r->body, "phone", s->phone);
-    jw_str(&r->body, t == 0 ? "message" : types[t],
-           t == 0 ? s->text : s->media);
+    if (t == 0) {
+        jw_str(&r->body, "message", s->text);
+    } else {
+        gw_body_str(r, types[t], s->media, s->file);
+    }
     if (t == 1) {
         jw_str(&r->body, "caption", s->text);
     } else if (t == 2) {

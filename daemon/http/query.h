@@ -24,7 +24,7 @@ typedef struct {
 } query_t;
 
 /* text may be NULL. false if malformed, too many, a name twice, or out of
- * memory. */
+ * memory; query_free() in any case. */
 bool query_parse(query_t *q, const char *text);
 void query_free(query_t *q);
 /* The value, or NULL. */

@@ -65,14 +65,21 @@ static int write_all(spill_t *s, const char *data, size_t len)
 }
 
 /* The name goes at once: a crash leaves nothing. */
-static int open_file(spill_t *s)
+static int open_nameless(const domain_t *d, int *fd)
 {
     char path[MEDIA_PATH_MAX];
-    int rc = media_temp(s->domain, path, &s->fd);
+    int rc = media_temp(d, path, fd);
 
-    if (s->fd >= 0) {
+    if (*fd >= 0) {
         (void)unlink(path);
     }
+    return rc;
+}
+
+static int open_file(spill_t *s)
+{
+    int rc = open_nameless(s->domain, &s->fd);
+
     if (rc == WERR_OK) {
         rc = write_all(s, s->memory.data, s->memory.len);
     }
@@ -129,4 +136,15 @@ void spill_free(spill_t *s)
     if (s->domain != NULL) {
         let_go(s);
     }
+}
+
+int spill_file(const domain_t *d, FILE **out)
+{
+    int fd, rc = open_nameless(d, &fd);
+
+    *out = rc == WERR_OK ? fdopen(fd, "w") : NULL;
+    if (*out == NULL && fd >= 0) {
+        (void)close(fd);
+    }
+    return rc == WERR_OK && *out == NULL ? WERR_NOMEM : rc;
 }

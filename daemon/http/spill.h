@@ -6,6 +6,8 @@
 #ifndef WACRM_HTTP_SPILL_H
 #define WACRM_HTTP_SPILL_H
 
+#include <stdio.h>
+
 #include "base/buf.h"
 #include "domain/domain.h"
 
@@ -29,5 +31,9 @@ void spill_add(spill_t *s, const void *data, size_t len);
 /* There they are: s->rc. Nothing is added after that. */
 int spill_end(spill_t *s);
 void spill_free(spill_t *s);
+
+/* An empty file without a name, in the same place, for what is written piece
+ * by piece; the caller closes it. */
+int spill_file(const domain_t *d, FILE **out) WACRM_CHECKED;
 
 #endif

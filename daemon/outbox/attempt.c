@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "base/base64.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "domain/media.h"
@@ -19,7 +19,6 @@
 #define LOOKUP_BACK_MS 60000
 #define WATCH_LOOKUPS  3
 #define WATCH_LEAST_MS 1000
-#define MEDIA_TEXT_MAX ((size_t)90 * 1024 * 1024)
 
 void attempt_free(attempt_t *a)
 {
@@ -203,22 +202,21 @@ static void on_sent(void *arg, const gw_result_t *r)
 }
 
 /* A file as the gateway takes it: its address, or itself. */
-static int add_media(attempt_t *a, const media_row_t *m, buf_t *out)
+static int add_media(attempt_t *a, const media_row_t *m, buf_t *out,
+                     gw_file_t *file)
 {
     const domain_t *d = a->o->domain;
-    void *data = NULL;
     int rc;
 
     if (d->settings.media_base && strcmp(a->account->media, "base64") != 0) {
         media_url_add_gateway(out, d, m->public_id);
     } else {
-        rc = media_read(d, m->hash, m->size, &data);
+        rc = media_open(d, m->hash, m->size, &file->fd);
         if (rc != WERR_OK) {
             return rc;
         }
+        file->size = m->size;
         buf_addf(out, "data:%s;base64,", m->mime);
-        base64_add(out, data, (size_t)m->size);
-        free(data);
     }
     return out->failed ? WERR_NOMEM : WERR_OK;
 }
@@ -233,17 +231,19 @@ static const char *extension_of(const media_row_t *m)
 static int write_request(attempt_t *a, gw_request_t *request)
 {
     gw_send_t s = send_of(a);
+    gw_file_t file = {.fd = -1};
     media_row_t m;
     buf_t media;
     int rc = WERR_OK;
 
-    buf_init(&media, MEDIA_TEXT_MAX);
+    buf_init(&media, 0);
     if (strcmp(a->d.type, "text") != 0) {
         rc = media_of_message(a->o->db, a->d.message, &m);
         if (rc == WERR_OK) {
-            rc = add_media(a, &m, &media);
+            rc = add_media(a, &m, &media, &file);
         }
         s.media = media.data;
+        s.file = file.fd >= 0 ? &file : NULL;
         if (rc == WERR_OK && m.filename[0] == '\0') {
             (void)snprintf(m.filename, sizeof(m.filename), "file%s",
                            extension_of(&m));
@@ -254,6 +254,9 @@ static int write_request(attempt_t *a, gw_request_t *request)
         rc = a->driver->send(a->account, &s, request);
     }
     buf_free(&media);
+    if (file.fd >= 0) {
+        (void)close(file.fd);
+    }
     return rc;
 }
 
@@ -266,7 +269,10 @@ static void begin_message(attempt_t *a)
     rc = write_request(a, &request);
     if (rc != WERR_OK) {
         gw_request_free(&request);
-        explain(a, "request", "this gateway cannot send such a message");
+        explain(a, "request",
+                rc == WERR_NOTFOUND
+                    ? "the file is gone"
+                    : "this gateway cannot send such a message");
         end(a, werr_is_fault(rc) ? END_RETRY : END_FAILED);
         return;
     }

@@ -2,7 +2,6 @@
  * fuzz_waapi.c - bytes as what the gateway may say: a delivery (with and
  * without an envelope), the answers to a send, a look-up and a login, and a
  * body to be redacted.
- * libFuzzer: make B=fuzz build/fuzz/fuzz/fuzz_waapi
  */
 #include <stdlib.h>
 #include <string.h>

@@ -81,8 +81,8 @@ static void stored_once(void **state)
     fixture_t *f = *state;
     media_row_t a = put(f, PNG, "../x/foto\n.png", 1), b = put(f, PNG, NULL, 2);
     media_row_t got;
-    void *data;
-    char long_name[400];
+    char long_name[400], data[64];
+    int fd;
 
     assert_string_equal(a.hash, b.hash);
     assert_string_not_equal(a.public_id, b.public_id);
@@ -95,10 +95,14 @@ static void stored_once(void **state)
     assert_int_equal(got.user, 1);
     assert_string_equal(got.filename, "foto.png");
     assert_int_equal(media_find(f->db, "x", &got), WERR_NOTFOUND);
-    assert_int_equal(media_read(&f->d, a.hash, a.size, &data), WERR_OK);
+    assert_int_equal(media_open(&f->d, a.hash, a.size, &fd), WERR_OK);
+    assert_int_equal(read(fd, data, sizeof(data)), a.size);
     assert_memory_equal(data, PNG, (size_t)a.size);
-    free(data);
-    assert_int_equal(media_read(&f->d, a.hash, a.size + 1, &data), WERR_IO);
+    close(fd);
+    assert_int_equal(media_open(&f->d, a.hash, a.size + 1, &fd), WERR_IO);
+    assert_int_equal(fd, -1);
+    a.hash[5] ^= 1;
+    assert_int_equal(media_open(&f->d, a.hash, a.size, &fd), WERR_NOTFOUND);
     /* cut between characters */
     memset(long_name, 'x', 119);
     strncpy(long_name + 119, "\xc3\xa9\xc3\xa9", 20);
@@ -207,6 +211,36 @@ static void garbage_goes(void **state)
     assert_int_equal(media_discard(&f->d, b.hash), 1);
     assert_false(there(b.hash));
     assert_int_equal(media_discard(&f->d, b.hash), 0);
+}
+
+static void *release(void *blob)
+{
+    media_release(blob);
+    return NULL;
+}
+
+/* Whoever holds a file holds up nobody but who would take that one away, and
+ * may end on another thread than it began. */
+static void held_by_somebody(void **state)
+{
+    fixture_t *f = *state;
+    media_blob_t one, same, other;
+    pthread_t thread;
+
+    assert_int_equal(media_store(&f->d, "satu", 4, &one), WERR_OK);
+    assert_int_equal(media_store(&f->d, "satu", 4, &same), WERR_OK);
+    assert_int_equal(media_store(&f->d, "dua", 3, &other), WERR_OK);
+    media_release(&other);
+    assert_int_equal(media_discard(&f->d, other.hash), 1);
+    assert_int_equal(media_discard(&f->d, one.hash), 0);
+    assert_int_equal(pthread_create(&thread, NULL, release, &one), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    media_release(&one);
+    assert_int_equal(media_discard(&f->d, same.hash), 0);
+    assert_true(there(same.hash));
+    media_release(&same);
+    assert_int_equal(media_discard(&f->d, same.hash), 1);
+    assert_false(there(same.hash));
 }
 
 static void orphans_are_swept(void **state)
@@ -466,9 +500,10 @@ int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
-        T(stored_once),       T(refused),  T(settled),        T(garbage_goes),
-        T(orphans_are_swept), T(seen_by),  T(echo_of_a_file), T(addresses),
-        T(to_be_fetched),     T(migrated),
+        T(stored_once),   T(refused),          T(settled),
+        T(garbage_goes),  T(held_by_somebody), T(orphans_are_swept),
+        T(seen_by),       T(echo_of_a_file),   T(addresses),
+        T(to_be_fetched), T(migrated),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

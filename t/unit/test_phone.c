@@ -49,6 +49,7 @@ static void typed(void **state)
         {"12345678", NULL},
         {"1234567890123456", NULL},
         {"000812345678", NULL},
+        {"+62 (0)0812 3456 789", NULL}, /* nor with one 0 after another */
         {"+0812345678", NULL},
         {"0812345678901234567890123456789", NULL},
         {"103899771998284@lid", NULL},

@@ -10,15 +10,33 @@
 #include "http/invalid.h"
 #include "http/routes/contact.h"
 #include "http/routes/routes.h"
+#include "http/spill.h"
 
-static int note_export(tx_t *tx, void *arg)
+/* On disk first, as a long chat may be of any size. */
+static int answer_export(request_t *r, int64_t contact)
 {
-    return audit_note(tx, arg);
+    const media_viewer_t viewer = {r->options->domain, r->user.id};
+    FILE *out = NULL;
+    int rc = spill_file(r->options->domain, &out);
+
+    if (rc == WERR_OK) {
+        rc = db_read_begin(r->db);
+    }
+    if (rc == WERR_OK) {
+        rc = contact_export(r->db, &viewer, contact, out);
+        db_read_end(r->db);
+    }
+    if (rc == WERR_OK) {
+        rc = response_file(&r->response, fileno(out), RESPONSE_JSON);
+    }
+    if (out != NULL) {
+        (void)fclose(out);
+    }
+    return rc;
 }
 
 void route_contact_export(request_t *r)
 {
-    const media_viewer_t viewer = {r->options->domain, r->user.id};
     audit_t a = {.user = r->user.id, .action = "contact.export"};
     contact_named_t c;
     char name[64];
@@ -28,13 +46,9 @@ void route_contact_export(request_t *r)
         return;
     }
     a.contact = c.id;
-    rc = domain_write(r->options->domain, note_export, &a);
+    rc = audit_write(r->options->domain, &a);
     if (rc >= 0) {
-        rc = db_read_begin(r->db);
-    }
-    if (rc >= 0) {
-        rc = contact_export(r->db, &viewer, c.id, &r->response.body);
-        db_read_end(r->db);
+        rc = answer_export(r, c.id);
     }
     if (rc < 0) {
         response_error(&r->response, rc);

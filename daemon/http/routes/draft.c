@@ -62,12 +62,35 @@ static draft_source_t read_media(const json_t *body)
     return has(body, "url") ? DRAFT_URL : DRAFT_NO_MEDIA;
 }
 
+/* A form has a field that was left empty as an empty text. */
+static bool is_empty(const json_t *body, const char *field)
+{
+    const json_t *v = json_object_get(body, field);
+    return v == NULL || json_is_null(v) ||
+           (json_is_string(v) && json_string_length(v) == 0);
+}
+
+/* Nothing is left out without a word. */
+static void refuse_media(const json_t *body, invalid_t *invalid)
+{
+    static const char *const fields[] = {"file", "media_id", "url"};
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (!is_empty(body, fields[i])) {
+            invalid_add(invalid, "type",
+                        "The type field must be image or document where "
+                        "there is a file.");
+            return;
+        }
+    }
+}
+
 /* text, image or document; by the file where it is not told. */
 static void read_type(const json_t *body, invalid_t *invalid, draft_t *out)
 {
     out->type = invalid_string(invalid, body, "type", false);
     out->type_told = out->type != NULL;
     if (out->type != NULL && strcmp(out->type, "text") == 0) {
+        refuse_media(body, invalid);
         return;
     }
     if (out->type != NULL && strcmp(out->type, "image") != 0 &&

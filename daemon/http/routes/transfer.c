@@ -2,7 +2,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "domain/audit.h"
@@ -12,6 +11,7 @@
 #include "http/multipart.h"
 #include "http/routes/contact.h"
 #include "http/routes/routes.h"
+#include "http/spill.h"
 
 #define REFUSED_MAX 1000 /* rows whose reason is told */
 
@@ -20,12 +20,14 @@
 typedef struct {
     buf_t rows;
     int n;
+    const char *last; /* reason */
 } refused_t;
 
 static void note_refused(void *ctx, int64_t row, const char *reason)
 {
     refused_t *f = ctx;
 
+    f->last = reason;
     if (f->n++ < REFUSED_MAX) {
         jw_open_object(&f->rows, NULL);
         jw_i64(&f->rows, "row", row);
@@ -56,7 +58,7 @@ static void write_report(request_t *r, const donor_import_t *n, bool dry_run,
 static void import(request_t *r, const char *csv, size_t len, bool dry_run)
 {
     donor_import_t n = {0};
-    refused_t f = {.n = 0};
+    refused_t f = {.last = "it is no CSV"};
     invalid_t invalid = {0};
     FILE *in = fmemopen((void *)(uintptr_t)csv, len, "r");
     int rc = WERR_NOMEM;
@@ -70,9 +72,8 @@ static void import(request_t *r, const char *csv, size_t len, bool dry_run)
     }
     jw_close_array(&f.rows);
     if (rc == WERR_INVALID) {
-        invalid_add(&invalid, "file",
-                    "The file must be CSV whose first line has a column "
-                    "phone.");
+        invalid_add(&invalid, "file", "The file cannot be imported: %s.",
+                    f.last);
         (void)invalid_answer(&invalid, &r->response);
     } else if (rc != WERR_OK || f.rows.failed) {
         response_error(&r->response, rc != WERR_OK ? rc : WERR_NOMEM);
@@ -153,14 +154,14 @@ static void export(request_t *r, donor_export_t what, const char *name)
     char day[CLOCK_ISO_MAX], disposition[64];
     const domain_t *d = r->options->domain;
     int64_t rows;
-    FILE *out;
-    int rc = WERR_IO;
+    FILE *out = NULL;
+    int rc;
 
     if (!contact_by_lead(r)) {
         return;
     }
-    out = tmpfile();
-    if (out != NULL) {
+    rc = spill_file(d, &out);
+    if (rc == WERR_OK) {
         rc = audit_write(r->options->domain,
                          &(audit_t){.action = "export", .detail = name});
     }
