@@ -161,7 +161,9 @@ for my $path (qw(/api/health/../crm/inbox /api/crm/../health
         /@away /.git/config)) {
     my $got = raw("GET $path HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
         . "$forged\r\n");
-    like(codes($got), qr/^40[14]$/, $path);
+    # what is no address of the API is one of the desk: its page, for all
+    ok(codes($got) =~ /^40[14]$/ || $got =~ /^Content-Type: text\/html/m
+            && $got !~ /conversations/, $path) or diag($got);
 }
 for my $path (qw(/api/crm/messages/send/ /api/crm//messages/send
         /api/crm/messages%2fsend /api/crm/messages/%73end
@@ -169,7 +171,7 @@ for my $path (qw(/api/crm/messages/send/ /api/crm//messages/send
         /api/crm/messages/send%0a /api/crm/messages/send%20)) {
     my $r = $d->api(POST => $path, token => $token,
         json => { phone => '0812000000001', message => 'x' });
-    is($r->{status}, 404, "no way around the limit of sends: $path");
+    like($r->{status}, qr/^40[45]$/, "no way around the limit of sends: $path");
 }
 
 # ---- Authorization ----
