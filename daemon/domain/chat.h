@@ -20,12 +20,13 @@ typedef enum {
     INBOX_FAILED
 } inbox_filter_t;
 
-/* Which chats: those of these messages and those with these contacts. Or,
- * where that would be too many: has() says it of one chat, and is asked for
- * each, newest first, until the page is full. */
+/* Which chats: those of these messages and those with these contacts. has()
+ * says the same of one chat, quicker than the chats of many are put in order:
+ * then it is asked of each, newest first, until the page is full. */
 typedef struct {
     const int64_t *messages, *contacts;
     size_t nmessages, ncontacts;
+    bool partial; /* there are others: only has() knows */
     int (*has)(void *arg, int64_t chat, int64_t contact, bool *hit);
     void *arg;
 } inbox_search_t;

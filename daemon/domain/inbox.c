@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -16,6 +17,8 @@
 #include "domain/some_ids.h"
 
 #define LIMIT_MAX 200
+/* Of so few hits the chats are looked up at once. */
+#define FEW_HITS 300
 
 /* After the place ($2,$3) of the order. */
 #define PLACES       "WHERE c.session_id = $1 AND (c.last_ts, c.id) < ($2, $3) "
@@ -109,34 +112,122 @@ static void keep(order_t *o, place_t row)
 /* Of one session, as many as may be on the page. */
 static int collect(db_t *db, order_t *o, int64_t session)
 {
-    const inbox_search_t *search = o->q->search;
     db_stmt_t *s = db_stmt(db, queries[o->q->filter]);
     int rc;
 
     db_bind_i64(s, 1, session);
     db_bind_i64(s, 2, o->from.ts);
     db_bind_i64(s, 3, o->from.id);
-    db_bind_i64(s, 4, search == NULL ? (int64_t)o->want : INT64_MAX);
+    db_bind_i64(s, 4, (int64_t)o->want);
     while ((rc = db_step(s)) == DB_ROW) {
         place_t row = {db_i64(s, 0), db_i64(s, 1)};
-        bool hit = true;
 
         if (o->n == o->want && !newer(row, o->rows[o->n - 1])) {
             break;
         }
-        if (search != NULL) {
-            rc = search->has(search->arg, row.id, db_i64(s, 2), &hit);
-        }
-        if (rc < 0) {
-            break;
-        }
-        if (hit) {
-            keep(o, row);
-        }
+        keep(o, row);
     }
     db_done(s);
     return rc < 0 ? rc : WERR_OK;
 }
+
+/* ---- chat by chat ---- */
+
+#define BLOCK_FIRST 8
+#define BLOCK_MAX   64
+
+/* The list of a session, read a block at a time. */
+typedef struct {
+    int64_t session;
+    place_t rows[BLOCK_MAX];
+    int64_t contacts[BLOCK_MAX];
+    size_t at, n, size;
+} list_t;
+
+static int read_block(db_t *db, const order_t *o, list_t *l)
+{
+    place_t from = l->n > 0 ? l->rows[l->n - 1] : o->from;
+    db_stmt_t *s = db_stmt(db, queries[o->q->filter]);
+    int rc;
+
+    l->size = l->n == 0 ? BLOCK_FIRST : l->n < BLOCK_MAX ? l->n * 2 : BLOCK_MAX;
+    db_bind_i64(s, 1, l->session);
+    db_bind_i64(s, 2, from.ts);
+    db_bind_i64(s, 3, from.id);
+    db_bind_i64(s, 4, (int64_t)l->size);
+    l->at = l->n = 0;
+    while ((rc = db_step(s)) == DB_ROW && l->n < l->size) {
+        l->rows[l->n] = (place_t){db_i64(s, 0), db_i64(s, 1)};
+        l->contacts[l->n++] = db_i64(s, 2);
+    }
+    db_done(s);
+    return rc < 0 ? rc : WERR_OK;
+}
+
+/* The list whose turn it is; NULL: all are at their end. */
+static list_t *choose(list_t *lists, size_t n)
+{
+    list_t *best = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        list_t *l = &lists[i];
+
+        if (l->at < l->n &&
+            (best == NULL || newer(l->rows[l->at], best->rows[best->at]))) {
+            best = l;
+        }
+    }
+    return best;
+}
+
+/* Asks of chats in the order of the page. *full: the page is, or there are no
+ * more; else `most` chats were not enough. */
+static int ask(db_t *db, order_t *o, list_t *lists, size_t most, bool *full)
+{
+    const inbox_search_t *search = o->q->search;
+    size_t n = o->q->sessions->n;
+    list_t *l;
+    int rc = WERR_OK;
+
+    while (rc == WERR_OK && o->n < o->want && (l = choose(lists, n)) != NULL) {
+        bool hit = false;
+
+        *full = most-- > 0;
+        if (!*full) {
+            break;
+        }
+        rc = search->has(search->arg, l->rows[l->at].id, l->contacts[l->at],
+                         &hit);
+        if (hit) {
+            o->rows[o->n++] = l->rows[l->at];
+        }
+        l->at++;
+        if (rc == WERR_OK && l->at == l->n && l->n == l->size) {
+            rc = read_block(db, o, l);
+        }
+    }
+    return rc;
+}
+
+static int ask_all(db_t *db, order_t *o, size_t most, bool *full)
+{
+    const session_set_t *set = o->q->sessions;
+    list_t *lists = calloc(set->n + 1, sizeof(*lists));
+    int rc = lists != NULL ? WERR_OK : WERR_NOMEM;
+
+    *full = true;
+    for (size_t i = 0; rc == WERR_OK && i < set->n; i++) {
+        lists[i].session = set->ids[i];
+        rc = read_block(db, o, &lists[i]);
+    }
+    if (rc == WERR_OK) {
+        rc = ask(db, o, lists, most, full);
+    }
+    free(lists);
+    return rc;
+}
+
+/* ---- hit by hit ---- */
 
 static bool passes(const order_t *o, db_stmt_t *s)
 {
@@ -183,18 +274,39 @@ static int collect_found(db_t *db, order_t *o, const db_query_t *query,
     return rc;
 }
 
-static int find_order(db_t *db, order_t *o)
+/*
+ * Chat by chat, or hit by hit: to ask of a chat costs as much as to look up
+ * the chat of a hit. So no more chats are asked of than there are hits, and
+ * it never costs more than twice the better way.
+ */
+static int find_hits(db_t *db, order_t *o)
 {
     const inbox_search_t *found = o->q->search;
+    size_t hits = found->nmessages + found->ncontacts;
+    bool full = false;
+    int rc = WERR_OK;
+
+    if (found->partial || hits > FEW_HITS) {
+        rc = ask_all(db, o, found->partial ? SIZE_MAX : hits, &full);
+    }
+    if (rc != WERR_OK || full) {
+        return rc;
+    }
+    o->n = 0;
+    rc = collect_found(db, o, &inbox_of_messages, found->messages,
+                       found->nmessages);
+    return rc != WERR_OK ? rc
+                         : collect_found(db, o, &inbox_of_contacts,
+                                         found->contacts, found->ncontacts);
+}
+
+static int find_order(db_t *db, order_t *o)
+{
     const session_set_t *set = o->q->sessions;
     int rc = WERR_OK;
 
-    if (found != NULL && found->has == NULL) {
-        rc = collect_found(db, o, &inbox_of_messages, found->messages,
-                           found->nmessages);
-        return rc != WERR_OK ? rc
-                             : collect_found(db, o, &inbox_of_contacts,
-                                             found->contacts, found->ncontacts);
+    if (o->q->search != NULL) {
+        return find_hits(db, o);
     }
     for (size_t i = 0; rc == WERR_OK && i < set->n; i++) {
         rc = collect(db, o, set->ids[i]);

@@ -86,6 +86,9 @@ struct search_look_s {
     index_state_t state;
     terms_t terms;
     names_t names;
+    search_hits_t hits;        /* search_hits(); first none */
+    int64_t *ids;              /* those of hits */
+    int64_t from, from_people; /* no hit from here on that is not in hits */
 };
 
 /* A row that the index has wrong, and whether it is a hit. */
@@ -99,20 +102,31 @@ typedef struct {
     size_t n, cap;
 } changes_t;
 
-typedef struct {
+typedef struct finding_s {
     search_look_t *look;
     const session_set_t *sessions;
     int64_t before;
     int64_t *ids;
     size_t n, want;
+    /* May this one of the index be seen? NULL: all may. */
+    int (*may_see)(struct finding_s *f, int64_t id, bool *out);
+    bool alone;        /* people: and who has no chat */
+    size_t unseen;     /* hits that may not be seen */
+    bool scoped;       /* the index is asked for those that may be seen */
     bool index_failed; /* and not the database */
 } finding_t;
 
 /* The next older one, or the last one again. */
 int changes_add(changes_t *c, int64_t id, bool hit) WACRM_CHECKED;
-/* Runs one of the reader's statements, with what `match` has in it, and takes
- * the changed rows in their places. */
-int find_indexed(finding_t *f, sqlite3_stmt *s, const buf_t *match,
+/*
+ * Runs one of the reader's statements, with what match() writes, and takes the
+ * changed rows in their places. To ask FTS5 for words AND scopes costs ten
+ * times what the words do, as each step is one in the list of every session:
+ * so may_see() is asked of each hit first. Where most hits are of others, the
+ * rest is asked for with f->scoped.
+ */
+int find_indexed(finding_t *f, sqlite3_stmt *s,
+                 void (*match)(const finding_t *f, buf_t *out),
                  const changes_t *changes) WACRM_CHECKED;
 /* The index failed: all of it from the database from now on. */
 void look_without_index(finding_t *f, int rc);

@@ -14,6 +14,8 @@
 /* More words than these begin alike: FTS5 has to do it. */
 #define WORDS_ALIKE 128
 #define WORD_MAX    1024
+/* After so many hits that may not be seen the index has to leave them out. */
+#define UNSEEN_MAX 400
 
 DB_QUERY(search_newest, "SELECT coalesce(max(id), 0) FROM messages");
 DB_QUERY(search_tail,
@@ -25,6 +27,8 @@ DB_QUERY(search_changed,
          "FROM search_changes s LEFT JOIN messages m ON m.id = s.message_id "
          "WHERE s.message_id < $1 AND s.message_id <= $2 AND +s.id > $3 "
          "ORDER BY s.message_id DESC");
+
+DB_QUERY(search_session, "SELECT session_id FROM messages WHERE id = $1");
 
 /* ---- snapshots ---- */
 
@@ -120,6 +124,7 @@ int search_begin(search_t *s, db_t *db, const char *text, search_look_t **out)
     }
     l->search = s;
     l->db = db;
+    l->from = l->from_people = INT64_MAX;
     rc = reader_take(s, &l->reader);
     if (rc == WERR_OK) {
         rc = terms_read(&l->terms, l->reader->words, text);
@@ -154,6 +159,7 @@ void search_end(search_look_t **look)
     if (l->reader != NULL) {
         reader_give(l->search, l->reader);
     }
+    free(l->ids);
     free(l);
     *look = NULL;
 }
@@ -279,13 +285,33 @@ static bool expand(void *arg, const char *prefix, size_t len,
     return code == SQLITE_DONE;
 }
 
-/* The index's ids, with the changed rows in their places. */
+static int keep_seen(finding_t *f, int64_t id)
+{
+    bool seen = true;
+    int rc = WERR_OK;
+
+    if (f->may_see != NULL && !f->scoped) {
+        rc = f->may_see(f, id, &seen);
+    }
+    if (rc == WERR_OK && seen) {
+        f->ids[f->n++] = id;
+    }
+    f->unseen += !seen;
+    return rc;
+}
+
+/* The index's ids, with the changed rows in their places. f->before goes
+ * along. */
 static int merge_found(finding_t *f, sqlite3_stmt *s, const changes_t *changes)
 {
     size_t at = 0;
-    int code = SQLITE_ROW;
+    int code = SQLITE_ROW, rc = WERR_OK;
 
-    while (f->n < f->want && code == SQLITE_ROW) {
+    while (at < changes->n && changes->rows[at].id >= f->before) {
+        at++;
+    }
+    while (rc == WERR_OK && f->n < f->want && f->unseen < UNSEEN_MAX &&
+           code == SQLITE_ROW) {
         int64_t id = 0;
         bool known = false;
 
@@ -301,16 +327,19 @@ static int merge_found(finding_t *f, sqlite3_stmt *s, const changes_t *changes)
             }
         }
         if (code == SQLITE_ROW && !known && f->n < f->want) {
-            f->ids[f->n++] = id;
+            rc = keep_seen(f, id);
         }
+        f->before = id;
     }
-    return code == SQLITE_ROW || code == SQLITE_DONE
-               ? WERR_OK
-               : sqlite_fail(f->look->reader->db, code);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        rc = sqlite_fail(f->look->reader->db, code);
+        f->index_failed = true;
+    }
+    return rc;
 }
 
-int find_indexed(finding_t *f, sqlite3_stmt *s, const buf_t *match,
-                 const changes_t *changes)
+static int run_match(finding_t *f, sqlite3_stmt *s, const buf_t *match,
+                     const changes_t *changes)
 {
     int code, rc;
 
@@ -322,27 +351,65 @@ int find_indexed(finding_t *f, sqlite3_stmt *s, const buf_t *match,
     if (code == SQLITE_OK) {
         code = sqlite3_bind_int64(s, 2, f->before);
     }
-    rc = code == SQLITE_OK ? merge_found(f, s, changes)
-                           : sqlite_fail(f->look->reader->db, code);
+    if (code == SQLITE_OK) {
+        rc = merge_found(f, s, changes);
+    } else {
+        rc = sqlite_fail(f->look->reader->db, code);
+        f->index_failed = true;
+    }
     (void)sqlite3_reset(s);
     (void)sqlite3_clear_bindings(s);
-    f->index_failed = rc != WERR_OK;
     return rc;
+}
+
+int find_indexed(finding_t *f, sqlite3_stmt *s,
+                 void (*match)(const finding_t *f, buf_t *out),
+                 const changes_t *changes)
+{
+    buf_t text;
+    int rc;
+
+    buf_init(&text, 0);
+    match(f, &text);
+    rc = run_match(f, s, &text, changes);
+    if (rc == WERR_OK && f->unseen >= UNSEEN_MAX && f->n < f->want) {
+        f->scoped = true;
+        f->unseen = 0;
+        buf_reset(&text);
+        match(f, &text);
+        rc = run_match(f, s, &text, changes);
+    }
+    buf_free(&text);
+    return rc;
+}
+
+static int may_see(finding_t *f, int64_t id, bool *out)
+{
+    db_stmt_t *s = db_stmt(f->look->db, &search_session);
+    int rc;
+
+    db_bind_i64(s, 1, id);
+    rc = db_first(s);
+    *out = rc == DB_ROW && session_set_has(f->sessions, db_i64(s, 0));
+    db_done(s);
+    return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
+}
+
+static void write_match(const finding_t *f, buf_t *out)
+{
+    terms_vocabulary_t v = {.expand = expand, .arg = f->look};
+
+    terms_match(&f->look->terms, f->scoped ? f->sessions : NULL, &v, out);
 }
 
 static int find_in_index(finding_t *f)
 {
-    terms_vocabulary_t v = {.expand = expand, .arg = f->look};
     changes_t changes = {0};
-    buf_t match;
     int rc = read_changed(f, &changes);
 
-    buf_init(&match, 0);
     if (rc == WERR_OK) {
-        terms_match(&f->look->terms, f->sessions, &v, &match);
-        rc = find_indexed(f, f->look->reader->find, &match, &changes);
+        rc = find_indexed(f, f->look->reader->find, write_match, &changes);
     }
-    buf_free(&match);
     free(changes.rows);
     return rc;
 }
@@ -367,7 +434,9 @@ int search_find(search_look_t *l, const session_set_t *sessions, int64_t before,
         .before = before != 0 ? before : INT64_MAX,
         .ids = ids,
         .want = *n,
+        .may_see = sessions != NULL ? may_see : NULL,
     };
+    int64_t from = f.before;
     int rc = WERR_OK;
 
     *n = 0;
@@ -381,6 +450,7 @@ int search_find(search_look_t *l, const session_set_t *sessions, int64_t before,
         rc = find_in_index(&f);
         if (rc != WERR_OK && f.index_failed) {
             f.n = of_tail;
+            f.before = from;
             if (f.before > l->state.position) {
                 f.before = l->state.position + 1;
             }

@@ -1,10 +1,10 @@
-/* A look-up of people: as of messages, by names; and one within a chat. */
+/* A look-up of people: as of messages, by names. */
 #include <stdlib.h>
 
 #include "search/internal.h"
 
-DB_QUERY(search_of_chat, "SELECT body FROM messages WHERE chat_id = $1 "
-                         "AND deleted_at IS NULL ORDER BY ts DESC, id DESC");
+DB_QUERY(search_sessions_of,
+         "SELECT session_id FROM chats WHERE contact_id = $1");
 
 static bool is_hit(const search_look_t *l, const person_t *person,
                    const names_scope_t *scope)
@@ -55,18 +55,39 @@ static int read_changed(const finding_t *f, const names_scope_t *scope,
     return rc;
 }
 
+static int may_see(finding_t *f, int64_t id, bool *out)
+{
+    db_stmt_t *s = db_stmt(f->look->db, &search_sessions_of);
+    int rc, chats = 0;
+
+    *out = false;
+    db_bind_i64(s, 1, id);
+    while (!*out && (rc = db_step(s)) == DB_ROW) {
+        *out = session_set_has(f->sessions, db_i64(s, 0));
+        chats++;
+    }
+    db_done(s);
+    *out |= chats == 0 && f->alone;
+    return rc == DB_ROW ? WERR_OK : rc;
+}
+
+static void write_match(const finding_t *f, buf_t *out)
+{
+    const names_scope_t scope = {.sessions = f->scoped ? f->sessions : NULL,
+                                 .alone = f->alone};
+
+    names_match(&f->look->names, &scope, out);
+}
+
 static int find_below(finding_t *f, const names_scope_t *scope)
 {
     changes_t changes = {0};
-    buf_t match;
     int rc = read_changed(f, scope, &changes);
 
-    buf_init(&match, 0);
     if (rc == WERR_OK) {
-        names_match(&f->look->names, scope, &match);
-        rc = find_indexed(f, f->look->reader->find_person, &match, &changes);
+        rc = find_indexed(f, f->look->reader->find_person, write_match,
+                          &changes);
     }
-    buf_free(&match);
     free(changes.rows);
     return rc;
 }
@@ -77,10 +98,14 @@ int search_people(search_look_t *l, const session_set_t *sessions, bool alone,
     names_scope_t scope = {.sessions = sessions, .alone = alone};
     finding_t f = {
         .look = l,
+        .sessions = sessions,
+        .alone = alone,
         .before = before != 0 ? before : INT64_MAX,
         .ids = ids,
         .want = *n,
+        .may_see = sessions != NULL ? may_see : NULL,
     };
+    int64_t from = f.before;
     int rc;
 
     *n = 0;
@@ -95,6 +120,7 @@ int search_people(search_look_t *l, const session_set_t *sessions, bool alone,
         rc = find_below(&f, &scope);
         if (rc != WERR_OK && f.index_failed) {
             f.n = above;
+            f.before = from;
             if (f.before > l->state.people) {
                 f.before = l->state.people + 1;
             }
@@ -104,42 +130,4 @@ int search_people(search_look_t *l, const session_set_t *sessions, bool alone,
     }
     *n = rc == WERR_OK ? f.n : 0;
     return rc;
-}
-
-/* ---- one chat ---- */
-
-static int test_contact(search_look_t *l, int64_t contact, bool *hit)
-{
-    const names_scope_t anybody = {0};
-    person_t person;
-    people_t p;
-    int rc;
-
-    person_init(&person);
-    people_one(&p, l->db, l->reader->words, contact);
-    rc = people_next(&p, &person);
-    *hit = rc == DB_ROW && is_hit(l, &person, &anybody);
-    people_end(&p);
-    person_free(&person);
-    return rc == DB_ROW ? WERR_OK : rc;
-}
-
-int search_in_chat(search_look_t *l, int64_t chat, int64_t contact, bool *hit)
-{
-    db_stmt_t *s;
-    int rc = test_contact(l, contact, hit);
-
-    if (rc != WERR_OK || *hit || l->terms.nterms == 0) {
-        return rc;
-    }
-    s = db_stmt(l->db, &search_of_chat);
-    db_bind_i64(s, 1, chat);
-    while (!*hit && (rc = db_step(s)) == DB_ROW) {
-        rc = look_test(l, db_text(s, 0), db_text_len(s, 0), hit, NULL, NULL);
-        if (rc != WERR_OK) {
-            break;
-        }
-    }
-    db_done(s);
-    return rc == DB_ROW ? WERR_OK : rc;
 }

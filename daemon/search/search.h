@@ -74,7 +74,18 @@ int search_find(search_look_t *look, const session_set_t *sessions,
 int search_people(search_look_t *look, const session_set_t *sessions,
                   bool alone, int64_t before, int64_t *ids,
                   size_t *n) WACRM_CHECKED;
-/* Is there a hit in the chat: one of its messages, or its contact? */
+/*
+ * Hits anywhere, whoever may see them, the newest first; they stay until
+ * search_end(). Where they are many these are the newest of them.
+ */
+typedef struct {
+    const int64_t *messages, *contacts;
+    size_t nmessages, ncontacts;
+    bool all; /* and there are no more */
+} search_hits_t;
+int search_hits(search_look_t *look, search_hits_t *out) WACRM_CHECKED;
+/* Is there a hit in the chat: one of its messages, or its contact? Reads what
+ * search_hits() has not told. */
 int search_in_chat(search_look_t *look, int64_t chat, int64_t contact,
                    bool *hit) WACRM_CHECKED;
 /*

@@ -372,7 +372,7 @@ static void asked_one_by_one(void **state)
 {
     fixture_t *f = *state;
     judge_t j = {.every = 2};
-    inbox_search_t search = {.has = has, .arg = &j};
+    inbox_search_t search = {.partial = true, .has = has, .arg = &j};
     inbox_query_t q = {.search = &search, .limit = 10};
     size_t total = 0;
     page_t p;

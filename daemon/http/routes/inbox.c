@@ -1,4 +1,3 @@
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,9 +8,6 @@
 
 #define SEARCH_MAX 200
 #define BODY_MAX   (4u << 20)
-/* Up to so many messages, and contacts, their chats are put in order; above
- * it so many chats have a hit that looking through the newest is quicker. */
-#define HITS_MAX 4000
 
 /* What is asked for, and of which sessions. */
 typedef struct {
@@ -20,13 +16,6 @@ typedef struct {
     session_set_t sessions;
     int64_t one;
 } asked_t;
-
-/* What a search has found; open until the chats are written. */
-typedef struct {
-    search_look_t *look;
-    inbox_search_t found;
-    int64_t messages[HITS_MAX], contacts[HITS_MAX];
-} hits_t;
 
 static inbox_filter_t read_filter(const char *name)
 {
@@ -109,25 +98,24 @@ static int look_into(void *arg, int64_t chat, int64_t contact, bool *hit)
     return search_in_chat(arg, chat, contact, hit);
 }
 
-/* What the search field means, of one state with the chats. */
-static int find_hits(const request_t *r, const asked_t *a, hits_t *h)
+/* What the search field means, of one state with the chats; the look stays
+ * open until they are written. */
+static int find_hits(const request_t *r, const asked_t *a, search_look_t **look,
+                     inbox_search_t *found)
 {
-    size_t messages = HITS_MAX, contacts = HITS_MAX;
-    int rc = search_begin(r->options->search, r->db, a->search, &h->look);
+    search_hits_t hits = {0};
+    int rc = search_begin(r->options->search, r->db, a->search, look);
     if (rc == WERR_OK) {
-        rc = search_find(h->look, &a->sessions, 0, h->messages, &messages);
+        rc = search_hits(*look, &hits);
     }
-    if (rc == WERR_OK) {
-        rc = search_people(h->look, &a->sessions, false, 0, h->contacts,
-                           &contacts);
-    }
-    h->found = (inbox_search_t){
-        .messages = h->messages,
-        .contacts = h->contacts,
-        .nmessages = messages,
-        .ncontacts = contacts,
-        .has = messages == HITS_MAX || contacts == HITS_MAX ? look_into : NULL,
-        .arg = h->look,
+    *found = (inbox_search_t){
+        .messages = hits.messages,
+        .contacts = hits.contacts,
+        .nmessages = hits.nmessages,
+        .ncontacts = hits.ncontacts,
+        .partial = !hits.all,
+        .has = look_into,
+        .arg = *look,
     };
     return rc;
 }
@@ -136,12 +124,12 @@ static int write_chats(const request_t *r, const asked_t *a, buf_t *b,
                        bool *more, int64_t *ts, int64_t *id)
 {
     inbox_query_t q = a->q;
-    hits_t *hits = NULL;
+    search_look_t *look = NULL;
+    inbox_search_t found;
     int rc = WERR_OK;
     if (a->search != NULL) {
-        hits = calloc(1, sizeof(*hits));
-        rc = hits != NULL ? find_hits(r, a, hits) : WERR_NOMEM;
-        q.search = hits != NULL ? &hits->found : NULL;
+        rc = find_hits(r, a, &look, &found);
+        q.search = &found;
     }
     if (rc == WERR_OK) {
         rc = db_read_begin(r->db);
@@ -150,10 +138,7 @@ static int write_chats(const request_t *r, const asked_t *a, buf_t *b,
         rc = chat_inbox(r->db, r->options->domain, &q, b, more, ts, id);
         db_read_end(r->db);
     }
-    if (hits != NULL) {
-        search_end(&hits->look);
-    }
-    free(hits);
+    search_end(&look);
     return rc;
 }
 
