@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -391,6 +392,18 @@ static void usage(FILE *out)
                 out);
 }
 
+/* A core would hold secrets and what donors wrote. The hard limit stays: who
+ * wants one sets it by prlimit(1). */
+static void leave_no_core(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_CORE, &limit) == 0) {
+        limit.rlim_cur = 0;
+        (void)setrlimit(RLIMIT_CORE, &limit);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const char *path = "/etc/wacrm/wacrmd.conf";
@@ -426,6 +439,7 @@ int main(int argc, char **argv)
         return 0;
     }
     (void)umask(0007);
+    leave_no_core();
     block_signals();
     log_setup(reload_config(&d.config)->log_level, STDERR_FILENO);
     rc = start(&d);

@@ -9,10 +9,6 @@
 #include "domain/domain.h"
 #include "domain/session.h"
 
-/* The chat of (session, contact), made if it is not there. */
-int chat_ensure(tx_t *tx, int64_t session, int64_t contact, int64_t *id,
-                bool *created) WACRM_CHECKED;
-
 typedef enum {
     INBOX_ALL,
     INBOX_UNREAD,
@@ -21,8 +17,9 @@ typedef enum {
 } inbox_filter_t;
 
 /* Which chats: those of these messages and those with these contacts. has()
- * says the same of one chat, quicker than the chats of many are put in order:
- * then it is asked of each, newest first, until the page is full. */
+ * (NULL: nobody) says the same of one chat, quicker than the chats of many are
+ * put in order: then it is asked of each, newest first, until the page is full.
+ * Where there are neither contacts nor others, it is told 0 for the contact. */
 typedef struct {
     const int64_t *messages, *contacts;
     size_t nmessages, ncontacts;

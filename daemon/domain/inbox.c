@@ -17,24 +17,26 @@
 #include "domain/some_ids.h"
 
 #define LIMIT_MAX 200
-/* Of so few hits the chats are looked up at once. */
-#define FEW_HITS 300
 
 /* After the place ($2,$3) of the order. */
 #define PLACES       "WHERE c.session_id = $1 AND (c.last_ts, c.id) < ($2, $3) "
 #define NEWEST_FIRST "ORDER BY c.last_ts DESC, c.id DESC "
 
-#define INBOX_QUERY(name, condition)                                          \
-    DB_QUERY(                                                                 \
-        inbox_##name,                                                         \
-        "SELECT c.last_ts, c.id, c.contact_id FROM chats c " PLACES condition \
-            NEWEST_FIRST "LIMIT $4")
+#define INBOX_ROWS(name, columns, condition)                                  \
+    DB_QUERY(inbox_##name,                                                    \
+             "SELECT " columns " FROM chats c " PLACES condition NEWEST_FIRST \
+             "LIMIT $4")
+/* Without the contact the index alone is read. */
+#define INBOX_QUERY(name, condition)                   \
+    INBOX_ROWS(name, "c.last_ts, c.id, 0", condition); \
+    INBOX_ROWS(name##_of, "c.last_ts, c.id, c.contact_id", condition)
 
 INBOX_QUERY(all, "");
 INBOX_QUERY(unread, "AND c.unread > 0 ");
 INBOX_QUERY(starred, "AND c.starred = 1 ");
 INBOX_QUERY(failed, "AND c.failed > 0 ");
 
+DB_QUERY(inbox_last, "SELECT coalesce(max(id), 0) FROM chats");
 #define LINES(name)                                               \
     "SELECT c.id, s.session_id, " name ", k.phone, m.type, "      \
     "substr(m.body, 1, 300), m.deleted_at, c.last_ts, c.unread, " \
@@ -46,8 +48,8 @@ INBOX_QUERY(failed, "AND c.failed > 0 ");
 DB_QUERY(inbox_lines, LINES("k.name"));
 /* What an event tells of it. */
 DB_QUERY(inbox_lines_told, LINES("substr(k.name, 1, " RENDERED_TITLE ")"));
-#define FOUND                                                              \
-    "SELECT DISTINCT c.last_ts, c.id, c.session_id, c.unread, c.starred, " \
+#define FOUND                                                     \
+    "SELECT c.last_ts, c.id, c.session_id, c.unread, c.starred, " \
     "c.failed "
 DB_QUERY(inbox_of_messages, FOUND "FROM messages m JOIN chats c "
                                   "ON c.id = m.chat_id WHERE m.id " SOME_IDS);
@@ -64,11 +66,12 @@ typedef struct {
     size_t n, want; /* want: limit + 1, to see whether there are more */
 } order_t;
 
-static const db_query_t *const queries[] = {
-    [INBOX_ALL] = &inbox_all,
-    [INBOX_UNREAD] = &inbox_unread,
-    [INBOX_STARRED] = &inbox_starred,
-    [INBOX_FAILED] = &inbox_failed,
+/* And with the contacts. */
+static const db_query_t *const queries[][2] = {
+    [INBOX_ALL] = {&inbox_all, &inbox_all_of},
+    [INBOX_UNREAD] = {&inbox_unread, &inbox_unread_of},
+    [INBOX_STARRED] = {&inbox_starred, &inbox_starred_of},
+    [INBOX_FAILED] = {&inbox_failed, &inbox_failed_of},
 };
 
 static bool newer(place_t a, place_t b)
@@ -112,7 +115,7 @@ static void keep(order_t *o, place_t row)
 /* Of one session, as many as may be on the page. */
 static int collect(db_t *db, order_t *o, int64_t session)
 {
-    db_stmt_t *s = db_stmt(db, queries[o->q->filter]);
+    db_stmt_t *s = db_stmt(db, queries[o->q->filter][0]);
     int rc;
 
     db_bind_i64(s, 1, session);
@@ -147,7 +150,9 @@ typedef struct {
 static int read_block(db_t *db, const order_t *o, list_t *l)
 {
     place_t from = l->n > 0 ? l->rows[l->n - 1] : o->from;
-    db_stmt_t *s = db_stmt(db, queries[o->q->filter]);
+    const inbox_search_t *found = o->q->search;
+    bool of = found->partial || found->ncontacts > 0;
+    db_stmt_t *s = db_stmt(db, queries[o->q->filter][of]);
     int rc;
 
     l->size = l->n == 0 ? BLOCK_FIRST : l->n < BLOCK_MAX ? l->n * 2 : BLOCK_MAX;
@@ -274,20 +279,39 @@ static int collect_found(db_t *db, order_t *o, const db_query_t *query,
     return rc;
 }
 
-/*
- * Chat by chat, or hit by hit: to ask of a chat costs as much as to look up
- * the chat of a hit. So no more chats are asked of than there are hits, and
- * it never costs more than twice the better way.
- */
-static int find_hits(db_t *db, order_t *o)
+/* Chats that may be asked of: to look up the chat of a hit costs about twice
+ * that. 0: a page is not expected of them. */
+static int count_asks(db_t *db, const order_t *o, size_t *out)
 {
     const inbox_search_t *found = o->q->search;
     size_t hits = found->nmessages + found->ncontacts;
-    bool full = false;
-    int rc = WERR_OK;
+    db_stmt_t *s = db_stmt(db, &inbox_last);
+    int rc = db_first(s);
 
-    if (found->partial || hits > FEW_HITS) {
-        rc = ask_all(db, o, found->partial ? SIZE_MAX : hits, &full);
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    *out = hits * 2;
+    if (found->partial) {
+        *out = SIZE_MAX;
+    } else if (found->has == NULL ||
+               o->want * (size_t)db_i64(s, 0) > hits * *out) {
+        *out = 0;
+    }
+    db_done(s);
+    return WERR_OK;
+}
+
+/* Chat by chat, or hit by hit, whichever is expected to be quicker. */
+static int find_hits(db_t *db, order_t *o)
+{
+    const inbox_search_t *found = o->q->search;
+    size_t most = 0;
+    bool full = false;
+    int rc = count_asks(db, o, &most);
+
+    if (rc == WERR_OK && most > 0) {
+        rc = ask_all(db, o, most, &full);
     }
     if (rc != WERR_OK || full) {
         return rc;
