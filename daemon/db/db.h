@@ -58,7 +58,6 @@ void db_bind_double(db_stmt_t *s, int i, double v);
 void db_bind_text(db_stmt_t *s, int i, const char *v); /* NULL: null */
 void db_bind_textn(db_stmt_t *s, int i, const char *v, size_t len);
 void db_bind_blob(db_stmt_t *s, int i, const void *v, size_t len);
-void db_bind_null(db_stmt_t *s, int i);
 
 /* DB_ROW, DB_DONE, or WERR_CONFLICT, WERR_BUSY, WERR_FULL, WERR_IO ... After
  * anything but DB_ROW the statement is reset. */

@@ -207,13 +207,6 @@ void db_bind_double(db_stmt_t *s, int i, double v)
     }
 }
 
-void db_bind_null(db_stmt_t *s, int i)
-{
-    if (usable(s)) {
-        bound(s, sqlite3_bind_null(s->st, i));
-    }
-}
-
 void db_bind_textn(db_stmt_t *s, int i, const char *v, size_t len)
 {
     if (usable(s)) {

@@ -15,18 +15,6 @@ DB_QUERY(chat_receipt,
          "INSERT INTO outbox (kind, session_id, chat_id, state, not_before, "
          "created_at, updated_at) VALUES ('read', $1, $2, 0, $3, $3, $3)");
 
-int chat_ensure(tx_t *tx, int64_t session, int64_t contact, int64_t *id,
-                bool *created)
-{
-    chat_entry_t *chat;
-    int rc = chat_touch(tx, session, contact, 0, &chat, created);
-
-    if (rc == WERR_OK) {
-        *id = chat->id;
-    }
-    return rc;
-}
-
 int chat_session(db_t *db, int64_t chat, int64_t *session)
 {
     db_stmt_t *s = db_stmt(db, &chat_place);

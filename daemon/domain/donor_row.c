@@ -19,7 +19,8 @@ void donor_row_read(db_stmt_t *s, int column, donor_row_t *r)
     r->older = db_i64(s, column + 14) != 0;
 }
 
-bool donor_row_known(const donor_row_t *r)
+/* Someone the wire calls a donatur: gave, or wrote to us. */
+static bool known(const donor_row_t *r)
 {
     return r->donor || r->count > 0;
 }
@@ -72,7 +73,7 @@ void donor_row_write(const donor_row_t *r, const domain_settings_t *set,
     score_out_t score;
     int64_t average;
 
-    if (!donor_row_known(r)) {
+    if (!known(r)) {
         jw_null(out, key);
         return;
     }

@@ -26,8 +26,6 @@ typedef struct {
 
 void donor_row_read(db_stmt_t *s, int column, donor_row_t *r);
 
-/* Someone the wire calls a donatur: gave, or wrote to us. */
-bool donor_row_known(const donor_row_t *r);
 const char *donor_row_segment(const donor_row_t *r,
                               const domain_settings_t *set, int64_t today,
                               const char **reason);

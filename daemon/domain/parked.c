@@ -124,14 +124,14 @@ int parked_apply(tx_t *tx, message_row_t *m, const char *wa_id)
     db_stmt_t *s = db_stmt(tx->db, &parked_of);
     char reason[128];
     bool any = false;
-    int rc, step;
+    int step;
 
     db_bind_i64(s, 1, m->session);
     db_bind_text(s, 2, wa_id);
-    rc = WERR_OK;
     while ((step = db_step(s)) == DB_ROW) {
         json_t *root = jsonr_parse(db_text(s, 1), db_text_len(s, 1), reason,
                                    sizeof(reason));
+        int rc;
 
         any = true;
         rc = root == NULL ? WERR_OK : apply_one(tx, m, db_text(s, 0), root);

@@ -16,3 +16,14 @@ const gw_driver_t *gw_driver(const char *name)
     }
     return NULL;
 }
+
+const gateway_account_t *gateway_account(const gateway_account_t *accounts,
+                                         size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(accounts[i].name, name) == 0) {
+            return &accounts[i];
+        }
+    }
+    return NULL;
+}

@@ -33,6 +33,10 @@ typedef struct {
     const char *media_hosts; /* where files come from; NULL: base_url's */
 } gateway_account_t;
 
+/* NULL: there is none of that name (any more). */
+const gateway_account_t *gateway_account(const gateway_account_t *accounts,
+                                         size_t n, const char *name);
+
 /* ---- incoming ---- */
 
 typedef enum {

@@ -263,17 +263,6 @@ DB_QUERY(account_of_session,
          "SELECT a.name, s.remote_id FROM sessions s "
          "JOIN accounts a ON a.id = s.account_id WHERE s.id = $1");
 
-static const gateway_account_t *account_named(const http_options_t *o,
-                                              const char *name)
-{
-    for (size_t i = 0; i < o->naccounts; i++) {
-        if (strcmp(o->accounts[i].name, name) == 0) {
-            return &o->accounts[i];
-        }
-    }
-    return NULL;
-}
-
 int request_account(const request_t *r, int64_t session,
                     const gateway_account_t **account, char *remote,
                     size_t size)
@@ -284,7 +273,8 @@ int request_account(const request_t *r, int64_t session,
     int rc = db_first(s);
     if (rc == DB_ROW) {
         rc = WERR_OK;
-        *account = account_named(r->options, db_text(s, 0));
+        *account = gateway_account(r->options->accounts, r->options->naccounts,
+                                   db_text(s, 0));
         if (*account == NULL) {
             rc = WERR_NOTFOUND;
         } else if ((size_t)snprintf(remote, size, "%s", db_text(s, 1)) >=

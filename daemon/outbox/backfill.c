@@ -289,17 +289,6 @@ static void on_page(void *arg, const gw_result_t *r)
 
 /* ---- starts ---- */
 
-static const gateway_account_t *account_of(const backfill_t *b,
-                                           const char *name)
-{
-    for (size_t i = 0; i < b->naccounts; i++) {
-        if (strcmp(b->accounts[i].name, name) == 0) {
-            return &b->accounts[i];
-        }
-    }
-    return NULL;
-}
-
 static int build(const page_t *f, gw_request_t *request)
 {
     const backfill_task_t *t = &f->task;
@@ -351,7 +340,7 @@ static int find(backfill_t *b, page_t *f, int64_t *next_due)
     if (rc != WERR_OK) {
         return rc;
     }
-    f->account = account_of(b, f->task.account);
+    f->account = gateway_account(b->accounts, b->naccounts, f->task.account);
     f->driver = f->account ? gw_driver(f->account->driver) : NULL;
     return n > 0 && f->account != account ? WERR_NOTFOUND : WERR_OK;
 }

@@ -157,7 +157,8 @@ static void on_fetched(void *arg, const gw_result_t *r)
 static void begin(fetch_t *f)
 {
     outbox_t *o = f->o;
-    const gateway_account_t *account = lanes_account(o, f->job.account);
+    const gateway_account_t *account =
+        gateway_account(o->accounts, o->naccounts, f->job.account);
     gw_request_t request;
 
     if (!account) {

@@ -121,16 +121,6 @@ static watched_t *place_of(health_t *h, int64_t id)
     return empty != NULL ? empty : new_place(h);
 }
 
-static const gateway_account_t *account_of(const outbox_t *o, const char *name)
-{
-    for (size_t i = 0; i < o->naccounts; i++) {
-        if (strcmp(o->accounts[i].name, name) == 0) {
-            return &o->accounts[i];
-        }
-    }
-    return NULL;
-}
-
 static void begin_watch(outbox_t *o, watched_t *w, int64_t id, int64_t now)
 {
     *w = (watched_t){.o = o, .id = id, .next_poll = now};
@@ -138,7 +128,8 @@ static void begin_watch(outbox_t *o, watched_t *w, int64_t id, int64_t now)
 
 static void take_row(outbox_t *o, watched_t *w, db_stmt_t *s, int64_t now)
 {
-    const gateway_account_t *account = account_of(o, db_text(s, 1));
+    const gateway_account_t *account =
+        gateway_account(o->accounts, o->naccounts, db_text(s, 1));
     const char *status = db_text(s, 4);
     bool was_fallen = w->fallen;
     if (w->id == 0) {

@@ -25,7 +25,7 @@ static int watch(outbox_t *o, held_t *h, size_t i)
     a->d = h->d;
     a->d.attempts--; /* this one is counted already */
     (void)snprintf(a->id, sizeof(a->id), "%s", h->attempt);
-    a->account = lanes_account(o, a->d.account_name);
+    a->account = gateway_account(o->accounts, o->naccounts, a->d.account_name);
     a->driver = a->account ? gw_driver(a->account->driver) : NULL;
     a->started = h->said;
     a->until = h->deadline;

@@ -71,8 +71,6 @@ int lanes_settle(outbox_t *o) WACRM_CHECKED;
 int lanes_expire(outbox_t *o, int64_t *next) WACRM_CHECKED;
 /* Is an unknown one still that? */
 bool lanes_held(const attempt_t *a);
-/* NULL: not configured any more. */
-const gateway_account_t *lanes_account(const outbox_t *o, const char *name);
 /* Does that id belong to another message of ours? */
 bool lanes_known(void *attempt, const char *wa_id);
 

@@ -34,16 +34,6 @@ typedef struct {
     int64_t deferred;
 } batch_t;
 
-const gateway_account_t *lanes_account(const outbox_t *o, const char *name)
-{
-    for (size_t i = 0; i < o->naccounts; i++) {
-        if (strcmp(o->accounts[i].name, name) == 0) {
-            return &o->accounts[i];
-        }
-    }
-    return NULL;
-}
-
 /* Makes the attempt at b->due[i], which it takes over. */
 static int prepare(batch_t *b, size_t i, const gateway_account_t *account)
 {
@@ -71,7 +61,8 @@ static int sort_out(batch_t *b)
     pacing_round(b->o->pacing);
     for (size_t i = 0; i < b->n; i++) {
         const delivery_t *d = &b->due[i];
-        const gateway_account_t *account = lanes_account(b->o, d->account_name);
+        const gateway_account_t *account =
+            gateway_account(b->o->accounts, b->o->naccounts, d->account_name);
         int64_t wait = 0;
         int rc;
 

@@ -41,7 +41,15 @@ bool route_session_managed(request_t *r, const session_row_t *s)
     return false;
 }
 
-bool route_session_line(request_t *r, int64_t session, session_line_t *out)
+/* How its gateway is reached. */
+typedef struct {
+    const gateway_account_t *account;
+    const gw_driver_t *driver;
+    char remote[200];
+} session_line_t;
+
+/* false: answered with 400. */
+static bool find_line(request_t *r, int64_t session, session_line_t *out)
 {
     int rc = request_account(r, session, &out->account, out->remote,
                              sizeof(out->remote));
@@ -137,7 +145,7 @@ static ask_t *new_ask(request_t *r)
     if (a == NULL) {
         response_error(&r->response, WERR_NOMEM);
     } else if (!route_session_found(r, &a->row) ||
-               !route_session_line(r, a->row.id, &a->line)) {
+               !find_line(r, a->row.id, &a->line)) {
         free(a);
         a = NULL;
     }

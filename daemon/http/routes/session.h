@@ -16,14 +16,6 @@ bool route_session_found(request_t *r, session_row_t *out);
 /* Its owner, a supervisor or an administrator; false: answered with 403. */
 bool route_session_managed(request_t *r, const session_row_t *s);
 
-typedef struct {
-    const gateway_account_t *account;
-    const gw_driver_t *driver;
-    char remote[200];
-} session_line_t;
-/* How its gateway is reached; false: answered with 400. */
-bool route_session_line(request_t *r, int64_t session, session_line_t *out);
-
 /* Where the gateway of account shall send events; false: answered with 400,
  * as public_url is not known. */
 #define WEBHOOK_URL_MAX 1024
