@@ -209,12 +209,12 @@ static int store(tx_t *tx, const backfill_message_t *m, page_t *p)
     if (rc != WERR_OK || !ref.created) {
         return rc;
     }
-    p->created++;
     rc = take_status(tx, m, ref.id);
     if (rc == WERR_OK && p->told_chat != ref.chat) {
         p->told_chat = ref.chat;
         rc = event_raise(tx, EVENT_CHAT, m->in.session, ref.chat, 0);
     }
+    p->created += rc == WERR_OK; /* what is rolled back does not count */
     return rc;
 }
 

@@ -108,28 +108,32 @@ static int bind_echo(tx_t *tx, const message_in_t *in, message_ref_t *out)
     return rc == WERR_OK ? message_move(tx, &m, STATUS_SENT, NULL, NULL) : rc;
 }
 
-static int64_t quoted(tx_t *tx, const message_in_t *in)
+/* 0: none, or one that we do not have. */
+static int quoted(tx_t *tx, const message_in_t *in, int64_t *id)
 {
-    message_ref_t ref;
+    message_ref_t ref = {.id = 0};
+    int rc = WERR_NOTFOUND;
 
-    if (in->reply_to == NULL) {
-        return 0;
+    if (in->reply_to != NULL) {
+        rc = message_known(tx->db, in->session, true, in->reply_to, &ref);
     }
-    if (message_known(tx->db, in->session, true, in->reply_to, &ref) ==
-            WERR_OK ||
-        message_known(tx->db, in->session, false, in->reply_to, &ref) ==
-            WERR_OK) {
-        return ref.id;
+    if (rc == WERR_NOTFOUND && in->reply_to != NULL) {
+        rc = message_known(tx->db, in->session, false, in->reply_to, &ref);
     }
-    return 0;
+    *id = rc == WERR_OK ? ref.id : 0;
+    return rc == WERR_NOTFOUND ? WERR_OK : rc;
 }
 
 static int insert(tx_t *tx, const message_in_t *in, message_ref_t *out)
 {
-    int64_t reply_to = quoted(tx, in);
-    db_stmt_t *s = db_stmt(tx->db, &message_insert);
-    int rc;
+    int64_t reply_to;
+    db_stmt_t *s;
+    int rc = quoted(tx, in, &reply_to);
 
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    s = db_stmt(tx->db, &message_insert);
     db_bind_i64(s, 1, in->session);
     db_bind_i64(s, 2, out->chat);
     db_bind_i64(s, 3, in->from_me);
