@@ -19,11 +19,7 @@ out    := build/$(B)
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-<<<<<<< HEAD
-.PHONY: all daemon module web lib tools unit-programs fuzz banned cppcheck \
-=======
-.PHONY: all daemon module lib tools unit-programs banned cppcheck \
->>>>>>> main
+.PHONY: all daemon module web lib tools unit-programs banned cppcheck \
         format-check unit test check install clean FORCE
 
 warnings := -Wall -Wextra -Wshadow
