@@ -216,41 +216,66 @@ static bool worth_another(int rc)
     return rc == EINVAL || rc == EAGAIN || rc == MDB_MAP_RESIZED;
 }
 
-int spool_env_open(spool_t *s, spool_options_t *opt)
+/* A file that cannot be looked at is not absent: nothing takes its place. */
+static int is_fresh(spool_t *s, spool_options_t *opt, bool *fresh)
+{
+    struct stat st;
+
+    *fresh = false;
+    if (fstatat(s->dir.fd, "data.mdb", &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        *fresh = st.st_size == 0;
+    } else if (errno == ENOENT) {
+        *fresh = true;
+    } else {
+        return fail(opt, s, spool_errno_code(errno), "cannot look at data.mdb",
+                    strerror(errno));
+    }
+    return *fresh && !opt->create
+               ? fail(opt, s, SPOOL_INVAL, "no spool there", "")
+               : SPOOL_OK;
+}
+
+static int try_often(spool_t *s, spool_options_t *opt, size_t size, int *rc)
 {
     struct timespec nap = {0, 20000000};
-    int major;
-    int minor;
-    int patch;
-    struct stat st;
-    size_t size;
-    bool fresh;
-    int rc = MDB_SUCCESS;
-    int ours;
+    int ours = SPOOL_OK;
 
-    fresh = fstatat(s->dir.fd, "data.mdb", &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-            st.st_size == 0;
-    if (fresh && !opt->create) {
-        return fail(opt, s, SPOOL_INVAL, "no spool there", "");
-    }
-    ours = choose_size(s, opt, fresh, &size);
-    if (ours == SPOOL_OK && fresh) {
-        ours = make_env(s, size, &rc);
-    }
     for (int i = 0; ours == SPOOL_OK && i < OPEN_TRIES; i++) {
-        rc = MDB_SUCCESS;
-        ours = try_open(s, opt, size, &rc);
+        *rc = MDB_SUCCESS;
+        ours = try_open(s, opt, size, rc);
         if (ours == SPOOL_OK) {
             break;
         }
         spool_env_close(s);
-        if (!worth_another(rc)) {
+        if (!worth_another(*rc)) {
             break;
         }
         if (i + 1 < OPEN_TRIES) {
             ours = SPOOL_OK;
             nanosleep(&nap, NULL);
         }
+    }
+    return ours;
+}
+
+int spool_env_open(spool_t *s, spool_options_t *opt)
+{
+    int major;
+    int minor;
+    int patch;
+    size_t size;
+    bool fresh;
+    int rc = MDB_SUCCESS;
+    int ours = is_fresh(s, opt, &fresh);
+
+    if (ours == SPOOL_OK) {
+        ours = choose_size(s, opt, fresh, &size);
+    }
+    if (ours == SPOOL_OK && fresh) {
+        ours = make_env(s, size, &rc);
+    }
+    if (ours == SPOOL_OK) {
+        ours = try_often(s, opt, size, &rc);
     }
     if (ours != SPOOL_OK) {
         if (opt->error[0] == '\0') {

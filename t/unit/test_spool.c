@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -170,6 +171,41 @@ static void test_half_made(void **state)
     assert_int_not_equal(access(part, F_OK), 0);
     assert_int_equal(spool_stat(s, &st), SPOOL_OK);
     assert_true(st.size == 2 * MIB && st.next_seq == 1);
+    spool_close(&s);
+}
+
+/* Before libc's: what a disk may answer that is about to die. */
+static bool stat_fails;
+
+int fstatat(int dir_fd, const char *restrict path, struct stat *restrict st,
+            int flags)
+{
+    if (stat_fails && strcmp(path, "data.mdb") == 0) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_newfstatat, dir_fd, path, st, flags);
+}
+
+/* A file that cannot be looked at is not absent: none is put in its place. */
+static void test_cannot_look(void **state)
+{
+    spool_options_t opt = {.size = MIB, .create = true};
+    uint64_t first;
+    spool_stat_t st;
+    spool_t *s;
+
+    (void)state;
+    s = open_sized(MIB);
+    assert_int_equal(append(s, 1, 1, 100, &first), SPOOL_OK);
+    spool_close(&s);
+    stat_fails = true;
+    assert_int_equal(spool_open(&s, dir.spool, &opt), SPOOL_IO);
+    assert_non_null(strstr(opt.error, "data.mdb"));
+    stat_fails = false;
+    s = open_sized(MIB);
+    assert_int_equal(spool_stat(s, &st), SPOOL_OK);
+    assert_int_equal(st.records, 1);
     spool_close(&s);
 }
 
@@ -1074,6 +1110,7 @@ int main(void)
         TEST(test_append_read_delete),
         TEST(test_moved),
         TEST(test_half_made),
+        TEST(test_cannot_look),
         TEST(test_bad_arguments),
         TEST(test_file_systems),
         TEST(test_sequence_and_id),
