@@ -69,7 +69,9 @@ my %known = (
         'whatsapp/sessions/demo/reconnect', {}],
 );
 # a 403 that no role is the cause of
-my %others = ('get /api/webhook/whatsapp' => 'the word of the handshake');
+my %others = ('get /api/webhook/whatsapp' => 'the word of the handshake',
+    'get /app/{key}' => 'where the page comes from',
+    'post /broadcasting/auth' => 'a channel of another');
 
 # ---- the list is whole ----
 
