@@ -275,7 +275,7 @@ const char *multipart_parse(multipart_t *out, const char *content_type,
                             const char *body, size_t len)
 {
     char mark[BOUNDARY_MAX + 5] = "\r\n--";
-    const char *at = body, *end = body + len;
+    const char *at, *end = body + len;
     bool last = false;
     out->n = 0;
     if (!multipart_is(content_type) || !read_boundary(content_type, mark + 4)) {

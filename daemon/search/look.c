@@ -125,6 +125,7 @@ int search_begin(search_t *s, db_t *db, const char *text, search_look_t **out)
     l->search = s;
     l->db = db;
     l->from = l->from_people = INT64_MAX;
+    buf_init(&l->match, 0);
     rc = reader_take(s, &l->reader);
     if (rc == WERR_OK) {
         rc = terms_read(&l->terms, l->reader->words, text);
@@ -143,11 +144,6 @@ int search_begin(search_t *s, db_t *db, const char *text, search_look_t **out)
     return WERR_OK;
 }
 
-bool search_is_empty(const search_look_t *l)
-{
-    return l->terms.nterms == 0;
-}
-
 void search_end(search_look_t **look)
 {
     search_look_t *l = *look;
@@ -159,6 +155,7 @@ void search_end(search_look_t **look)
     if (l->reader != NULL) {
         reader_give(l->search, l->reader);
     }
+    buf_free(&l->match);
     free(l->ids);
     free(l);
     *look = NULL;
@@ -395,11 +392,20 @@ static int may_see(finding_t *f, int64_t id, bool *out)
     return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
 }
 
+/* The words that begin alike are looked up once. */
 static void write_match(const finding_t *f, buf_t *out)
 {
-    terms_vocabulary_t v = {.expand = expand, .arg = f->look};
+    search_look_t *l = f->look;
+    terms_vocabulary_t v = {.expand = expand, .arg = l};
 
-    terms_match(&f->look->terms, f->scoped ? f->sessions : NULL, &v, out);
+    if (l->match.len == 0) {
+        terms_match(&l->terms, &v, &l->match);
+    }
+    buf_add(out, l->match.data, l->match.len);
+    out->failed |= l->match.failed;
+    if (f->scoped) {
+        terms_scope(f->sessions, out);
+    }
 }
 
 static int find_in_index(finding_t *f)

@@ -56,8 +56,6 @@ typedef struct search_look_s search_look_t;
  */
 int search_begin(search_t *search, db_t *db, const char *text,
                  search_look_t **out) WACRM_CHECKED;
-/* true: no word in it, nothing can be found. */
-bool search_is_empty(const search_look_t *look);
 /*
  * Ids of messages that match, newest (highest) first, below `before` (0: from
  * the top), at most *n of them. sessions: those that may be seen; NULL: all.
