@@ -86,6 +86,7 @@ struct search_look_s {
     index_state_t state;
     terms_t terms;
     names_t names;
+    buf_t match;               /* of terms, for the index; empty: not yet */
     search_hits_t hits;        /* search_hits(); first none */
     int64_t *ids;              /* those of hits */
     int64_t from, from_people; /* no hit from here on that is not in hits */

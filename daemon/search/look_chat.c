@@ -4,13 +4,16 @@
  */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "search/internal.h"
 
-/* So many hits of each kind are gathered, */
-#define HITS_MAX 20000
-/* but only so many where they lie so close that nearly every chat has one. */
-#define HITS_CLOSE 4000
+/* So many hits of each kind are gathered at most, */
+#define HITS_MAX   20000
+#define HITS_BLOCK 4000
+/* no more where a block is that close that nearly every chat has a hit, */
 #define CLOSE_PART 10 /* of all ids */
+/* nor after that time: to read bodies is quicker then. */
+#define GATHER_MS 8
 
 DB_QUERY(search_ids_of_chat, "SELECT id FROM messages WHERE chat_id = $1 "
                              "ORDER BY ts DESC, id DESC");
@@ -44,16 +47,22 @@ static bool are_close(const int64_t *ids, size_t n)
 static int gather(search_look_t *l, find_fn find, int64_t *ids, size_t *n,
                   int64_t *from)
 {
-    size_t more = HITS_MAX - HITS_CLOSE;
-    int rc;
+    int64_t started = clock_mono_ms();
+    int rc = WERR_OK;
 
-    *n = HITS_CLOSE;
-    rc = find(l, 0, ids, n);
-    if (rc == WERR_OK && *n == HITS_CLOSE && !are_close(ids, *n)) {
-        rc = find(l, ids[*n - 1], ids + *n, &more);
-        *n += rc == WERR_OK ? more : 0;
+    *n = 0;
+    *from = INT64_MAX;
+    while (rc == WERR_OK && *from > 0) {
+        size_t more = HITS_BLOCK;
+
+        rc = find(l, *n > 0 ? *from : 0, ids + *n, &more);
+        *n += more;
+        *from = more == HITS_BLOCK ? ids[*n - 1] : 0;
+        if (*n == HITS_MAX || (*n > 0 && are_close(ids, *n)) ||
+            clock_mono_ms() - started >= GATHER_MS) {
+            break;
+        }
     }
-    *from = *n == HITS_CLOSE || *n == HITS_MAX ? ids[*n - 1] : 0;
     return rc;
 }
 

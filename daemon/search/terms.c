@@ -185,8 +185,7 @@ static void add_term(const terms_t *t, const term_t *term,
     }
 }
 
-void terms_match(const terms_t *t, const session_set_t *sessions,
-                 const terms_vocabulary_t *v, buf_t *out)
+void terms_match(const terms_t *t, const terms_vocabulary_t *v, buf_t *out)
 {
     buf_adds(out, "body : (");
     for (size_t i = 0; i < t->nterms; i++) {
@@ -196,9 +195,10 @@ void terms_match(const terms_t *t, const session_set_t *sessions,
         add_term(t, &t->terms[i], v, out);
     }
     buf_addc(out, ')');
-    if (sessions == NULL) {
-        return;
-    }
+}
+
+void terms_scope(const session_set_t *sessions, buf_t *out)
+{
     buf_adds(out, " AND scope : (");
     for (size_t i = 0; i < sessions->n; i++) {
         buf_addf(out, "%s\"s%" PRId64 "\"", i > 0 ? " OR " : "",

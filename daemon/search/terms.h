@@ -49,9 +49,10 @@ typedef struct {
     void *arg;
 } terms_vocabulary_t;
 
-/* The MATCH expression: all terms, and one of the sessions (NULL: any). */
-void terms_match(const terms_t *t, const session_set_t *sessions,
-                 const terms_vocabulary_t *v, buf_t *out);
+/* The MATCH expression: all terms; */
+void terms_match(const terms_t *t, const terms_vocabulary_t *v, buf_t *out);
+/* and, after it, one of the sessions. */
+void terms_scope(const session_set_t *sessions, buf_t *out);
 
 typedef struct {
     size_t start, end; /* bytes of the body */
