@@ -32,6 +32,8 @@ my %known = (
         email => 'z@test.example', password => 'sandi-panjang' }],
     'patch /api/crm/agents/{id}' => ['admin', "agents/$user{cs1}",
         { role => 'admin' }],
+    'post /api/crm/agents/{id}/logout' => ['admin',
+        "agents/$user{cs2}/logout", {}],
     'get /api/crm/audit' => ['admin'],
     'post /api/crm/contacts/merge' => ['supervisor', undef,
         { from => $PHONE, into => '6281230000002' }],
