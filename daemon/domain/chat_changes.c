@@ -1,7 +1,6 @@
 #include "domain/chat_changes.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "domain/fresh_id.h"
 

@@ -1,7 +1,6 @@
 /* The attempts of the outbox, and how they end. */
 #include "domain/delivery.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "domain/message_row.h"

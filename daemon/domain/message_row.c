@@ -1,7 +1,5 @@
 #include "domain/message_row.h"
 
-#include <string.h>
-
 #include "domain/chat_changes.h"
 #include "domain/donor.h"
 #include "domain/event.h"

@@ -1,7 +1,5 @@
 #include "domain/schedule.h"
 
-#include <string.h>
-
 #include "domain/chat_changes.h"
 #include "domain/delivery.h"
 #include "domain/event.h"

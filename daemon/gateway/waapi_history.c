@@ -4,7 +4,6 @@
  */
 #include "gateway/waapi.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 

@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "domain/audit.h"
 #include "domain/consent.h"
 #include "domain/contact.h"
