@@ -475,6 +475,16 @@ static void broken(import_t *im, const char *reason)
     }
 }
 
+/* The parser gives up: the file is broken, or it found no memory. */
+static void stop(import_t *im, struct csv_parser *csv, const char *reason)
+{
+    if (csv_error(csv) == CSV_EPARSE) {
+        broken(im, reason);
+    } else if (im->rc >= 0) {
+        im->rc = WERR_NOMEM;
+    }
+}
+
 /* The text without the byte order mark that spreadsheets write. */
 static const char *without_mark(const char *text, size_t *len)
 {
@@ -499,7 +509,7 @@ static void read_all(import_t *im, struct csv_parser *csv, FILE *in)
             first = false;
         }
         if (csv_parse(csv, text, n, on_field, on_row, im) != n) {
-            broken(im, "the file is not CSV from here on");
+            stop(im, csv, "the file is not CSV from here on");
             return;
         }
         if (csv->entry_pos > ENTRY_MAX) {
@@ -511,7 +521,7 @@ static void read_all(import_t *im, struct csv_parser *csv, FILE *in)
         im->rc = WERR_IO;
     }
     if (im->rc >= 0 && csv_fini(csv, on_field, on_row, im) != 0) {
-        broken(im, "the file ends inside quotes");
+        stop(im, csv, "the file ends inside quotes");
     }
     flush_rows(im);
 }
