@@ -1,4 +1,5 @@
-# wacrm: make [all|daemon|module|web|unit|test|check|install|clean] [B=release]
+# wacrm: make [all|daemon|module|web|unit|test|check|install|uninstall|
+#              clean] [B=release]
 #
 #   B=release  gcc -O2, the default
 #   B=asan     gcc with AddressSanitizer and UBSan
@@ -11,6 +12,7 @@
 
 B      ?= release
 PREFIX ?= /usr/local
+DESTDIR ?=
 datadir ?= $(PREFIX)/share
 # Where Debian's nginx has its modules.
 MODULES ?= /usr/lib/nginx/modules
@@ -20,7 +22,8 @@ out    := build/$(B)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all daemon module web lib tools unit-programs banned cppcheck \
-        format-check unit test check install clean FORCE
+        format-check unit test check install uninstall \
+        clean FORCE
 
 warnings := -Wall -Wextra -Wshadow
 harden   := -fstack-protector-strong
@@ -151,7 +154,8 @@ $(foreach t,$(tools),$(eval $(call tool_rule,$(t))))
 # What a power cut may leave: the recorder, and the programs that check.
 crash_bins := $(patsubst t/fault/%.c,$(out)/tools/%,\
                          $(wildcard t/fault/crash_*.c))
-tools: $(crash_bins) $(out)/tools/record.so
+tools: $(crash_bins) $(out)/tools/record.so $(out)/tools/clock.so \
+       $(out)/tools/live.so
 
 $(out)/tools/crash_%: $(out)/obj/t/fault/crash_%.o \
                       $(out)/obj/t/fault/crash/log.o $(out)/libwacrm.a
@@ -163,8 +167,11 @@ $(out)/tools/crash_%: $(out)/obj/t/fault/crash_%.o \
 unit-programs: $(test_bins) $(out)/unit/shim.so
 
 # Preloaded by the fault tests; never sanitized, as they stand below libc.
-preload := $(out)/unit/shim.so $(out)/tools/record.so
+preload := $(out)/unit/shim.so \
+           $(addprefix $(out)/tools/,record.so clock.so live.so)
 $(out)/unit/shim.so: t/fault/shim.c
+$(out)/tools/clock.so: t/fault/clock.c
+$(out)/tools/live.so: t/fault/live.c
 $(out)/tools/record.so: t/fault/record.c t/fault/crash/log.h
 $(preload): $(out)/flags
 	@mkdir -p $(@D)
@@ -212,19 +219,58 @@ format_files = $(shell find daemon spool ngx_wacrm_module/edge t -name '*.[ch]')
 format-check:
 	clang-format --dry-run --Werror $(format_files)
 
-# The desk goes along if it was built here or copied to web/dist. Its new
-# files first, then the page that names them; those of older builds stay for
-# the tabs that are open.
+# Programs, module, units and examples below DESTDIR; then, where that is this
+# machine, wacrm-setup: user, directories, configuration, secrets. Paths of
+# the examples are those of this installation. The desk goes along if it was
+# built here or copied to web/dist.
+share := $(DESTDIR)$(datadir)/wacrm
+units := $(DESTDIR)$(PREFIX)/lib/systemd/system
+place  = sed -e 's|/usr/local/sbin/|$(PREFIX)/sbin/|g' \
+             -e 's|/usr/local/share/|$(datadir)/|g' \
+             -e 's|/usr/lib/nginx/modules|$(MODULES)|g'
+etc_examples := conf/nginx.conf conf/nginx-tls.conf conf/nginx-redirect.conf \
+                conf/wacrmd.conf
+unit_files := conf/wacrmd.service conf/wacrm-backup.service \
+              conf/wacrm-backup.timer
+share_files := conf/wacrm.sysusers conf/wacrm.tmpfiles conf/wacrm.logrotate \
+               $(wildcard conf/grafana/*.json conf/prometheus/*.yml)
+
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(MODULES)
-	install -m 755 $(out)/wacrmd $(out)/wacrmctl $(DESTDIR)$(PREFIX)/sbin
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(MODULES) $(units) \
+	    $(share)/example $(DESTDIR)$(datadir)/doc/wacrm
+	install -m 755 $(out)/wacrmd $(out)/wacrmctl scripts/wacrm-backup \
+	    scripts/wacrm-setup $(DESTDIR)$(PREFIX)/sbin
 	install -m 644 build/module/ngx_wacrm_module.so $(DESTDIR)$(MODULES)
+	install -m 644 $(share_files) $(share)
+	install -m 644 docs/*.md docs/openapi.yaml \
+	    $(DESTDIR)$(datadir)/doc/wacrm
+	@set -e; for f in $(unit_files); do \
+	    $(place) $$f > $(units)/$${f##*/}; chmod 644 $(units)/$${f##*/}; \
+	done; \
+	for f in $(etc_examples); do \
+	    $(place) $$f > $(share)/example/$${f##*/}; \
+	    chmod 644 $(share)/example/$${f##*/}; \
+	done
 	@if [ -e web/dist/index.html ]; then \
-	    scripts/install-web $(DESTDIR)$(datadir)/wacrm/web; \
+	    scripts/install-web $(share)/web; \
 	else \
 	    echo "install: without the desk, as web/dist is not built:" \
 	         "make web, or copy it there"; \
 	fi
+	@if [ -z "$(DESTDIR)" ]; then \
+	    $(PREFIX)/sbin/wacrm-setup; \
+	else \
+	    echo "install: then, as root: $(PREFIX)/sbin/wacrm-setup"; \
+	fi
+
+# What `install' has copied. State, configuration, secrets, backups and the
+# user stay.
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/sbin/,wacrmd wacrmctl \
+	    wacrm-backup wacrm-setup) \
+	    $(addprefix $(units)/,$(notdir $(unit_files))) \
+	    $(DESTDIR)$(MODULES)/ngx_wacrm_module.so
+	rm -rf $(share) $(DESTDIR)$(datadir)/doc/wacrm
 
 clean:
 	rm -rf build/release build/asan build/tsan build/clang build/module \
