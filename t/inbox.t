@@ -184,6 +184,34 @@ is(scalar @texts, $d->sql("SELECT count(*) FROM messages WHERE chat_id = $busy"
     . " AND body <> 'sementara itu'"), 'all messages, each once');
 is(join(',', grep { /^seri/ } @texts), join(',', map { "seri $_" } 1 .. 60),
     'oldest first');
+# From a message in the midst of it, both ways.
+my $at = sub {
+    my $page = as('cs1', GET => "/api/crm/inbox/$busy?shape=native&$_[0]")
+        ->{json};
+    return ([grep { /^seri/ } map { $_->{message} } @{$page->{messages}}],
+        $page->{meta}, map { $_->{id} } @{$page->{messages}});
+};
+my $hit = $d->sql("SELECT id FROM messages WHERE chat_id = $busy"
+    . " AND body = 'seri 30'");
+my ($found, $meta, @ids) = $at->("around=$hit&limit=5");
+is(join(',', @$found), join(',', map { "seri $_" } 28 .. 32),
+    'around a message');
+is_deeply($meta, { hasMore => JSON::PP::true, before => $ids[0],
+    hasNewer => JSON::PP::true, after => $ids[-1] }, 'both ways go on');
+my @newer = @$found;
+while ($meta->{hasNewer}) {
+    (my $more, $meta) = $at->("after=$meta->{after}&limit=7");
+    push @newer, @$more;
+}
+is(join(',', @newer), join(',', map { "seri $_" } 28 .. 60),
+    'downwards to the newest, each once');
+is($meta->{after}, undef, 'and there it ends');
+for my $bad ("around=$hit&before=$hit", "after=$hit&around=$hit", 'after=0',
+    'around=x', 'around=999999', 'after=999999') {
+    is(as('cs1', GET => "/api/crm/inbox/$busy?$bad")->{status}, 422,
+        "a chat: $bad");
+}
+
 is_deeply(as('cs1', GET => "/api/crm/inbox/$busy")->{json}{conversation},
     (grep { $_->{id} eq $busy } @{as('cs1', GET =>
         '/api/crm/inbox?limit=200')->{json}{conversations}})[0],
@@ -266,8 +294,8 @@ for my $by (['?session_id=lain'], ['', 'X-Session-Id' => 'lain']) {
 $r = as('cs1', POST => '/api/crm/messages/send', json => {
     phone => '6281210000000', message => 'x', reply_to => $message });
 is($r->{status}, 422, "reply_to another's message: 422");
-is(as('cs1', GET => "/api/crm/inbox/$busy?before=$message")->{status}, 422,
-    "before another's message: 422");
+is(as('cs1', GET => "/api/crm/inbox/$busy?$_=$message")->{status}, 422,
+    "$_ another's message: 422") for qw(before after around);
 is(same(phones(inbox('search=rahasia'))), '', 'no search finds it');
 is($state->(), $was, 'nothing of it has changed');
 

@@ -48,9 +48,30 @@ int chat_inbox(db_t *db, const domain_t *d, const inbox_query_t *q, buf_t *out,
 int chat_line(db_t *db, const domain_t *d, int64_t chat, buf_t *out,
               const char *key) WACRM_CHECKED;
 
-/* Writes the array of key: the newest `limit` before message `before` (0:
- * the newest of all), oldest first. */
+/* Messages of a chat: of the places at most one is not 0, and is a message of
+ * this chat; all 0: the newest. */
+typedef struct {
+    int limit;      /* 1..200 */
+    int64_t before; /* those right before it */
+    int64_t after;  /* those right after it */
+    int64_t around; /* itself, with as many older as newer ones */
+} chat_page_t;
+
+/* What a page covers: ids of its ends (0: it is empty), and whether the chat
+ * goes on beyond them. */
+typedef struct {
+    int64_t oldest, newest;
+    bool older, newer;
+} chat_span_t;
+
+/* Writes the array of key, oldest first. It ends early where the messages are
+ * long; the span tells. */
 struct media_viewer_s;
+int chat_page(db_t *db, int64_t chat, const struct media_viewer_s *viewer,
+              const chat_page_t *page, buf_t *out, const char *key,
+              chat_span_t *span) WACRM_CHECKED;
+
+/* The same for the newest `limit` before message `before` (0: of all). */
 int chat_messages(db_t *db, int64_t chat, const struct media_viewer_s *viewer,
                   int limit, int64_t before, buf_t *out, const char *key,
                   bool *more, int64_t *oldest) WACRM_CHECKED;

@@ -477,6 +477,70 @@ static void conversation_oldest_first(void **state)
     json_decref(p.root);
 }
 
+/* The ids of a page, and its ends, as "3 4 5 <>": < older ones exist. */
+static const char *span(fixture_t *f, int64_t chat, chat_page_t page)
+{
+    static char out[64];
+    chat_span_t span = {.oldest = -1};
+    json_t *root, *rows;
+    size_t len = 0;
+    buf_t b;
+
+    buf_init(&b, 0);
+    jw_open_object(&b, NULL);
+    assert_int_equal(chat_page(f->db, chat, NULL, &page, &b, "messages", &span),
+                     WERR_OK);
+    jw_close_object(&b);
+    root = parse(&b);
+    rows = json_object_get(root, "messages");
+    out[0] = '\0';
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        len += (size_t)snprintf(out + len, sizeof(out) - len, "%s ",
+                                text(rows, i, "message"));
+    }
+    if (json_array_size(rows) > 0) {
+        assert_int_equal(number(rows, 0, "id"), span.oldest);
+        assert_int_equal(number(rows, json_array_size(rows) - 1, "id"),
+                         span.newest);
+    }
+    snprintf(out + len, sizeof(out) - len, "%s%s", span.older ? "<" : "",
+             span.newer ? ">" : "");
+    json_decref(root);
+    return out;
+}
+
+static void conversation_at_a_place(void **state)
+{
+    fixture_t *f = *state;
+    int64_t chat = 0, ids[7];
+
+    for (int i = 0; i < 7; i++) {
+        char id[24];
+        said_t s;
+
+        /* two of the same time each */
+        snprintf(id, sizeof(id), "%d", i);
+        s = say(f, "6281", id, id, 1000000 + 1000 * (i / 2), false);
+        ids[i] = s.ref.id;
+        chat = s.ref.chat;
+    }
+#define AT(member, n, most) \
+    span(f, chat, (chat_page_t){.limit = (most), .member = ids[n]})
+    assert_string_equal(span(f, chat, (chat_page_t){.limit = 2}), "5 6 <");
+    assert_string_equal(AT(before, 5, 2), "3 4 <>");
+    assert_string_equal(AT(before, 1, 2), "0 >");
+    assert_string_equal(AT(after, 2, 2), "3 4 <>");
+    assert_string_equal(AT(after, 4, 2), "5 6 <");
+    assert_string_equal(AT(after, 6, 2), "<");
+    assert_string_equal(AT(around, 3, 1), "3 <>");
+    assert_string_equal(AT(around, 3, 2), "3 4 <>");
+    assert_string_equal(AT(around, 3, 5), "1 2 3 4 5 <>");
+    assert_string_equal(AT(around, 3, 200), "0 1 2 3 4 5 6 ");
+    assert_string_equal(AT(around, 0, 3), "0 1 >");
+    assert_string_equal(AT(around, 6, 3), "5 6 <");
+#undef AT
+}
+
 static void one_message(void **state)
 {
     fixture_t *f = *state;
@@ -531,6 +595,7 @@ int main(void)
         TEST(found),
         TEST(asked_one_by_one),
         TEST(conversation_oldest_first),
+        TEST(conversation_at_a_place),
         TEST(one_message),
     };
 

@@ -7,12 +7,22 @@
 #include "http/paging.h"
 #include "http/routes/routes.h"
 
-static void write_chat(request_t *r, int64_t chat, int limit, int64_t before,
+static void write_end(buf_t *b, const char *more_key, bool more,
+                      const char *id_key, int64_t id)
+{
+    jw_bool(b, more_key, more);
+    if (more && id != 0) {
+        jw_i64(b, id_key, id);
+    } else {
+        jw_null(b, id_key);
+    }
+}
+
+static void write_chat(request_t *r, int64_t chat, const chat_page_t *page,
                        bool native)
 {
     const media_viewer_t viewer = {r->options->domain, r->user.id};
-    bool more = false;
-    int64_t oldest = 0;
+    chat_span_t span = {0};
     buf_t messages;
     buf_t *b = &r->response.body;
     buf_init(&messages, 0);
@@ -20,8 +30,7 @@ static void write_chat(request_t *r, int64_t chat, int limit, int64_t before,
     jw_bool(b, "success", true);
     int rc = db_read_begin(r->db);
     if (rc == WERR_OK) {
-        rc = chat_messages(r->db, chat, &viewer, limit, before, &messages, NULL,
-                           &more, &oldest);
+        rc = chat_page(r->db, chat, &viewer, page, &messages, NULL, &span);
         if (rc == WERR_OK) {
             rc = chat_line(r->db, viewer.domain, chat, b, "conversation");
         }
@@ -41,29 +50,59 @@ static void write_chat(request_t *r, int64_t chat, int limit, int64_t before,
     }
     jw_str(b, "message", "Success");
     jw_open_object(b, "meta");
-    jw_bool(b, "hasMore", more);
-    if (more) {
-        jw_i64(b, "before", oldest);
-    } else {
-        jw_null(b, "before");
-    }
+    write_end(b, "hasMore", span.older, "before", span.oldest);
+    write_end(b, "hasNewer", span.newer, "after", span.newest);
     jw_close_object(b);
     jw_close_object(b);
     buf_free(&messages);
     response_tagged(&r->response, request_header(r, "If-None-Match"));
 }
 
+/* The place that a page is asked for by. */
+typedef struct {
+    const char *name; /* NULL: the newest */
+    int64_t id;
+} place_t;
+
+static void read_place(const request_t *r, invalid_t *invalid,
+                       chat_page_t *page, place_t *place)
+{
+    const struct {
+        const char *name;
+        int64_t *id;
+    } places[] = {{"before", &page->before},
+                  {"after", &page->after},
+                  {"around", &page->around}};
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        const char *name = places[i].name, *text = request_query(r, name);
+        if (text == NULL) {
+            continue;
+        }
+        if (!parse_int(text, 1, INT64_MAX, places[i].id)) {
+            invalid_add(invalid, name, "The %s field must be an id.", name);
+        } else if (place->name != NULL) {
+            invalid_add(invalid, name,
+                        "The %s field is prohibited when %s is present.", name,
+                        place->name);
+        } else {
+            *place = (place_t){name, *places[i].id};
+        }
+    }
+}
+
 /* A message of another chat tells nothing here, not even its time. */
-static int check_before(db_t *db, int64_t chat, int64_t before,
-                        invalid_t *invalid)
+static int check_place(db_t *db, int64_t chat, const place_t *place,
+                       invalid_t *invalid)
 {
     int64_t session, of_chat;
-    if (before == 0) {
+    if (place->name == NULL) {
         return WERR_OK;
     }
-    int rc = message_place(db, before, &session, &of_chat);
+    int rc = message_place(db, place->id, &session, &of_chat);
     if (rc == WERR_NOTFOUND || (rc == WERR_OK && of_chat != chat)) {
-        invalid_add(invalid, "before", "The selected before is invalid.");
+        invalid_add(invalid, place->name, "The selected %s is invalid.",
+                    place->name);
         rc = WERR_OK;
     }
     return rc;
@@ -72,17 +111,15 @@ static int check_before(db_t *db, int64_t chat, int64_t before,
 void route_chat(request_t *r)
 {
     invalid_t invalid = {0};
-    int64_t chat, before = 0;
+    place_t place = {0};
+    int64_t chat;
     const char *shape = request_query(r, "shape");
-    const char *text = request_query(r, "before");
-    int limit = page_limit(r, &invalid);
-    if (text != NULL && !parse_int(text, 1, INT64_MAX, &before)) {
-        invalid_add(&invalid, "before", "The before field must be an id.");
-    }
+    chat_page_t page = {.limit = page_limit(r, &invalid)};
+    read_place(r, &invalid, &page, &place);
     if (invalid_answer(&invalid, &r->response) || !page_chat(r, &chat)) {
         return;
     }
-    int rc = check_before(r->db, chat, before, &invalid);
+    int rc = check_place(r->db, chat, &place, &invalid);
     if (rc != WERR_OK) {
         response_error(&r->response, rc);
         return;
@@ -90,8 +127,7 @@ void route_chat(request_t *r)
     if (invalid_answer(&invalid, &r->response)) {
         return;
     }
-    write_chat(r, chat, limit, before,
-               shape != NULL && strcmp(shape, "native") == 0);
+    write_chat(r, chat, &page, shape != NULL && strcmp(shape, "native") == 0);
 }
 
 typedef struct {
