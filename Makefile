@@ -198,7 +198,7 @@ unit: $(if $(T),$(out)/unit/test_$(T),$(test_bins))
 	echo "unit: $$n test programs, all passed"
 
 test: all unit
-	prove -I t/lib t t/security
+	prove -I t/lib t t/security t/fault
 
 check: banned cppcheck format-check
 

@@ -114,7 +114,8 @@ static void each_hour(timers_t *t)
     }
     tell("tokens", domain_write(t->domain, expire_tokens, NULL));
     tell_spool("revocations",
-               spool_revoke_expire(t->spool, clock_now_ms() / 1000));
+               spool_revoke_expire(t->spool, clock_now_ms() / 1000 -
+                                                 TOKEN_REVOKED_KEEP_S));
 }
 
 /* ms until the next reminder; those that are due have been fired. */

@@ -55,7 +55,8 @@ static int check_entries(const spool_revoked_t *entries, size_t n)
     return SPOOL_OK;
 }
 
-/* An entry never becomes weaker: the later of both times is kept. */
+/* An entry never becomes weaker: the later of both times is kept, but for a
+ * time that is yet to come. */
 static int put_entry(spool_t *s, MDB_txn *txn, const spool_revoked_t *entry)
 {
     int64_t not_before = entry->subject ? entry->not_before : 0;
@@ -73,7 +74,10 @@ static int put_entry(spool_t *s, MDB_txn *txn, const spool_revoked_t *entry)
         int64_t old_before = (int64_t)spool_get64(val.mv_data);
         int64_t old_expires = (int64_t)spool_get64((char *)val.mv_data + 8);
 
-        not_before = old_before > not_before ? old_before : not_before;
+        if (old_before > not_before &&
+            (entry->as_of == 0 || old_before <= entry->as_of)) {
+            not_before = old_before;
+        }
         expires = old_expires > expires ? old_expires : expires;
     } else if (rc != MDB_SUCCESS && rc != MDB_NOTFOUND) {
         return spool_rc(s, rc);

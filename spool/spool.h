@@ -145,6 +145,8 @@ typedef struct {
     const char *id;
     int64_t not_before; /* subjects only */
     int64_t expires;
+    int64_t as_of; /* now, or 0: a not_before beyond it was set by a clock
+                      that has gone back since, and gives way */
 } spool_revoked_t;
 
 int spool_revoke(spool_t *spool, const spool_revoked_t *entries, size_t n);

@@ -47,6 +47,8 @@ DB_QUERY(token_revoke_sub,
          " expires_at = excluded.expires_at");
 DB_QUERY(token_user_not_before,
          "UPDATE users SET not_before = $2, updated_at = $3 WHERE id = $1");
+DB_QUERY(token_user_ahead,
+         "SELECT 1 FROM users WHERE id = $1 AND not_before > $2");
 DB_QUERY(token_revoked,
          "SELECT kind, id, not_before, expires_at FROM revoked_tokens"
          " WHERE expires_at > $1");
@@ -89,6 +91,27 @@ static int token_hash(const char *token, char out[HASH_TEXT])
     return WERR_OK;
 }
 
+/*
+ * Where the clock has gone back behind the time of a revocation, no token of
+ * now would count: it is made again by the clock of now.
+ */
+static int revoke_again(tx_t *tx, int64_t user)
+{
+    db_stmt_t *s = db_stmt(tx->db, &token_user_ahead);
+    db_bind_i64(s, 1, user);
+    db_bind_i64(s, 2, tx->now / 1000);
+    int rc = db_first(s);
+    db_done(s);
+    if (rc != DB_ROW) {
+        return rc == WERR_NOTFOUND ? WERR_OK : rc;
+    }
+    log_warn("token",
+             "msg=\"the clock has gone back: everything of the user is "
+             "revoked once more\" user=%lld",
+             (long long)user);
+    return token_revoke_user(tx, user);
+}
+
 static int issue(tx_t *tx, int64_t user, const char *family, int64_t access_exp,
                  int64_t refresh_until, token_pair_t *out)
 {
@@ -96,7 +119,10 @@ static int issue(tx_t *tx, int64_t user, const char *family, int64_t access_exp,
     memset(out, 0, sizeof(*out));
     out->user = user;
     out->access_exp = access_exp;
-    int rc = random_hex(out->refresh, RANDOM_BYTES);
+    int rc = revoke_again(tx, user);
+    if (rc == WERR_OK) {
+        rc = random_hex(out->refresh, RANDOM_BYTES);
+    }
     if (rc == WERR_OK) {
         rc = random_hex(out->jti, 16);
     }
@@ -268,7 +294,7 @@ int token_revoke_user(tx_t *tx, int64_t user)
 int token_revoked_walk(db_t *db, int64_t now, token_revoked_cb cb, void *ctx)
 {
     db_stmt_t *s = db_stmt(db, &token_revoked);
-    db_bind_i64(s, 1, now);
+    db_bind_i64(s, 1, now - TOKEN_REVOKED_KEEP_S);
     int rc = db_step(s);
     while (rc == DB_ROW) {
         int stop = cb(ctx, strcmp(db_text(s, 0), "sub") == 0, db_text(s, 1),
@@ -333,7 +359,7 @@ int token_expire(tx_t *tx)
     int rc = db_exec(s);
     if (rc == WERR_OK) {
         s = db_stmt(tx->db, &token_expire_revoked);
-        db_bind_i64(s, 1, tx->now / 1000);
+        db_bind_i64(s, 1, tx->now / 1000 - TOKEN_REVOKED_KEEP_S);
         rc = db_exec(s);
     }
     return rc;

@@ -34,6 +34,9 @@ int token_logout(tx_t *tx, int64_t user, const char *jti,
                  int64_t exp) WACRM_CHECKED;
 /* Everything of a user issued before now. */
 int token_revoke_user(tx_t *tx, int64_t user) WACRM_CHECKED;
+/* A revocation is kept beyond the end of its tokens, s: a clock that jumps
+ * forth and back must not bring them to life again. */
+#define TOKEN_REVOKED_KEEP_S INT64_C(604800)
 /* Walks what is revoked at now (s). */
 typedef int (*token_revoked_cb)(void *ctx, bool subject, const char *id,
                                 int64_t not_before, int64_t expires);

@@ -21,6 +21,7 @@ struct revocation_s {
 typedef struct {
     spool_revoked_t *entries;
     size_t n, cap;
+    int64_t now; /* s */
 } entries_t;
 
 static int collect(void *ctx, bool subject, const char *id, int64_t not_before,
@@ -40,6 +41,7 @@ static int collect(void *ctx, bool subject, const char *id, int64_t not_before,
     to->subject = subject;
     to->not_before = not_before;
     to->expires = expires;
+    to->as_of = e->now;
     to->id = strdup(id);
     if (to->id == NULL) {
         return WERR_NOMEM;
@@ -50,9 +52,9 @@ static int collect(void *ctx, bool subject, const char *id, int64_t not_before,
 
 static int copy_all(revocation_t *r)
 {
-    entries_t e = {0};
+    entries_t e = {.now = clock_now_ms() / 1000};
     pthread_mutex_lock(&r->lock);
-    int rc = token_revoked_walk(r->db, clock_now_ms() / 1000, collect, &e);
+    int rc = token_revoked_walk(r->db, e.now, collect, &e);
     if (rc == WERR_OK) {
         /* Added, never taken away before its end: an older database that is
          * restored does not know what was revoked since. */

@@ -122,6 +122,7 @@ static void look_up(attempt_t *a)
 
 void attempt_watch(attempt_t *a)
 {
+    int64_t hold = (int64_t)a->o->options.unknown_hold_s * 1000;
     int64_t left = a->until - clock_now_ms();
 
     if (left < WATCH_LEAST_MS || a->looked_up >= WATCH_LOOKUPS ||
@@ -131,7 +132,8 @@ void attempt_watch(attempt_t *a)
     }
     a->watched = true;
     a->looked_up++;
-    a->lookup_at = clock_mono_ms() + left / 2;
+    /* more than that is left only where the clock has gone back */
+    a->lookup_at = clock_mono_ms() + (left < hold ? left : hold) / 2;
     a->next = a->o->lookups;
     a->o->lookups = a;
 }

@@ -55,6 +55,7 @@ struct outbox_s {
     size_t inflight;
     fetch_t *fetches[FETCHES_MAX]; /* files under way, and ended ones */
     health_t *health;
+    int64_t ahead; /* of the calendar before the monotonic clock, ms */
     uint64_t random;
     outbox_counters_t counters;
 };
@@ -99,6 +100,13 @@ int health_new(health_t **out) WACRM_CHECKED;
 void health_free(health_t **h);
 /* Asks, and connects again; *next: monotonic ms of the next one. */
 int health_tick(outbox_t *o, int64_t *next) WACRM_CHECKED;
+
+/* calendar.c: the clock may be set back */
+
+/* At the start: what waits for longer than it ever should goes on. */
+int calendar_begin(outbox_t *o) WACRM_CHECKED;
+/* The same at once, when the clock is seen to have gone back. */
+int calendar_watch(outbox_t *o) WACRM_CHECKED;
 
 /* token.c */
 void outbox_token_load(void *outbox, const char *account, char *token,

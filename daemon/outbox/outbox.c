@@ -14,6 +14,8 @@
 #include "outbox/backfill.h"
 
 #define FAULT_WAIT_MS 1000
+/* The calendar may be set meanwhile: it is looked at again. */
+#define CALENDAR_MS 5000
 
 void outbox_options_default(outbox_options_t *o)
 {
@@ -48,8 +50,12 @@ static int64_t wait_until(int64_t due, int64_t lookup)
 {
     int64_t a = due == INT64_MAX ? INT64_MAX : due - clock_now_ms();
     int64_t b = lookup == INT64_MAX ? INT64_MAX : lookup - clock_mono_ms();
-    int64_t wait = a < b ? a : b;
+    int64_t wait;
 
+    if (a > CALENDAR_MS) {
+        a = CALENDAR_MS;
+    }
+    wait = a < b ? a : b;
     return wait < 0 ? 0 : wait;
 }
 
@@ -75,6 +81,9 @@ static int step(outbox_t *o, int64_t *wait)
     int rc = lanes_settle(o);
 
     attempt_lookups(o, &next_lookup);
+    if (rc == WERR_OK) {
+        rc = calendar_watch(o);
+    }
     if (rc == WERR_OK) {
         rc = lanes_expire(o, &next_deadline);
     }
@@ -198,6 +207,9 @@ static int set_up(outbox_t *o)
     }
     if (rc == WERR_OK) {
         rc = domain_write(o->domain, recover, o);
+    }
+    if (rc == WERR_OK) {
+        rc = calendar_begin(o);
     }
     return rc == WERR_OK ? held_watch(o) : rc;
 }

@@ -460,12 +460,13 @@ static spool_str_t str(const char *s)
 static void test_revoked(void **state)
 {
     const spool_revoked_t entries[] = {
-        {false, "token-1", 0, 2000},
-        {true, "7", 1000, 3000},
-        {true, "token-2", 500, 900},
+        {false, "token-1", 0, 2000, 0},
+        {true, "7", 1000, 3000, 0},
+        {true, "token-2", 500, 900, 0},
     };
-    const spool_revoked_t weaker = {true, "7", 400, 500};
-    const spool_revoked_t nameless = {false, "", 0, 1};
+    const spool_revoked_t weaker = {true, "7", 400, 500, 1200};
+    const spool_revoked_t set_back = {true, "7", 400, 500, 900};
+    const spool_revoked_t nameless = {false, "", 0, 1, 0};
     spool_t *s = open_sized(MIB);
     char longer[2][600];
 
@@ -490,12 +491,17 @@ static void test_revoked(void **state)
     assert_int_equal(spool_revoke_reset(s, entries, 1), SPOOL_OK);
     assert_int_equal(spool_revoked(s, str(""), str("7"), 999), 0);
     assert_int_equal(spool_revoked(s, str("token-1"), str("7"), 999), 1);
+    /* of a time that is yet to come: the clock has been set back */
+    assert_int_equal(spool_revoke(s, entries, 3), SPOOL_OK);
+    assert_int_equal(spool_revoke(s, &set_back, 1), SPOOL_OK);
+    assert_int_equal(spool_revoked(s, str(""), str("7"), 399), 1);
+    assert_int_equal(spool_revoked(s, str(""), str("7"), 400), 0);
 
     memset(longer, 'i', sizeof(longer));
     longer[0][599] = longer[1][599] = '\0';
     longer[1][598] = 'j'; /* they differ only behind a key's end */
     assert_int_equal(
-        spool_revoke(s, &(spool_revoked_t){false, longer[0], 0, 1}, 1),
+        spool_revoke(s, &(spool_revoked_t){false, longer[0], 0, 1, 0}, 1),
         SPOOL_OK);
     assert_int_equal(spool_revoked(s, str(longer[0]), str(""), 0), 1);
     assert_int_equal(spool_revoked(s, str(longer[1]), str(""), 0), 0);
@@ -512,7 +518,7 @@ static void test_revoked_edge(void **state)
 
     (void)state;
     for (size_t len = 505; len < sizeof(id); len++) {
-        spool_revoked_t e = {true, id, 10, 10};
+        spool_revoked_t e = {true, id, 10, 10, 0};
 
         memset(id, 'a', len);
         id[len] = '\0';
@@ -559,7 +565,7 @@ static void test_threads(void **state)
     clock_gettime(CLOCK_MONOTONIC, &end);
     end.tv_nsec += 400000000;
     do {
-        spool_revoked_t e = {false, "id", 0, 1};
+        spool_revoked_t e = {false, "id", 0, 1, 0};
 
         for (int i = 0; i < 100; i++) {
             assert_true(spool_revoked(a.spool, str("id"), str("s"), 1) ==

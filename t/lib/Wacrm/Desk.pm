@@ -30,7 +30,8 @@ wacrmd => sub { edits $_ }) changes more. Programs come from $WACRM_BUILD
 
 new() makes the agents admin@, supervisor@, cs1@ and cs2@test.example with the
 password "rahasia-sekali" (agents => 0: none); donors => CSV text is imported;
-web => DIR is served instead of web/dist.
+web => DIR is served instead of web/dist; wacrmd_env => {NAME => value} is its
+environment (t/fault's libraries).
 
 start() starts all three; wacrmd_start, wacrmd_stop($signal), wacrmd_kill,
 sim_start, sim_stop one of them; nginx is $d->{nginx}, a Wacrm::Nginx.
@@ -72,7 +73,8 @@ sub new {
     my $build = $ENV{WACRM_BUILD} || "$ROOT/build/release";
     my $self = bless {
         build => $build, agents => 1, donors => undef, allowed => [],
-        session => 'demo', sim_args => [], web => "$ROOT/web/dist", %opt,
+        session => 'demo', sim_args => [], wacrmd_env => {},
+        web => "$ROOT/web/dist", %opt,
     }, $class;
     my $edit = delete $self->{nginx};
     $self->{nginx} = Wacrm::Nginx->new(%{$opt{nginx_options} || {}});
@@ -178,6 +180,8 @@ sub _spawn {
     my $pid = fork;
     die "fork: $!" unless defined $pid;
     return $pid if $pid;
+    @ENV{keys %{$self->{wacrmd_env}}} = values %{$self->{wacrmd_env}}
+        if $log eq 'wacrmd.log';
     open STDIN, '<', '/dev/null';
     open STDOUT, '>>', "$self->{dir}/$log";
     open STDERR, '>>', "$self->{dir}/$log";

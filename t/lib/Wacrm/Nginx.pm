@@ -54,7 +54,7 @@ match an allow().
 =item new(%options)
 
 workers (1), user, master ('on'), dir, level ('info': of the error log),
-events (text of the events block).
+events (text of the events block), env ({}: of a started nginx).
 
 =item write($name, $bytes, $mode = 0600), path($name)
 
@@ -146,6 +146,7 @@ sub new {
         main    => '',
         allowed => [],
         ports   => [],
+        env     => {},
         owner   => $$,
         dir     => "$ROOT/build/t/$name.$$" . ($count > 1 ? ".$count" : ''),
         %opt,
@@ -297,6 +298,7 @@ sub _spawn {
     $SIG{PIPE} = 'DEFAULT';
     $ENV{ASAN_OPTIONS} ||= 'detect_leaks=0:abort_on_error=1';
     $ENV{UBSAN_OPTIONS} ||= 'print_stacktrace=1';
+    @ENV{keys %{$self->{env}}} = values %{$self->{env}} unless @args;
     exec { $self->{nginx} } $self->{nginx}, '-p', "$self->{dir}/",
         '-c', 'nginx.conf',
         '-e', @args ? 'stderr' : $self->path('error.log'), @args
