@@ -23,7 +23,7 @@
 #define LINE_BYTES     198
 #define SECTION_BYTES  49
 #define GATEWAY_PREFIX "gateway "
-#define OPTIONS_MAX    96
+#define OPTIONS_MAX    128
 #define SECRET_MIN     32
 #define NAME_BYTES     40
 #define APP_SECRET_MIN 16

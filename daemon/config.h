@@ -6,6 +6,7 @@
 #ifndef WACRM_CONFIG_H
 #define WACRM_CONFIG_H
 
+#include "alarm.h"
 #include "base/log.h"
 #include "domain/domain.h"
 #include "gateway/gateway.h"
@@ -39,6 +40,7 @@ typedef struct config_s {
     domain_settings_t domain;
     outbox_options_t outbox;
     realtime_options_t realtime;
+    alarm_options_t alarm;
     gateway_account_t gateways[CONFIG_GATEWAYS_MAX];
     size_t ngateways;
     void *memory; /* private */

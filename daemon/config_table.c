@@ -191,6 +191,21 @@ const option_t config_options[] = {
      AT(realtime.activity_timeout_s), "30s", 5, 600, false,
      "Silence after which clients are told to ask whether anybody is there."},
 
+    {"alarm", "url", OPTION_URL, AT(alarm.url), NULL, 0, 0, false,
+     "Where to POST what needs a person (docs/operations.md); without it, "
+     "nowhere."},
+    {"alarm", "secret_file", OPTION_SECRET_FILE, AT(alarm.secret), NULL, 0, 0,
+     false, "File with the secret that signs them; without it, unsigned."},
+    {"alarm", "repeat", OPTION_SECONDS, AT(alarm.repeat_s), "1h", 1,
+     30 * 86400, false,
+     "Each alarm is told at most so often while it lasts, and when it ends."},
+    {"alarm", "session_down", OPTION_SECONDS, AT(alarm.session_down_s), "5m",
+     1, 86400, false, "How long a WhatsApp number may be disconnected."},
+    {"alarm", "outbox_age", OPTION_SECONDS, AT(alarm.outbox_age_s), "10m", 1,
+     30 * 86400, false, "How long a message may wait to be sent."},
+    {"alarm", "disk_free", OPTION_SIZE, AT(alarm.disk_free), "512m", 0,
+     INT64_C(1) << 50, false, "What the disk of `state_dir` should have left."},
+
     {"gateway", "driver", OPTION_TEXT, GATEWAY(driver), "waapi", 0, 0, false,
      "Kind of the gateway."},
     {"gateway", "base_url", OPTION_URL, GATEWAY(base_url), NULL, 0, 0, false,

@@ -12,8 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "alarm.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/version.h"
 #include "config.h"
 #include "control/control.h"
 #include "control/lock.h"
@@ -25,10 +27,6 @@
 #include "reload.h"
 #include "search/search.h"
 #include "timers.h"
-
-#ifndef WACRM_VERSION
-#define WACRM_VERSION "0.1"
-#endif
 
 /* 10 s in all: what the steps may wait, then the end in any case */
 #define STOP_MS  8000
@@ -45,6 +43,7 @@ typedef struct {
     spool_t *spool;
     realtime_t *realtime;
     outbox_t *outbox;
+    alarm_t *alarm;
     intake_t *intake;
     search_t *search;
     http_server_t *http;
@@ -140,6 +139,14 @@ static int start_outbox(daemon_t *d, const config_t *c)
     return outbox_start(&d->outbox, &d->domain, &o, c->gateways, c->ngateways);
 }
 
+static int start_alarm(daemon_t *d, const config_t *c)
+{
+    alarm_options_t o = c->alarm;
+
+    o.state_dir = c->state_dir;
+    return alarm_new(&d->alarm, &o, &d->domain, d->spool, d->outbox);
+}
+
 static int start_intake(daemon_t *d, const config_t *c)
 {
     intake_options_t o = {
@@ -186,6 +193,8 @@ static int start_http(daemon_t *d, const config_t *c)
         .intake = d->intake,
         .search = d->search,
         .realtime = d->realtime,
+        .started_ms = clock_now_ms(),
+        .alarms = alarm_counters(d->alarm),
         .jwt_secret = c->jwt_secret,
         .jwt_secret_len = c->jwt_secret_len,
         .issuer = c->issuer,
@@ -228,6 +237,9 @@ static int start(daemon_t *d)
     }
     if (rc == WERR_OK && (step = "outbox")) {
         rc = start_outbox(d, c);
+    }
+    if (rc == WERR_OK && (step = "alarm")) {
+        rc = start_alarm(d, c);
     }
     if (rc == WERR_OK && (step = "intake")) {
         rc = start_intake(d, c);
@@ -316,6 +328,7 @@ static int wait_for_end(daemon_t *d)
     signals_to_wait_for(&set);
     timers_init(&timers, &d->domain, d->spool, reload_config(&d->config)->spool,
                 d->http);
+    timers.alarm = d->alarm;
     for (;;) {
         int64_t ms = timers_run(&timers);
         struct timespec until = {ms / 1000, ms % 1000 * 1000000};
@@ -362,6 +375,7 @@ static void stop(daemon_t *d)
     if (d->outbox) {
         outbox_stop(&d->outbox, time_left(end));
     }
+    alarm_free(&d->alarm);
     /* last: sockets are told what the others have done to the end */
     if (d->realtime) {
         int64_t left = time_left(end);

@@ -86,6 +86,9 @@ static void each_few_seconds(timers_t *t)
     if (t->http) {
         http_upkeep(t->http);
     }
+    if (t->alarm) {
+        alarm_look(t->alarm);
+    }
 }
 
 /* Figures that ended with the day, a batch at a time: a signal waits no

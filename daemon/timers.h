@@ -4,6 +4,7 @@
 #ifndef WACRM_TIMERS_H
 #define WACRM_TIMERS_H
 
+#include "alarm.h"
 #include "domain/domain.h"
 #include "http/http.h"
 #include "spool/spool.h"
@@ -13,6 +14,7 @@ typedef struct {
     spool_t *spool;
     const char *spool_path;
     http_server_t *http;             /* NULL: none */
+    alarm_t *alarm;                  /* NULL: none */
     int64_t soon, minute, hour, day; /* when they are due, monotonic ms */
     bool refresh;                    /* donors' figures may have ended */
     bool spool_moved;                /* another spool is at the path now */

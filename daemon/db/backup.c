@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "db/file.h"
 #include "db/store_internal.h"
@@ -19,7 +20,7 @@ static int open_own(store_t *store, db_t **db)
     return rc;
 }
 
-int store_backup(store_t *store, const char *path)
+static int copy(store_t *store, const char *path)
 {
     db_t *db = NULL;
     int rc = open_own(store, &db);
@@ -33,6 +34,23 @@ int store_backup(store_t *store, const char *path)
                   log_str(db_message(db)));
     }
     sqlite_shut(&db);
+    return rc;
+}
+
+int store_backup(store_t *store, const char *path)
+{
+    int rc = copy(store, path);
+
+    if (rc == WERR_CONFLICT) {
+        return rc; /* a wrong name, asked for by hand */
+    }
+    store->backup_is_bad = rc < 0;
+    if (rc < 0) {
+        store->backups_failed++;
+    } else {
+        store->backups++;
+        store->backup_at = clock_now_ms();
+    }
     return rc;
 }
 

@@ -222,6 +222,7 @@ int store_write(store_t *store, store_fn fn, void *arg)
     rc = write_locked(store, fn, arg);
     inside = NULL;
     if (werr_is_fault(rc)) {
+        store->faults++;
         log_error("db", "msg=\"write failed\" code=%d error=%s", rc,
                   log_str(db_message(store->writer)));
     }
@@ -252,6 +253,11 @@ void store_stat(store_t *store, store_stat_t *st)
         .checkpoints = store->checkpoints,
         .commits = store->commits,
         .commit_us = store->commit_us,
+        .faults = store->faults,
+        .backups = store->backups,
+        .backups_failed = store->backups_failed,
+        .backup_at = store->backup_at,
+        .backup_is_bad = store->backup_is_bad,
     };
     if (asprintf(&wal, "%s-wal", store->path) >= 0) {
         st->wal_bytes = size_of(wal);

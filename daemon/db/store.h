@@ -69,6 +69,10 @@ typedef struct {
     int64_t checkpoints;
     int64_t commits;
     int64_t commit_us; /* sum */
+    int64_t faults;    /* writes that a fault of the machine has undone */
+    int64_t backups, backups_failed;
+    int64_t backup_at;  /* ms of the last good one; 0: none yet */
+    bool backup_is_bad; /* the last one has failed */
 } store_stat_t;
 void store_stat(store_t *store, store_stat_t *st);
 

@@ -37,6 +37,8 @@ struct store_s {
     _Atomic int wal_pages; /* of the log after the last commit */
 
     _Atomic int64_t checkpoints, commits, commit_us;
+    _Atomic int64_t faults, backups, backups_failed, backup_at;
+    _Atomic bool backup_is_bad;
 };
 
 int checkpoint_start(store_t *store) WACRM_CHECKED;

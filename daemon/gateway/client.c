@@ -15,6 +15,7 @@
 #define TICK_MIN_MS      5
 #define HOST_CONNECTIONS 16
 #define LOGIN_GAP_MS     30000
+#define GUEST_TIMEOUT_S  15
 #define TOKEN_LIFE_MS    INT64_C(86400000)
 
 /* ---- ends of calls ---- */
@@ -231,6 +232,9 @@ static void complete(gw_call_t *call, CURLcode code)
 
 static gw_login_t *login_of(gw_client_t *c, const gateway_account_t *account)
 {
+    if (account == NULL) {
+        return &c->guest;
+    }
     for (size_t i = 0; i < c->o.naccounts; i++) {
         if (strcmp(c->logins[i].account->name, account->name) == 0) {
             return &c->logins[i];
@@ -296,15 +300,16 @@ int gw_submit(gw_client_t *c, const gateway_account_t *account,
               gw_request_t *request, int64_t timeout_ms, gw_done done,
               void *arg)
 {
-    int64_t most = (int64_t)account->timeout_s * 1000;
     gw_login_t *login = login_of(c, account);
     gw_call_t *call;
+    int64_t most;
     bool closed;
 
     if (!login) {
         gw_request_free(request);
         return WERR_INVALID;
     }
+    most = (int64_t)login->account->timeout_s * 1000;
     call = gw_call_new(c, login, request);
     if (!call) {
         return WERR_NOMEM;
@@ -491,7 +496,12 @@ static void global_init(void)
 
 static int set_up(gw_client_t *c, const gw_client_options_t *o)
 {
+    static const gateway_account_t nobody = {.name = "",
+                                             .timeout_s = GUEST_TIMEOUT_S};
+
     c->o = *o;
+    c->guest.account = &nobody;
+    c->guest.loaded = true;
     (void)pthread_mutex_init(&c->lock, NULL);
     c->logins = calloc(o->naccounts ? o->naccounts : 1, sizeof(*c->logins));
     c->multi = curl_multi_init();

@@ -60,7 +60,8 @@ int gw_call(gw_client_t *c, const gateway_account_t *account,
 
 /*
  * The same from any thread: the call is handed to the client's thread, which
- * runs done. timeout_ms 0: the account's; else the shorter of the two.
+ * runs done. account NULL: to no gateway of ours, without a bearer, within
+ * 15 s. timeout_ms 0: the account's; else the shorter of the two.
  * WERR_STOPPING once the client stops. After any error request is freed and
  * done is not run; a call that was taken ends by done, at the latest when the
  * client has stopped.

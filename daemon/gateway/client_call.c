@@ -30,7 +30,7 @@ gw_call_t *gw_call_new(gw_client_t *c, gw_login_t *login, gw_request_t *request)
         buf_init(&call->body, ANSWER_MAX);
     }
     if (call && call->easy && !call->request.url.failed &&
-        !call->request.body.failed) {
+        !call->request.headers.failed && !call->request.body.failed) {
         return call;
     }
     gw_request_free(request);
@@ -149,6 +149,23 @@ static bool add_header(gw_call_t *call, const char *line)
     return list != NULL;
 }
 
+/* Those of the request itself. */
+static bool add_own(gw_call_t *call)
+{
+    const char *at = call->request.headers.data;
+    bool ok = true;
+
+    while (ok && at && *at) {
+        size_t n = strcspn(at, "\n");
+        char *line = strndup(at, n);
+
+        ok = line && add_header(call, line);
+        free(line);
+        at += n + (at[n] == '\n');
+    }
+    return ok;
+}
+
 static bool set_headers(gw_call_t *call)
 {
     char bearer[GW_TOKEN_MAX + 32];
@@ -159,7 +176,7 @@ static bool set_headers(gw_call_t *call)
     ok = add_header(call, call->request.sink >= 0
                               ? "Accept: */*"
                               : "Accept: application/json") &&
-         add_header(call, "Expect:");
+         add_header(call, "Expect:") && add_own(call);
     if (ok && call->request.body.len > 0) {
         ok = add_header(call, "Content-Type: application/json");
     }

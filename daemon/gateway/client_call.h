@@ -59,6 +59,7 @@ typedef struct gw_call_s {
 struct gw_client_s {
     gw_client_options_t o;
     gw_login_t *logins; /* one for each account */
+    gw_login_t guest;   /* of calls to somebody else; carries nothing */
     CURLM *multi;
     pthread_t thread;
     gw_call_t *calls;

@@ -98,6 +98,7 @@ typedef struct {
 typedef struct {
     const char *method;
     buf_t url;      /* whole */
+    buf_t headers;  /* more of them, a line each ("Name: value\n") */
     buf_t body;     /* JSON; empty: none */
     gw_file_t file; /* its Base64 goes into the body, at: */
     size_t file_at;

@@ -10,9 +10,10 @@
 
 #include "base/base64.h"
 
-#define URL_MAX  (8 * 1024)
-#define BODY_MAX (256 * 1024) /* without the file in it */
-#define GROUPS   1024         /* of Base64, read at once */
+#define URL_MAX     (8 * 1024)
+#define HEADERS_MAX (4 * 1024)
+#define BODY_MAX    (256 * 1024) /* without the file in it */
+#define GROUPS      1024         /* of Base64, read at once */
 
 void gw_request_init(gw_request_t *r)
 {
@@ -21,12 +22,14 @@ void gw_request_init(gw_request_t *r)
     r->sink = -1;
     r->file.fd = -1;
     buf_init(&r->url, URL_MAX);
+    buf_init(&r->headers, HEADERS_MAX);
     buf_init(&r->body, BODY_MAX);
 }
 
 void gw_request_free(gw_request_t *r)
 {
     buf_free(&r->url);
+    buf_free(&r->headers);
     buf_free(&r->body);
     if (r->file.fd >= 0) {
         (void)close(r->file.fd);

@@ -12,6 +12,7 @@
 #ifndef WACRM_HTTP_HTTP_H
 #define WACRM_HTTP_HTTP_H
 
+#include "alarm.h"
 #include "domain/domain.h"
 #include "intake/intake.h"
 #include "outbox/outbox.h"
@@ -45,6 +46,8 @@ typedef struct {
     int access_ttl_s;  /* 12 h */
     int refresh_ttl_s; /* 30 days */
     bool read_receipts;
+    int64_t started_ms;             /* metrics */
+    const alarm_counters_t *alarms; /* metrics; NULL: none */
 } http_options_t;
 
 /* Strings of o are copied. WERR_INVALID: a secret under 32 bytes. */

@@ -32,7 +32,9 @@ void stats_count(stats_t *s, long route, int status, int64_t us)
 
 static void write_answers(const stats_t *s, buf_t *out)
 {
-    buf_adds(out, "# TYPE wacrm_http_requests_total counter\n");
+    buf_adds(out,
+             "# HELP wacrm_http_requests_total Requests by route and status.\n"
+             "# TYPE wacrm_http_requests_total counter\n");
     for (size_t i = 0; i <= STATS_ROUTES_MAX; i++) {
         bool none = i == STATS_ROUTES_MAX;
         if (!none && i >= http_nroutes) {
@@ -56,7 +58,9 @@ void stats_write(const stats_t *s, buf_t *out)
 {
     int64_t total = 0;
     write_answers(s, out);
-    buf_adds(out, "# TYPE wacrm_http_request_seconds histogram\n");
+    buf_adds(out, "# HELP wacrm_http_request_seconds Time from the head of a "
+                  "request to its answer.\n"
+                  "# TYPE wacrm_http_request_seconds histogram\n");
     for (size_t i = 0; i < STATS_BUCKETS; i++) {
         total += s->buckets[i];
         buf_addf(out, "wacrm_http_request_seconds_bucket{le=\"%g\"} %lld\n",
@@ -68,11 +72,13 @@ void stats_write(const stats_t *s, buf_t *out)
              "wacrm_http_request_seconds_sum %.6f\n"
              "wacrm_http_request_seconds_count %lld\n",
              (long long)total, (double)s->sum_us / 1e6, (long long)total);
-    buf_addf(out,
-             "# TYPE wacrm_http_refused_total counter\n"
-             "wacrm_http_refused_total{what=\"peer\"} %lld\n"
-             "wacrm_http_refused_total{what=\"identity\"} %lld\n"
-             "wacrm_http_refused_total{what=\"queue\"} %lld\n",
-             (long long)s->refused_peers, (long long)s->refused_identities,
-             (long long)s->queue_full);
+    buf_addf(
+        out,
+        "# HELP wacrm_http_refused_total Requests refused before their route.\n"
+        "# TYPE wacrm_http_refused_total counter\n"
+        "wacrm_http_refused_total{what=\"peer\"} %lld\n"
+        "wacrm_http_refused_total{what=\"identity\"} %lld\n"
+        "wacrm_http_refused_total{what=\"queue\"} %lld\n",
+        (long long)s->refused_peers, (long long)s->refused_identities,
+        (long long)s->queue_full);
 }

@@ -1,0 +1,203 @@
+#!/usr/bin/env perl
+# [alarm]: what needs a person is POSTed to the administrator's web hook,
+# signed, tried again, not too often, and once more when it has ended.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(hmac_sha256);
+use IO::Socket::INET ();
+use JSON::PP ();
+use MIME::Base64 qw(encode_base64);
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(time);
+
+use lib 't/lib';
+use Wacrm::Desk;
+
+my $secret = 'alarm-secret-of-the-test-00000001';
+my $port = Wacrm::Nginx::free_port();
+my $d = Wacrm::Desk->new(agents => 0,
+    nginx => sub { s/size=1g/size=2m/ or die 'no size' },
+    wacrmd => sub {
+        s/^spool_size = 1g/spool_size = 2m/m or die 'no size';
+        s/^welcome = on/welcome = off/m or die 'no welcome';
+        s{^\[alarm\]\n}{[alarm]
+url = http://127.0.0.1:$port/hook
+secret_file = %%DIR%%/secrets/alarm
+repeat = 1h
+session_down = 1s
+outbox_age = 3s
+disk_free = 0m
+}m or die 'no [alarm]';
+    });
+my $dir = $d->{dir};
+{
+    my $conf = $d->{nginx}->read('wacrmd.conf');
+    $conf =~ s{%%DIR%%}{$dir}g;
+    $d->{nginx}->write('wacrmd.conf', $conf);
+    $d->{nginx}->write('secrets/alarm', $secret);
+}
+
+# ---- the web hook: keeps what it gets, answers with what `answer` says ----
+
+my $hook = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 16,
+    LocalPort => $port, ReuseAddr => 1) or die "listen: $!";
+$d->{nginx}->write('answer', '200 OK');
+my $parent = $$;
+my $child = fork;
+die "fork: $!" unless defined $child;
+if (!$child) {
+    $SIG{ALRM} = sub { POSIX::_exit(0) unless kill 0, $parent; alarm 2 };
+    alarm 2;
+    while (1) {
+        my $s = $hook->accept or next;
+        my $text = '';
+        while (sysread $s, $text, 4096, length $text) {
+            my ($head, $body) = split /\r\n\r\n/, $text, 2;
+            last if defined $body
+                && $head =~ /^content-length: (\d+)/mi && length $body >= $1;
+        }
+        open my $out, '>>', "$dir/hooked";
+        print {$out} unpack('H*', $text), "\n";
+        close $out;
+        open my $in, '<', "$dir/answer";
+        my $status = <$in>;
+        print {$s} "HTTP/1.1 $status\r\nContent-Length: 0\r\n"
+            . "Connection: close\r\nLocation: http://127.0.0.1:1/\r\n\r\n";
+        close $s;
+    }
+}
+close $hook;
+END { kill 'KILL', $child if $child }
+
+# every call: { alarm, state, ..., head }
+sub calls {
+    my ($alarm, $state) = @_;
+    my @calls = map {
+        my ($head, $body) = split /\r\n\r\n/, pack('H*', $_), 2;
+        +{ %{JSON::PP->new->utf8->decode($body)}, head => $head,
+            body => $body };
+    } split /\n/, $d->{nginx}->read('hooked') || '';
+    return grep { (!$alarm || $_->{alarm} eq $alarm)
+        && (!$state || $_->{state} eq $state) } @calls;
+}
+
+sub told {
+    my ($alarm, $state, $seconds) = @_;
+    return $d->wait_for(sub { calls($alarm, $state) > 0 }, $seconds || 15);
+}
+
+$d->start;
+is(scalar calls(), 0, 'all is well: nothing is told');
+
+# ---- dead letters: in one ----
+
+$d->webhook('{"event":"message.received","data":{"message":"rahasia Ibu",'
+    . '"from":"bukan-nomor"}}') for 1 .. 3;
+ok(told('dead_letters', 'firing'), 'dead letters are told');
+my ($c) = calls('dead_letters');
+is($c->{value}, 3, 'together');
+like($c->{head}, qr{^POST /hook HTTP/1\.1\r}, 'by POST');
+like($c->{head}, qr{^content-type: application/json\r$}mi, 'as JSON');
+my ($id) = $c->{head} =~ /^webhook-id: ([0-9a-f]{24})\r$/m;
+my ($when) = $c->{head} =~ /^webhook-timestamp: (\d+)\r$/m;
+ok($id && abs(time - $when) < 30, 'with an id and a time');
+my $mac = encode_base64(hmac_sha256("$id.$when.$c->{body}", $secret), '');
+like($c->{head}, qr{^webhook-signature: v1,\Q$mac\E\r$}m, 'signed');
+is_deeply([sort grep { !/^(?:head|body)$/ } keys %$c],
+    [qw(alarm host since state text value)], 'what is in it');
+unlike($c->{body} . $c->{head}, qr/rahasia|bukan-nomor|$secret|Bearer/i,
+    'no text, no secret');
+
+# ---- a number that is down ----
+
+$d->event('session.connected', { sessionId => 'demo' });
+$d->applied;
+$d->change("UPDATE sessions SET wanted = 1, status = 'disconnected',"
+    . " down_since = 1 WHERE session_id = 'demo'");
+ok(told('session_down', 'firing'), 'a number that is not connected');
+($c) = calls('session_down');
+like($c->{text}, qr/: 1 \(demo\)/, 'which one');
+$d->change("UPDATE sessions SET status = 'connected', down_since = NULL"
+    . " WHERE session_id = 'demo'");
+ok(told('session_down', 'ended'), 'its end');
+is($d->{nginx}->metrics('/metrics/wacrmd')->{wacrm_alarms}, 1,
+    'the metric: the dead letters are left');
+
+# ---- it comes back within the hour, and is not told again ----
+
+$d->change("UPDATE sessions SET status = 'disconnected', down_since = 1"
+    . " WHERE session_id = 'demo'");
+ok($d->wait_for(sub { $d->{nginx}->metrics('/metrics/wacrmd')->{wacrm_alarms}
+    == 2 }, 10), 'it is down again');
+$d->webhook('[]');
+$d->applied;
+is(scalar calls('session_down'), 2, 'not told within the hour');
+
+# ---- the hook itself fails; a redirect is not followed ----
+
+$d->{nginx}->write('answer', '302 Found');
+my $copy = "$dir/no/such/directory/copy.db";
+my ($rc) = $d->ctl(['backup', $copy]);
+is($rc, 1, 'a backup that fails');
+ok(told('backup_failed', 'firing'), 'is told');
+$d->{nginx}->write('answer', '200 OK');
+ok($d->wait_for(sub { calls('backup_failed') >= 2 }, 20),
+    'and told again, as the hook did not take it');
+my @ids = map { $_->{head} =~ /^webhook-id: (\S+)\r$/m } calls('backup_failed');
+is($ids[0], $ids[1], 'with the same id');
+is(($d->ctl(['backup', "$dir/copy.db"]))[0], 0, 'one that succeeds');
+ok(told('backup_failed', 'ended'), 'ends it');
+
+# ---- the database cannot be written, and the spool fills ----
+
+open my $lock, '|-', 'sqlite3', $d->{db} or die "sqlite3: $!";
+$lock->autoflush;
+print {$lock} "BEGIN IMMEDIATE;\n";
+my $status = 200;
+for (1 .. 400) {
+    $status = $d->event('message.received', { from => '6281210000007',
+        message => 'x' x 3000, id => "FILL$_", timestamp => time });
+    last if $status != 200;
+}
+ok(told('spool_half_full', 'firing', 20), 'a spool that is half full');
+ok(told('database_fault', 'firing', 30), 'and why');
+($c) = calls('spool_half_full');
+cmp_ok($c->{value}, '>', 50, 'how full');
+print {$lock} "ROLLBACK;\n";
+close $lock;
+ok($d->applied(30), 'it empties');
+ok(told('spool_half_full', 'ended'), 'its end');
+
+# ---- messages that do not leave ----
+
+$d->sim_stop;
+$d->change("INSERT INTO outbox (kind, message_id, session_id, chat_id,"
+    . " state, not_before, created_at, updated_at) SELECT 'message', id,"
+    . " session_id, chat_id, 0, 99999999999999, 1, 1 FROM messages LIMIT 1");
+ok(told('outbox_old', 'firing'), 'a message that has waited long')
+    or diag join "\n", map { "@$_" } $d->sql('SELECT * FROM outbox');
+$d->change('DELETE FROM outbox WHERE created_at = 1');
+
+my $m = $d->{nginx}->metrics('/metrics/wacrmd');
+cmp_ok($m->{wacrm_alarm_calls_total}, '>=', 7, 'calls are counted');
+cmp_ok($m->{wacrm_alarm_failures_total}, '>=', 1, 'failures, too');
+unlike($d->log, qr/$secret/, 'the secret is in no log');
+
+# ---- without url ----
+
+$d->allow(qr/database|locked|busy|batch put back|write failed|backup failed/i);
+ok($d->wacrmd_stop, 'stop');
+my $n = calls();
+{
+    my $conf = $d->{nginx}->read('wacrmd.conf');
+    $conf =~ s/^url = .*\n//m or die 'no url';
+    $d->{nginx}->write('wacrmd.conf', $conf);
+}
+$d->wacrmd_start;
+ok($d->wait_for(sub { $d->{nginx}->metrics('/metrics/wacrmd')->{wacrm_alarms}
+    >= 1 }), 'without url the metric still tells');
+is(scalar calls(), $n, 'and nobody is called');
+$d->done;
