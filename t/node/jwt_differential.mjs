@@ -26,8 +26,8 @@ const pick = (list) => list[below(list.length)];
 
 // ---- keys ----
 
-const secret = readFileSync(`${test.dir}/secret`);
-const pem = (name) => readFileSync(`${test.dir}/${name}`);
+const secret = readFileSync(`${test.keys}/secret`);
+const pem = (name) => readFileSync(`${test.keys}/${name}`);
 const rsa = createPrivateKey(pem('rsa'));
 const ec = createPrivateKey(pem('ec'));
 
@@ -209,7 +209,7 @@ function makeTokens(kind, count) {
 // ---- the two judges ----
 
 async function ours(kind, tokens) {
-    const judge = spawn(test.judge, [kind.alg, `${test.dir}/${kind.file}`,
+    const judge = spawn(test.judge, [kind.alg, `${test.keys}/${kind.file}`,
         'wacrm', 'inbox', String(NOW)], { stdio: ['pipe', 'pipe', 'inherit'] });
     const head = Buffer.alloc(4);
     const input = [];

@@ -28,6 +28,6 @@ new_key("$dir/ec", 'P-256');
 
 Wacrm::Node::program('jwt_differential.mjs', seed => $seed,
     tokens => $ENV{WACRM_TOKENS} || 100_000, judge => "$tools/jwt_judge",
-    dir => $dir);
+    keys => $dir);
 
 done_testing;

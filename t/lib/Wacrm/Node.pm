@@ -19,9 +19,9 @@ Wacrm::Node - programs of t/node against a running Wacrm::Desk
 
 run() starts t/node/PROGRAM under Node.js and gives it, as JSON in $WACRM_TEST,
 where nginx and the simulator listen, the agents' password, and what else was
-passed; program() is for those that need no Desk. The program prints plain TAP; each of its lines becomes a test here,
-its end without a plan or with a signal a failure. npm's packages come from
-t/node/node_modules, which scripts/test fills; dir => 't/web' is another place.
+passed; program() is for those that need no Desk. The program prints plain TAP;
+each of its lines becomes a test here, its end without a plan or with a signal
+a failure. npm's packages come from t/node/node_modules, which scripts/test fills; dir => 't/web' is another place.
 
 commands => { name => sub { ... } }: what the program may ask of the harness
 ("! name [JSON of the arguments]" on its standard output); what the sub returns
