@@ -35,6 +35,9 @@ DB_QUERY(message_echo_of,
          "AND m.type IN ('image', 'document'))) "
          "AND (m.ts >= $3 - 60000 OR o.updated_at >= $3 - 60000) "
          "ORDER BY m.ts, m.id LIMIT 1");
+DB_QUERY(message_in_second,
+         "SELECT max(ts) FROM messages WHERE chat_id = $1 AND ts >= $2 "
+         "AND ts < $3 AND status < 7");
 DB_QUERY(message_place_of,
          "SELECT session_id, chat_id FROM messages WHERE id = $1");
 
@@ -122,6 +125,32 @@ static int quoted(tx_t *tx, const message_in_t *in, int64_t *id)
     }
     *id = rc == WERR_OK ? ref.id : 0;
     return rc == WERR_NOTFOUND ? WERR_OK : rc;
+}
+
+/*
+ * Gateways tell whole seconds, and so do we: within one second of a chat,
+ * messages stand as they came, or an answer would be told as said before what
+ * it answers.
+ */
+static int settle_second(tx_t *tx, const chat_entry_t *chat, message_in_t *in)
+{
+    int64_t second = in->ts - in->ts % 1000;
+    db_stmt_t *s;
+    int rc;
+
+    if (in->history || chat->last_message == 0 || in->ts >= chat->last_ts) {
+        return WERR_OK;
+    }
+    s = db_stmt(tx->db, &message_in_second);
+    db_bind_i64(s, 1, chat->id);
+    db_bind_i64(s, 2, in->ts);
+    db_bind_i64(s, 3, second + 1000);
+    rc = db_first(s);
+    if (rc == DB_ROW && !db_is_null(s, 0)) {
+        in->ts = db_i64(s, 0);
+    }
+    db_done(s);
+    return rc == DB_ROW ? WERR_OK : rc;
 }
 
 static int insert(tx_t *tx, const message_in_t *in, message_ref_t *out)
@@ -212,9 +241,10 @@ static int follow_up(tx_t *tx, int64_t contact, const message_in_t *in,
     return rc == WERR_OK ? parked_apply(tx, &m, in->wa_id) : rc;
 }
 
-int message_receive(tx_t *tx, int64_t contact, const message_in_t *in,
+int message_receive(tx_t *tx, int64_t contact, const message_in_t *told,
                     message_ref_t *out)
 {
+    message_in_t placed = *told, *in = &placed;
     chat_entry_t *chat;
     bool made, reply;
     int rc;
@@ -235,6 +265,14 @@ int message_receive(tx_t *tx, int64_t contact, const message_in_t *in,
             return rc;
         }
     }
+    /* The look-ups above may have moved the entry. */
+    rc = chat_touch(tx, in->session, contact, in->ts, &chat, &made);
+    if (rc == WERR_OK) {
+        rc = settle_second(tx, chat, in);
+    }
+    if (rc != WERR_OK) {
+        return rc;
+    }
     rc = insert(tx, in, out);
     if (rc != WERR_OK) {
         return rc;
@@ -242,7 +280,6 @@ int message_receive(tx_t *tx, int64_t contact, const message_in_t *in,
     if (!out->created) {
         return message_known(tx->db, in->session, in->from_me, in->wa_id, out);
     }
-    /* The look-ups above may have moved the entry. */
     rc = chat_touch(tx, in->session, contact, in->ts, &chat, &made);
     if (rc != WERR_OK) {
         return rc;

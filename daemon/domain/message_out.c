@@ -30,14 +30,27 @@ DB_QUERY(message_out_fetch_again,
          "fetch_at = $2, fetch_error = NULL WHERE message_id = $1 "
          "AND fetch_state = 2");
 
-static int insert(tx_t *tx, const message_out_t *o, int64_t chat, int64_t *id)
+/* Behind what the chat ends with, whose gateway's clock may be ahead of ours:
+ * by so much it is let through (intake/apply.c). */
+#define SKEW_MS INT64_C(300000)
+
+static int64_t behind(const tx_t *tx, const chat_entry_t *chat)
+{
+    return chat->last_message != 0 && chat->last_ts > tx->now &&
+                   chat->last_ts - tx->now <= SKEW_MS
+               ? chat->last_ts
+               : tx->now;
+}
+
+static int insert(tx_t *tx, const message_out_t *o, int64_t chat, int64_t ts,
+                  int64_t *id)
 {
     db_stmt_t *s = db_stmt(tx->db, &message_out_insert);
     int rc;
 
     db_bind_i64(s, 1, o->session);
     db_bind_i64(s, 2, chat);
-    db_bind_i64(s, 3, o->scheduled_at != 0 ? o->scheduled_at : tx->now);
+    db_bind_i64(s, 3, o->scheduled_at != 0 ? o->scheduled_at : ts);
     db_bind_text(s, 4, o->type);
     db_bind_text(s, 5, o->text);
     db_bind_text(s, 6, o->source);
@@ -93,7 +106,7 @@ int message_queue(tx_t *tx, const message_out_t *out, int64_t *id)
     contact_hint_t hint = {.typed = out->typed};
     contact_ref_t contact;
     chat_entry_t *chat;
-    int64_t chat_id;
+    int64_t chat_id, ts;
     bool created, first;
     int rc;
 
@@ -111,12 +124,13 @@ int message_queue(tx_t *tx, const message_out_t *out, int64_t *id)
     }
     chat_id = chat->id;
     first = chat->last_message == 0;
-    rc = insert(tx, out, chat_id, id);
+    ts = behind(tx, chat);
+    rc = insert(tx, out, chat_id, ts, id);
     if (rc != WERR_OK) {
         return rc;
     }
     if (out->scheduled_at == 0) {
-        chat_note_message(chat, *id, tx->now, true, false);
+        chat_note_message(chat, *id, ts, true, false);
     }
     if (out->media != 0) {
         rc = media_attach(tx, *id, out->media);

@@ -48,6 +48,41 @@ static void older_message_does_not_lead_the_chat(void **state)
     assert_int_equal(ASK(f, "SELECT unread FROM chats"), 2);
 }
 
+/* Times on the wire are whole seconds: by them and the ids everybody must come
+ * to the order in which the chat is told. */
+static void within_a_second_they_stand_as_they_came(void **state)
+{
+    fixture_t *f = *state;
+    int64_t second = clock_now_ms() / 1000 * 1000, a, b;
+    said_t s;
+
+    say(f, "6281", "a", "ada yang bisa dibantu?", second, false);
+    a = queue(f, "6281", "sudah kami terima");
+    second =
+        ASK(f, "SELECT ts / 1000 * 1000 FROM messages WHERE direction = 1");
+    s = say(f, "6281", "b", "terima kasih", second, false);
+    assert_int_equal(ASK(f, "SELECT last_message_id FROM chats"), s.ref.id);
+    assert_int_equal(
+        ASK(f, "SELECT id FROM messages ORDER BY ts DESC, id DESC"), s.ref.id);
+    assert_int_equal(ASK(f, "SELECT max(ts) / 1000 - min(ts / 1000) <= 1 "
+                            "FROM messages"),
+                     1);
+    /* also where the chat has gone on since */
+    say(f, "6281", "c", "besok", second + 5000, false);
+    s = say(f, "6281", "d", "terlambat", second, false);
+    assert_int_equal(
+        ASK(f, "SELECT count(*) FROM messages m JOIN messages n ON n.id > m.id "
+               "AND n.ts / 1000 = m.ts / 1000 AND n.ts < m.ts"),
+        0);
+    /* the gateway's clock is ahead: our answer stands behind all the same */
+    say(f, "6282", "e", "halo", clock_now_ms() + 200000, false);
+    b = queue(f, "6282", "halo juga");
+    assert_int_equal(ASK(f, "SELECT last_message_id FROM chats c JOIN contacts "
+                            "k ON k.id = c.contact_id WHERE k.phone = '6282'"),
+                     b);
+    assert_true(a < b);
+}
+
 /* As the outbox does: the attempt is begun before the echo can come. */
 static void begin_attempts(fixture_t *f)
 {
@@ -305,6 +340,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(same_message_is_stored_once),
         TEST(older_message_does_not_lead_the_chat),
+        TEST(within_a_second_they_stand_as_they_came),
         TEST(echo_binds_to_ours),
         TEST(echo_does_not_bind_beyond_60_s_or_before_a_try),
         TEST(echo_ends_an_unknown),
