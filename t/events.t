@@ -273,6 +273,15 @@ ok($beyond->{resync}, 'a number to come: the database is another');
 is_deeply([$beyond->{next}, $beyond->{events}], [$at, []],
     'told where to go on');
 ok(!page('cs1', $at)->{resync}, 'at the end nothing is missed');
+my $feed = $beyond->{feed};
+ok(length $feed, 'which numbering it is');
+sub known_as {
+    my ($since, $feed) = @_;
+    return $d->api(GET => "/api/crm/events?since=$since&feed=$feed",
+        token => $token{cs1})->{json};
+}
+ok(!known_as($at, $feed)->{resync}, 'the same');
+ok(known_as($at, 'another')->{resync}, 'another one: all anew');
 
 # ---- a client that was away, while messages come in ----
 

@@ -2,10 +2,12 @@
  * restore.c - a backup in the place of a database.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,12 +21,32 @@
 DB_QUERY(restore_doubt, "UPDATE outbox SET state = 1 WHERE state = 0 "
                         "AND kind = 'message'");
 
+/* Numbers of events are given once more, to other events: whoever followed
+ * the old database has to see that (domain/event_feed.h). */
+DB_QUERY(restore_feed,
+         "INSERT INTO settings (name, value) VALUES ('feed', $1) "
+         "ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+
 static const char *const parts[] = {"", "-wal", "-shm"};
 
 static int doubt(db_t *db, void *arg)
 {
+    uint64_t random;
+    char name[17];
+    db_stmt_t *s;
+    int rc = db_exec(db_stmt(db, &restore_doubt));
+
     (void)arg;
-    return db_exec(db_stmt(db, &restore_doubt));
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+        return WERR_SYSTEM;
+    }
+    (void)snprintf(name, sizeof(name), "%016" PRIx64, random);
+    s = db_stmt(db, &restore_feed);
+    db_bind_text(s, 1, name);
+    return db_exec(s);
 }
 
 /* The copy must be whole, and of a schema that we know. */

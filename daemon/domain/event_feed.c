@@ -7,6 +7,7 @@
 #include "domain/feed_page.h"
 
 DB_QUERY(feed_oldest, "SELECT min(seq) FROM events");
+DB_QUERY(feed_name_of, "SELECT value FROM settings WHERE name = 'feed'");
 DB_QUERY(feed_is_there, "SELECT seq FROM events WHERE seq = $1");
 
 static const char *const names[] = {
@@ -276,6 +277,16 @@ static int is_there(db_t *db, int64_t seq, bool *out)
     db_bind_i64(s, 1, seq);
     rc = db_first(s);
     *out = rc == DB_ROW;
+    db_done(s);
+    return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
+}
+
+int feed_id(db_t *db, char out[FEED_ID_MAX])
+{
+    db_stmt_t *s = db_stmt(db, &feed_name_of);
+    int rc = db_first(s);
+
+    snprintf(out, FEED_ID_MAX, "%s", rc == DB_ROW ? db_text(s, 0) : "0");
     db_done(s);
     return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
 }

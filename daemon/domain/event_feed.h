@@ -65,4 +65,11 @@ bool feed_seen_by(const feed_event_t *event, const visibility_t *who);
 int feed_position(db_t *db, int64_t since, bool *resync,
                   int64_t *last) WACRM_CHECKED;
 
+/*
+ * Which numbering of events this is: another one since a backup has taken the
+ * place of the database, whose numbers are given anew to other events.
+ */
+#define FEED_ID_MAX 33
+int feed_id(db_t *db, char out[FEED_ID_MAX]) WACRM_CHECKED;
+
 #endif

@@ -52,7 +52,8 @@ static int add_events(request_t *r, const visibility_t *who, int64_t since,
     return WERR_OK;
 }
 
-static void close_page(request_t *r, int64_t next, bool more, bool resync)
+static void close_page(request_t *r, int64_t next, bool more, bool resync,
+                       const char *feed)
 {
     buf_t *b = &r->response.body;
 
@@ -60,6 +61,7 @@ static void close_page(request_t *r, int64_t next, bool more, bool resync)
     jw_i64(b, "next", next);
     jw_bool(b, "more", more);
     jw_bool(b, "resync", resync);
+    jw_str(b, "feed", feed);
     jw_close_object(b);
 }
 
@@ -82,6 +84,8 @@ static int write_page(request_t *r, const visibility_t *who, int64_t since,
     page_t p = {.out = &r->response.body,
                 .namespace = r->options->domain->settings.event_namespace,
                 .limit = limit};
+    const char *known = request_query(r, "feed");
+    char feed[FEED_ID_MAX];
     int64_t next, last;
     bool more, resync;
     int rc;
@@ -91,14 +95,18 @@ static int write_page(request_t *r, const visibility_t *who, int64_t since,
     if (rc == WERR_OK) {
         rc = feed_position(r->db, since, &resync, &last);
     }
+    if (rc == WERR_OK) {
+        rc = feed_id(r->db, feed);
+    }
     if (rc != WERR_OK) {
         return rc;
     }
+    resync = resync || (known != NULL && strcmp(known, feed) != 0);
     if (resync) {
         open_page(r);
-        close_page(r, last, false, true);
+        close_page(r, last, false, true, feed);
     } else {
-        close_page(r, next, more, false);
+        close_page(r, next, more, false, feed);
     }
     return WERR_OK;
 }
@@ -106,13 +114,17 @@ static int write_page(request_t *r, const visibility_t *who, int64_t since,
 /* Where a client begins: before it loads what it shows. */
 static int write_latest(request_t *r)
 {
+    char feed[FEED_ID_MAX];
     bool resync;
     int64_t last;
     int rc = feed_position(r->db, 0, &resync, &last);
 
     if (rc == WERR_OK) {
+        rc = feed_id(r->db, feed);
+    }
+    if (rc == WERR_OK) {
         open_page(r);
-        close_page(r, last, false, false);
+        close_page(r, last, false, false, feed);
     }
     return rc;
 }

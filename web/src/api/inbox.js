@@ -15,5 +15,5 @@ export const markRead = (chatId) => post(`/crm/inbox/${id(chatId)}/read`);
 export const toggleStar = (chatId) => post(`/crm/inbox/${id(chatId)}/star`);
 /** @param {{q, in, limit, before, session_id}} query */
 export const search = (query, config) => get('/crm/search', query, config);
-export const events = (since, limit = 200) =>
-    get('/crm/events', { since, limit });
+export const events = (since, { feed, limit = 200 } = {}) =>
+    get('/crm/events', { since, limit, feed });

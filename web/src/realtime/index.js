@@ -23,6 +23,8 @@ const LATE_MS = 60000;
 const PAGES_AT_ONCE = 20;
 
 const order = new EventOrder();
+/** Which numbering `order` goes by: a restored database has another one. */
+let feed;
 let echo = null;
 let timer = null;
 let failures = 0;
@@ -54,12 +56,14 @@ function named(event) {
 async function findPlace() {
     const answer = await api.events('latest');
     order.reset(answer.next);
+    feed = answer.feed;
     useRealtime().seq = order.cursor;
 }
 
 async function readFeed() {
     for (let i = 0; i < PAGES_AT_ONCE; i++) {
-        const answer = await api.events(order.cursor);
+        const answer = await api.events(order.cursor, { feed });
+        feed = answer.feed;
         if (answer.resync) {
             order.reset(answer.next);
             await reloadAll();
