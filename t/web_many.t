@@ -36,6 +36,11 @@ UPDATE chats SET last_message_id = (SELECT id FROM messages
 INSERT INTO messages (session_id, chat_id, direction, wa_id, ts, type, body,
     status, created_at) SELECT s, coalesce(h, 0) + 1, i % 2, 'LONG' || i,
     t - 60000, 'text', 'baris ' || (1000 - i), 3, t FROM n WHERE i <= 600;
+-- and a very long one, of years, that of the second
+INSERT INTO messages (session_id, chat_id, direction, wa_id, ts, type, body,
+    status, created_at) SELECT s, coalesce(h, 0) + 2, 0, 'YEARS' || i,
+    t - 90000, 'text', CASE i WHEN 3600 THEN 'wakaf sumur di Gunungkidul'
+    ELSE 'catatan ' || (5000 - i) END, 3, t FROM n WHERE i <= 4000;
 COMMIT;
 EOT
 is($d->sql('SELECT count(*) FROM chats'), $chats, "$chats chats");

@@ -186,11 +186,11 @@ async function colleagues({ mine, boss, other }) {
         .joining((m) => seen.joining.push(m))
         .leaving((m) => seen.leaving.push(m));
     await waitFor(() => seen.here.length > 0);
-    is(seen.here, [[{ name: 'Cs1' }]], 'alone in the chat');
+    is(seen.here, [[{ id: await idOf('cs1'), name: 'Cs1' }]], 'alone in the chat');
     const theirs = boss.echo.join(chat);
     const bossTold = record(theirs);
     await waitFor(() => seen.joining.length > 0);
-    is(seen.joining, [{ name: 'Supervisor' }], 'a colleague comes');
+    is(seen.joining, [{ id: await idOf('supervisor'), name: 'Supervisor' }], 'a colleague comes');
     const refusal = record(other.echo.join(chat));
     await waitFor(() => refusal.length > 0);
     is(refusal.map(([e, d]) => [e, d.status]), [[refused, 403]],

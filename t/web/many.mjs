@@ -1,5 +1,5 @@
 // An inbox of ten thousand chats: the list stays small and quick.
-import { about, attempt, close, diag, eventually, is, main, ok, open, person,
+import { about, allow, attempt, close, diag, eventually, is, main, ok, open, person,
     sees, sim, waitFor } from './browser.mjs';
 
 async function scrolling({ page }) {
@@ -88,10 +88,109 @@ async function upwards({ page }) {
     is(jumps, 0, 'and nothing jumps while one reads');
 }
 
+/* A hit of the search thousands of messages back: shown, marked, and what is
+ * around it is read on, both ways. */
+async function farBack({ page }) {
+    await page.goto('/inbox');
+    await page.getByTestId('search').fill('Gunungkidul');
+    const asked = [];
+    page.on('request', (r) => /\/inbox\/2\?/.test(r.url())
+        && asked.push(r.url()));
+    await page.getByTestId('search-hit').first().click();
+    const hit = page.getByTestId('message')
+        .filter({ hasText: 'wakaf sumur di Gunungkidul' });
+    await sees(page, hit, 'a hit 3,600 messages back is shown');
+    ok(await hit.evaluate((e) => {
+        const r = e.getBoundingClientRect();
+        const list = document.querySelector('[data-testid=messages]')
+            .getBoundingClientRect();
+        return r.top >= list.top && r.bottom <= list.bottom;
+    }), 'in view');
+    ok(asked.length <= 3, 'by one question, not by all pages', asked);
+    const texts = () => page.getByTestId('message').evaluateAll((all) =>
+        all.map((e) => Number(/^\s*catatan (\d+)/.exec(
+            e.querySelector('.words').textContent)?.[1])).filter(Boolean));
+    const unbroken = (all) => all.every((n, i) => i === 0
+        || n - all[i - 1] === 1 || (all[i - 1] === 1399 && n === 1401));
+    const first = await texts();
+    ok(first.length < 200 && unbroken(first), 'among its neighbours', first);
+    const scroll = (where) => page.getByTestId('messages').evaluate((e, end) => {
+        e.scrollTop = end ? e.scrollHeight : 0;
+    }, where === 'down');
+    await scroll('down');
+    await eventually(async () => (await texts()).at(-1) > first.at(-1),
+        'downwards there is more');
+    await scroll('up');
+    await eventually(async () => (await texts())[0] < first[0],
+        'and upwards');
+    ok(unbroken(await texts()), 'with nothing left out');
+
+    await sim('/_sim/webhook', { from: '6281500000002', name: 'Donatur 2',
+        text: 'sementara itu' });
+    await eventually(async () => await page.getByTestId('chat-row')
+        .filter({ hasText: 'sementara itu' }).count() === 1,
+    'what comes meanwhile is in the list');
+    is(await page.getByTestId('message').filter({ hasText: 'sementara itu' })
+        .count(), 0, 'and not behind the past');
+    await page.getByTestId('to-end').click();
+    await sees(page, page.getByTestId('message')
+        .filter({ hasText: 'sementara itu' }), 'a click leads to the newest');
+    await page.getByTestId('message-input').fill('terkirim dari masa kini');
+    await page.getByTestId('send').click();
+    await sees(page, page.getByText('terkirim dari masa kini').last(),
+        'and one writes on');
+    allow(/422 .*around=999999/);
+    await page.goto('/inbox/2?m=999999');
+    await sees(page, page.getByText('Pesan itu sudah tidak ada'),
+        'a message that is gone is said to be gone');
+}
+
+/* Twenty messages a second, of as many chats, for six seconds. */
+async function busy({ page }) {
+    await page.goto('/inbox');
+    await page.getByTestId('chat-row').first().waitFor();
+    await page.waitForFunction(() => document.querySelector('#app')
+        .__vue_app__.config.globalProperties.$pinia.state.value.realtime.mode
+        === 'live', null, { timeout: 20000 });
+    const list = page.getByTestId('chat-list');
+    let rows = 0;
+    while (rows < about.chats) {
+        rows = await list.evaluate((e) => {
+            e.scrollTop = e.scrollHeight;
+            return document.querySelector('#app').__vue_app__.config
+                .globalProperties.$pinia.state.value.inbox.rows.length;
+        });
+        await page.waitForTimeout(10);
+    }
+    await list.evaluate((e) => {
+        e.scrollTop = 0;
+    });
+    await page.evaluate(() => {
+        window.tasks = [];
+        new PerformanceObserver((l) => window.tasks.push(...l.getEntries()
+            .map((e) => Math.round(e.duration)))).observe({ type: 'longtask' });
+    });
+    const from = Date.now();
+    for (let i = 0; i < 120; i++) {
+        await sim('/_sim/webhook', { from: `62815${String(100 + i * 77)
+            .padStart(8, '0')}`, text: `ramai ${i}` });
+        await page.waitForTimeout(Math.max(0,
+            from + (i + 1) * 50 - Date.now()));
+    }
+    await sees(page, page.getByTestId('chat-row').filter(
+        { hasText: 'ramai 119' }), 'twenty messages a second are followed');
+    const tasks = await page.evaluate(() => window.tasks);
+    diag(`120 events in ${Date.now() - from} ms: ${tasks.length} long tasks, `
+        + `the longest ${Math.max(0, ...tasks)} ms`);
+    ok(Math.max(0, ...tasks) <= 100, 'no task is longer than 100 ms', tasks);
+}
+
 await main(async () => {
     await open();
     const me = await person('cs1');
     await attempt(scrolling, me);
     await attempt(upwards, me);
+    await attempt(farBack, me);
+    await attempt(busy, me);
     await close();
 });

@@ -1,4 +1,5 @@
 import { createRouter, createWebHistory } from 'vue-router';
+import { chatOf } from './api/inbox.js';
 import { need } from './i18n/index.js';
 import { can } from './roles.js';
 import { useAuth } from './stores/auth.js';
@@ -18,6 +19,18 @@ const routes = [
         path: '/inbox/:chatId?', name: 'inbox',
         component: () => import('./pages/InboxPage.vue'),
         meta: { texts: ['inbox'] },
+    },
+    {
+        // From a person to the conversation with them; where there is none
+        // yet, to what the search finds.
+        path: '/to/:phone', name: 'person',
+        component: () => import('./pages/LostPage.vue'),
+        beforeEnter: async (to) => {
+            const { phone } = to.params;
+            const chat = await chatOf(phone).catch(() => null);
+            return chat ? { name: 'inbox', params: { chatId: chat } }
+                : { name: 'inbox', query: { search: phone } };
+        },
     },
     {
         path: '/dashboard', name: 'dashboard',
@@ -74,6 +87,12 @@ export const router = createRouter({
     history: createWebHistory(),
     routes,
 });
+
+/** Only ways inside: never //elsewhere. */
+export function insideOf(path) {
+    const to = String(path ?? '');
+    return /^\/(?![/\\])/.test(to) ? to : '/inbox';
+}
 
 router.beforeEach((to) => {
     const auth = useAuth();

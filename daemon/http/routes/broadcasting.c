@@ -93,7 +93,9 @@ static int write_member(const request_t *r, buf_t *b)
     snprintf(id, sizeof(id), "%lld", (long long)r->user.id);
     jw_open_object(b, NULL);
     jw_str(b, "user_id", id);
+    /* Echo hands its here() and joining() this and nothing else. */
     jw_open_object(b, "user_info");
+    jw_i64(b, "id", r->user.id);
     jw_str(b, "name", r->user.name);
     jw_close_object(b);
     jw_close_object(b);

@@ -48,7 +48,8 @@ export function renew(stale) {
 /** A token that is good for a while yet. */
 export async function freshToken() {
     const kept = readTokens();
-    if (kept && kept.expires - Date.now() > EARLY_MS) {
+    if (kept && kept.expires - Date.now()
+        > Math.min(EARLY_MS, (kept.life ?? Infinity) / 4)) {
         return kept.token;
     }
     return kept ? tokenAfter(kept.token) : null;

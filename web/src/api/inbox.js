@@ -6,6 +6,11 @@ const id = encodeURIComponent;
 export const conversations = (query) => get('/crm/inbox', query);
 export const conversationsChanged = (query, known) =>
     getChanged('/crm/inbox', query, known);
+/** The newest conversation with a person: its id, or null. */
+export const chatOf = (phone) =>
+    get('/crm/inbox', { search: phone, session_id: '*', limit: 20 }).then(
+        (page) => page.conversations.find((row) => row.phone === phone)?.id
+            ?? null);
 export const messages = (chatId, query) =>
     get(`/crm/inbox/${id(chatId)}`, { shape: 'native', ...query });
 export const messagesChanged = (chatId, query, known) =>

@@ -1,4 +1,4 @@
-import { del, patch, post } from './client.js';
+import { del, get, patch, post } from './client.js';
 
 const keyed = (key, sessionId) => ({
     headers: { 'Idempotency-Key': key },
@@ -16,6 +16,9 @@ export const sendQuickReply = (body, key, sessionId) =>
     post('/crm/messages/quick-reply', body, keyed(key, sessionId));
 export const retry = (messageId, key) =>
     post(`/crm/messages/${messageId}/retry`, {}, keyed(key));
+/** What is to leave later. @param {{limit, before}} query */
+export const scheduled = (query) => get('/crm/messages',
+    { state: 'scheduled', session_id: '*', ...query });
 /** Another time for a message that is to leave later. */
 export const reschedule = (messageId, scheduledAt) =>
     patch(`/crm/messages/${messageId}`, { scheduled_at: scheduledAt });

@@ -5,7 +5,8 @@
 const KEY = 'wacrm.auth';
 const LOCK = 'wacrm.refresh';
 
-/** @returns {{token, refresh, expires, user}|null} expires: ms since 1970 */
+/** @returns {{token, refresh, expires, life, user}|null} expires: ms since
+ *           1970; life: ms that it had */
 export function readTokens() {
     try {
         return JSON.parse(localStorage.getItem(KEY));
@@ -20,6 +21,7 @@ export function keepTokens(answer) {
         token: answer.token,
         refresh: answer.refresh_token,
         expires: Date.now() + answer.expires_in * 1000,
+        life: answer.expires_in * 1000,
         user: answer.user,
     };
     localStorage.setItem(KEY, JSON.stringify(tokens));

@@ -50,7 +50,14 @@ function newer(old, message) {
     return merged;
 }
 
-/** @returns the list with those messages in their places, each once */
+/** Does it belong behind the last one of the list? */
+export function isBehind(list, message) {
+    return list.length > 0 && compare(list[list.length - 1], message) < 0
+        && !list.some((other) => other.id === message.id);
+}
+
+/** @returns the list with those messages in their places, each once; one whose
+ *  time has changed moves */
 export function addMessages(list, messages) {
     const byId = new Map(list.map((message) => [message.id, message]));
     for (const message of messages) {

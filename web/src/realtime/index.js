@@ -26,6 +26,7 @@ const order = new EventOrder();
 /** Which numbering `order` goes by: a restored database has another one. */
 let feed;
 let echo = null;
+let hurry = () => {};
 let timer = null;
 let failures = 0;
 let started = false;
@@ -116,6 +117,7 @@ function catchUp() {
 function reached() {
     const realtime = useRealtime();
     failures = 0;
+    hurry();
     if (realtime.offline) {
         realtime.offline = false;
         useSending().hurry();
@@ -181,6 +183,7 @@ function closeSocket() {
     }
     const old = echo;
     echo = null;
+    hurry = () => {};
     setSocketId(null);
     useRealtime().echo = null;
     old.disconnect();
@@ -198,7 +201,7 @@ async function openSocketAgain() {
     opening = true;
     try {
         const { openSocket } = await import('./socket.js');
-        echo = await openSocket(onState);
+        ({ echo, hurry } = await openSocket(onState));
     } catch {
         setTimeout(openSocketAgain, SOCKET_AGAIN_MS);
         return;

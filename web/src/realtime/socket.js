@@ -4,11 +4,65 @@ import { appConfig, authorise } from '../api/realtime.js';
 
 /* Loaded late: the inbox is there before. */
 
+const FIRST_WAIT_MS = 1500;
+const LONGEST_WAIT_MS = 15000;
+
+/**
+ * pusher-js waits 15 s after an attempt that failed, and longer after the
+ * next; the desk begins anew after about 2 s, 4 s, ... not all at once.
+ *
+ * @param {Pusher} client
+ * @param {(state: string) => void} onState
+ * @returns {() => void} to begin anew now, unless it is connected, or about to
+ */
+function keepTrying(client, onState) {
+    let timer = null;
+    let began = 0;
+    let tries = 0;
+    let anew = false;
+
+    function again() {
+        clearTimeout(timer);
+        timer = null;
+        tries++;
+        anew = true;
+        client.disconnect();
+        anew = false;
+        client.connect();
+    }
+    function watch(current) {
+        if (current === 'connecting' || current === 'unavailable') {
+            began = current === 'connecting' ? Date.now() : began;
+            timer ??= setTimeout(again, Math.min(LONGEST_WAIT_MS,
+                FIRST_WAIT_MS * 2 ** tries) * (1 + Math.random() / 2));
+        } else if (!anew) {
+            clearTimeout(timer);
+            timer = null;
+            tries = 0;
+        }
+    }
+    // It has begun before anybody could ask to be told.
+    watch(client.connection.state);
+    client.connection.bind('state_change', ({ current }) => {
+        watch(current);
+        if (!anew) {
+            onState(current);
+        }
+    });
+    return () => {
+        if (timer !== null && Date.now() - began > FIRST_WAIT_MS) {
+            tries = 0;
+            again();
+        }
+    };
+}
+
 /**
  * Opens the WebSocket, which reconnects by itself.
  *
  * @param {(state: string) => void} onState
- * @returns {Promise<Echo>}
+ * @returns {Promise<{echo: Echo, hurry: () => void}>} hurry: the server can be
+ *          reached again
  */
 export async function openSocket(onState) {
     const config = await appConfig();
@@ -33,6 +87,7 @@ export async function openSocket(onState) {
                     (error) => answer(error, null)),
         },
     });
-    client.connection.bind('state_change', ({ current }) => onState(current));
-    return new Echo({ broadcaster: 'pusher', client, key: config.key });
+    const hurry = keepTrying(client, onState);
+    return { hurry,
+        echo: new Echo({ broadcaster: 'pusher', client, key: config.key }) };
 }

@@ -1,21 +1,24 @@
 import { defineStore } from 'pinia';
 import { computed, ref, shallowRef } from 'vue';
 import * as api from '../api/inbox.js';
-import { addMessages, applyStatus, refreshMessages } from '../inbox/thread.js';
+import { addMessages, applyStatus, isBehind,
+    refreshMessages } from '../inbox/thread.js';
 import { useInbox } from './inbox.js';
 
 const PAGE = 50;
-const DEEP_PAGE = 200;
-const DEEP_PAGES = 15;
+const AROUND = 80;
 const KEPT = 20;
 const AGAIN_MS = 150;
 
 /**
  * The conversations that were opened, the last ones kept, so that going back
- * is at once; one of them is open.
+ * is at once; one of them is open. A thread ends with the newest message, or,
+ * where a search has led far back, with `after`: newer ones exist that are not
+ * loaded (hasNewer), and what events tell is not put behind the gap.
  */
 export const useChat = defineStore('chat', () => {
-    /** @type {Map<string, {messages, hasMore, before, known, loaded}>} */
+    /** @type {Map<string, {messages, hasMore, before, hasNewer, after, around,
+     *                       known, loaded}>} */
     const threads = new Map();
     const openId = ref(null);
     const current = shallowRef(null);
@@ -23,6 +26,7 @@ export const useChat = defineStore('chat', () => {
     const line = shallowRef(null);
     const loading = ref(false);
     const loadingOlder = ref(false);
+    const loadingNewer = ref(false);
     const error = shallowRef(null);
     const messages = computed(() => current.value?.messages ?? []);
     /** counts what events have changed */
@@ -30,6 +34,7 @@ export const useChat = defineStore('chat', () => {
     let again = null;
 
     const empty = () => ({ messages: [], hasMore: false, before: null,
+        hasNewer: false, after: null, around: null,
         known: { etag: null }, loaded: false });
 
     function set(id, thread) {
@@ -53,31 +58,42 @@ export const useChat = defineStore('chat', () => {
         }
     }
 
-    /** The newest page, by its ETag. */
+    function putTold(id, conversation) {
+        if (conversation) {
+            useInbox().put(conversation);
+            if (id === openId.value) {
+                line.value = conversation;
+            }
+        }
+    }
+
+    /** The newest page, by its ETag; or that of the place in the past. */
     async function refresh(id = openId.value) {
         if (!id) {
             return false;
         }
         const thread = threads.get(id) ?? empty();
+        if (thread.hasNewer) {
+            await goTo(id, thread.around);
+            return true;
+        }
         const before = told;
         const page = await api.messagesChanged(id, { limit: PAGE },
             thread.known);
         if (!page) {
             return false;
         }
-        if (page.conversation) {
-            useInbox().put(page.conversation);
-            if (id === openId.value) {
-                line.value = page.conversation;
-            }
-        }
+        putTold(id, page.conversation);
         const now = threads.get(id) ?? thread;
+        if (now.hasNewer) {
+            return false;
+        }
         const deeper = now.loaded && now.messages.length > 0
             && page.messages.length > 0
             && now.messages[0].id !== page.messages[0].id
             && now.messages[0].timestamp <= page.messages[0].timestamp;
         set(id, {
-            known: thread.known, loaded: true,
+            ...now, known: thread.known, loaded: true,
             messages: refreshMessages(now.messages, page.messages,
                 page.meta.hasMore),
             hasMore: deeper ? now.hasMore : page.meta.hasMore,
@@ -132,17 +148,73 @@ export const useChat = defineStore('chat', () => {
         }
     }
 
-    /** Loads back to a message, for a hit of the search; as far as it goes. */
+    /** What lies around a message, in the place of what does not touch it. */
+    async function goTo(id, messageId) {
+        const page = await api.messages(id,
+            { limit: AROUND, around: messageId });
+        const now = threads.get(id) ?? empty();
+        putTold(id, page.conversation);
+        const touches = !now.hasNewer && page.messages.some((message) =>
+            now.messages.some((other) => other.id === message.id));
+        const thread = { ...now, loaded: true, around: messageId,
+            messages: touches
+                ? addMessages(now.messages, page.messages) : page.messages,
+            hasMore: page.meta.hasMore, before: page.meta.before };
+        set(id, touches ? thread : { ...thread, known: { etag: null },
+            hasNewer: page.meta.hasNewer, after: page.meta.after });
+    }
+
+    /** Shows a message, however far back. @returns false: it is gone */
     async function reach(messageId) {
-        for (let i = 0; i < DEEP_PAGES; i++) {
-            if (messages.value.some((message) => message.id === messageId)) {
-                return true;
-            }
-            if (!await older(DEEP_PAGE)) {
-                return false;
+        const id = openId.value;
+        const here = () => messages.value.some((message) =>
+            message.id === messageId);
+        if (!here()) {
+            try {
+                await goTo(id, messageId);
+            } catch (failure) {
+                if (failure.status !== 422) {
+                    throw failure;
+                }
             }
         }
-        return messages.value.some((message) => message.id === messageId);
+        return id === openId.value && here();
+    }
+
+    /** Downwards from a place in the past, until the newest is reached. */
+    async function newer() {
+        const id = openId.value;
+        const thread = threads.get(id);
+        if (!thread?.hasNewer || loadingNewer.value) {
+            return;
+        }
+        loadingNewer.value = true;
+        try {
+            const page = await api.messages(id,
+                { limit: PAGE, after: thread.after });
+            const now = threads.get(id);
+            if (now?.after === thread.after) {
+                set(id, { ...now, hasNewer: page.meta.hasNewer,
+                    after: page.meta.after,
+                    messages: addMessages(now.messages, page.messages) });
+                if (!page.meta.hasNewer) {
+                    await refresh(id);
+                }
+            }
+        } finally {
+            loadingNewer.value = false;
+        }
+    }
+
+    /** Back from the past, to the newest ones. */
+    async function latest() {
+        const id = openId.value;
+        const thread = threads.get(id);
+        if (thread?.hasNewer) {
+            const page = await api.messages(id, { limit: PAGE });
+            set(id, { ...empty(), loaded: true, messages: page.messages,
+                hasMore: page.meta.hasMore, before: page.meta.before });
+        }
     }
 
     /** A message of an event or an answer. */
@@ -153,6 +225,9 @@ export const useChat = defineStore('chat', () => {
             return;
         }
         told++;
+        if (thread.hasNewer && isBehind(thread.messages, message)) {
+            return;
+        }
         const messages = addMessages(thread.messages, [message]);
         const now = messages.find((other) => other.id === message.id);
         set(id, { ...thread, messages });
@@ -200,8 +275,9 @@ export const useChat = defineStore('chat', () => {
         }
     }
 
-    return { openId, line, messages, loading, loadingOlder, error,
-        hasMore: computed(() => current.value?.hasMore ?? false),
+    return { openId, line, messages, loading, loadingOlder, loadingNewer,
+        error, hasMore: computed(() => current.value?.hasMore ?? false),
+        hasNewer: computed(() => current.value?.hasNewer ?? false),
         loaded: computed(() => current.value?.loaded ?? false),
-        open, refresh, older, reach, put, putLine, status, gone, forget };
+        open, refresh, older, newer, latest, reach, put, putLine, status, gone, forget };
 });
