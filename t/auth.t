@@ -102,6 +102,35 @@ is(refresh($s{refresh_token})->{status}, 401, 'used twice: 401');
 is(refresh($next{refresh_token})->{status}, 401, 'and its family is revoked');
 refused($next{token}, 'so are the access tokens of the family');
 is(me($other{token})->{status}, 200, 'another sign-in is not concerned');
+# An answer that was lost: who asked for it with a key asks again.
+my %lost = %{login('cs2@test.example', $PASSWORD)->{json}};
+my $keyed = sub {
+    $d->api(POST => '/api/auth/refresh', json => { refresh_token => $_[0] },
+        headers => { 'Idempotency-Key' => $_[1] });
+};
+my $key = 'k' x 32;
+is($keyed->($lost{refresh_token}, $_)->{status}, 422, 'a key of a wrong length')
+    for 'k' x 31, 'k' x 129;
+my $first = $keyed->($lost{refresh_token}, $key)->{json};
+my $again = $keyed->($lost{refresh_token}, $key)->{json};
+is($again->{refresh_token}, $first->{refresh_token},
+    'asked again with the same key: the same refresh token');
+isnt($again->{token}, $first->{token}, 'with another access token');
+refused($first->{token}, 'the lost one is revoked');
+is(me($again->{token})->{status}, 200, 'the other one is good');
+is(scalar $d->sql("SELECT count(*) FROM refresh_tokens t, users u "
+    . "WHERE u.id = t.user_id AND u.email = 'cs2\@test.example' "
+    . 'AND used_at IS NULL AND revoked_at IS NULL'), 1, 'there is one pair');
+$r = $keyed->($again->{refresh_token}, 'm' x 32);
+is($r->{status}, 200, 'it goes on from there');
+is($keyed->($lost{refresh_token}, $key)->{status}, 401,
+    'once that has been used, the key is worth nothing');
+refused($r->{json}{token}, 'and the whole sign-in ends');
+%lost = %{login('cs2@test.example', $PASSWORD)->{json}};
+$first = $keyed->($lost{refresh_token}, $key)->{json};
+is($keyed->($lost{refresh_token}, 'l' x 32)->{status}, 401,
+    'another key is another one\'s');
+is(refresh($first->{refresh_token})->{status}, 401, 'which ends it, too');
 is(refresh($_)->{status}, 401, 'no such token') for 'x', 'A' x 43;
 is($d->api(POST => '/api/auth/refresh', json => {})->{status}, 422,
     'none: 422');

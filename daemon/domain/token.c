@@ -21,6 +21,12 @@ DB_QUERY(token_find,
          " t.revoked_at, u.active FROM refresh_tokens AS t"
          " JOIN users AS u ON u.id = t.user_id WHERE t.token_hash = $1");
 DB_QUERY(token_use, "UPDATE refresh_tokens SET used_at = $2 WHERE id = $1");
+DB_QUERY(token_take_back, "DELETE FROM refresh_tokens WHERE id = $1");
+DB_QUERY(token_take_back_jti,
+         "INSERT INTO revoked_tokens (kind, id, not_before, expires_at)"
+         " SELECT 'jti', access_jti, 0, access_exp FROM refresh_tokens"
+         " WHERE id = $1 AND access_exp > $2"
+         " ON CONFLICT (kind, id) DO NOTHING");
 DB_QUERY(token_family_of, "SELECT family FROM refresh_tokens"
                           " WHERE user_id = $1 AND access_jti = $2");
 DB_QUERY(token_revoke_family, "UPDATE refresh_tokens SET revoked_at = $2"
@@ -112,15 +118,19 @@ static int revoke_again(tx_t *tx, int64_t user)
     return token_revoke_user(tx, user);
 }
 
-static int issue(tx_t *tx, int64_t user, const char *family, int64_t access_exp,
-                 int64_t refresh_until, token_pair_t *out)
+/* refresh: NULL, or the text that the refresh token is to have. */
+static int issue(tx_t *tx, int64_t user, const char *family,
+                 const char *refresh, int64_t access_exp, int64_t refresh_until,
+                 token_pair_t *out)
 {
     char hash[HASH_TEXT];
     memset(out, 0, sizeof(*out));
     out->user = user;
     out->access_exp = access_exp;
     int rc = revoke_again(tx, user);
-    if (rc == WERR_OK) {
+    if (rc == WERR_OK && refresh != NULL) {
+        snprintf(out->refresh, sizeof(out->refresh), "%s", refresh);
+    } else if (rc == WERR_OK) {
         rc = random_hex(out->refresh, RANDOM_BYTES);
     }
     if (rc == WERR_OK) {
@@ -149,7 +159,7 @@ int token_issue(tx_t *tx, int64_t user, int64_t access_exp,
     char family[2 * 16 + 1];
     int rc = random_hex(family, 16);
     return rc == WERR_OK
-               ? issue(tx, user, family, access_exp, refresh_until, out)
+               ? issue(tx, user, family, NULL, access_exp, refresh_until, out)
                : rc;
 }
 
@@ -199,10 +209,75 @@ static int find_refresh(db_t *db, const char *token, refresh_t *out)
     return WERR_OK;
 }
 
-int token_refresh(tx_t *tx, const char *refresh, int64_t access_exp,
-                  int64_t refresh_until, bool *denied, token_pair_t *out)
+/*
+ * The refresh token that follows `refresh` in an exchange with that key: as
+ * hard to guess as the two of them, and the same at each try.
+ */
+static int follower(const char *refresh, const char *key,
+                    char out[TOKEN_TEXT_MAX])
+{
+    char text[TOKEN_TEXT_MAX + TOKEN_KEY_MAX + 2];
+    int n = snprintf(text, sizeof(text), "%s\n%s", refresh, key);
+    int rc = n > 0 && (size_t)n < sizeof(text) ? token_hash(text, out)
+                                               : WERR_INVALID;
+    OPENSSL_cleanse(text, sizeof(text));
+    return rc;
+}
+
+/* The answer has been lost, if its refresh token was never used: that pair is
+ * taken back, to be issued anew. */
+static int take_back(tx_t *tx, const refresh_t *t, const char *next, bool *lost)
+{
+    refresh_t n;
+    int rc = find_refresh(tx->db, next, &n);
+    *lost = rc == WERR_OK && !n.used && !n.revoked &&
+            strcmp(n.family, t->family) == 0;
+    if (!*lost) {
+        return rc == WERR_NOTFOUND ? WERR_OK : rc;
+    }
+    db_stmt_t *s = db_stmt(tx->db, &token_take_back_jti);
+    db_bind_i64(s, 1, n.id);
+    db_bind_i64(s, 2, tx->now / 1000);
+    rc = db_exec(s);
+    if (rc == WERR_OK) {
+        tx->revoked = true;
+        s = db_stmt(tx->db, &token_take_back);
+        db_bind_i64(s, 1, n.id);
+        rc = db_exec(s);
+    }
+    return rc;
+}
+
+static int use_refresh(tx_t *tx, const refresh_t *t, const char *next,
+                       bool *good)
+{
+    *good = true;
+    if (t->used && next != NULL) {
+        int rc = take_back(tx, t, next, good);
+        if (rc != WERR_OK || *good) {
+            return rc;
+        }
+    }
+    if (t->used) {
+        *good = false;
+        log_warn("token", "msg=\"refresh token used twice\" user=%lld",
+                 (long long)t->user);
+        return revoke_family(tx, t->family);
+    }
+    db_stmt_t *s = db_stmt(tx->db, &token_use);
+    db_bind_i64(s, 1, t->id);
+    db_bind_i64(s, 2, tx->now);
+    return db_exec(s);
+}
+
+int token_refresh(tx_t *tx, const char *refresh, const char *key,
+                  int64_t access_exp, int64_t refresh_until, bool *denied,
+                  token_pair_t *out)
 {
     refresh_t t;
+    char text[TOKEN_TEXT_MAX];
+    const char *next = NULL;
+    bool good;
     *denied = true;
     int rc = find_refresh(tx->db, refresh, &t);
     if (rc != WERR_OK) {
@@ -211,19 +286,19 @@ int token_refresh(tx_t *tx, const char *refresh, int64_t access_exp,
     if (t.revoked || t.expires <= tx->now || !t.active) {
         return WERR_OK;
     }
-    if (t.used) {
-        log_warn("token", "msg=\"refresh token used twice\" user=%lld",
-                 (long long)t.user);
-        return revoke_family(tx, t.family);
+    if (key != NULL) {
+        rc = follower(refresh, key, text);
+        if (rc != WERR_OK) {
+            return rc;
+        }
+        next = text;
     }
-    db_stmt_t *s = db_stmt(tx->db, &token_use);
-    db_bind_i64(s, 1, t.id);
-    db_bind_i64(s, 2, tx->now);
-    rc = db_exec(s);
-    if (rc == WERR_OK) {
-        rc = issue(tx, t.user, t.family, access_exp, refresh_until, out);
+    rc = use_refresh(tx, &t, next, &good);
+    if (rc == WERR_OK && good) {
+        rc = issue(tx, t.user, t.family, next, access_exp, refresh_until, out);
         *denied = rc != WERR_OK;
     }
+    OPENSSL_cleanse(text, sizeof(text));
     return rc;
 }
 

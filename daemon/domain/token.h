@@ -22,12 +22,17 @@ typedef struct {
 int token_issue(tx_t *tx, int64_t user, int64_t access_exp,
                 int64_t refresh_until, token_pair_t *out) WACRM_CHECKED;
 /*
- * Single use. *denied, and no pair, if it is unknown, expired, revoked, used
- * or its user inactive; the result is WERR_OK then, because a used one
- * revokes its whole family, and that has to be committed.
+ * Single use. key: NULL, or a random text of the caller's for this one
+ * exchange: who has lost the answer asks again with the same key, and gets the
+ * same refresh token as long as that has not been used. *denied, and no pair,
+ * if it is unknown, expired, revoked, used or its user inactive; the result is
+ * WERR_OK then, because a used one revokes its whole family, and that has to be
+ * committed.
  */
-int token_refresh(tx_t *tx, const char *refresh, int64_t access_exp,
-                  int64_t refresh_until, bool *denied,
+#define TOKEN_KEY_MIN 32
+#define TOKEN_KEY_MAX 128
+int token_refresh(tx_t *tx, const char *refresh, const char *key,
+                  int64_t access_exp, int64_t refresh_until, bool *denied,
                   token_pair_t *out) WACRM_CHECKED;
 /* Revokes the access token and the family it belongs to. */
 int token_logout(tx_t *tx, int64_t user, const char *jti,

@@ -40,6 +40,7 @@ static int write_user(db_t *db, const user_t *u, buf_t *b)
 typedef struct {
     const user_t *user; /* whose password was right; NULL: refresh */
     const char *refresh;
+    const char *key; /* of the refresh; NULL: none */
     int64_t access_exp, refresh_until;
     bool denied;
     token_pair_t pair;
@@ -62,8 +63,8 @@ static int sign_in(tx_t *tx, void *arg)
     sign_in_t *in = arg;
     in->denied = false;
     if (in->user == NULL) {
-        return token_refresh(tx, in->refresh, in->access_exp, in->refresh_until,
-                             &in->denied, &in->pair);
+        return token_refresh(tx, in->refresh, in->key, in->access_exp,
+                             in->refresh_until, &in->denied, &in->pair);
     }
     int rc = check_again(tx, in->user, &in->denied);
     if (rc == WERR_OK && !in->denied) {
@@ -175,8 +176,15 @@ void route_refresh(request_t *r)
         return;
     }
     const char *token = invalid_string(&invalid, body, "refresh_token", true);
+    const char *key = request_header(r, "Idempotency-Key");
+    size_t len = key != NULL ? strlen(key) : 0;
+    if (key != NULL && (len < TOKEN_KEY_MIN || len > TOKEN_KEY_MAX)) {
+        invalid_add(&invalid, "Idempotency-Key",
+                    "The Idempotency-Key must be %d to %d characters.",
+                    TOKEN_KEY_MIN, TOKEN_KEY_MAX);
+    }
     if (!invalid_answer(&invalid, &r->response)) {
-        sign_in_t in = {.refresh = token};
+        sign_in_t in = {.refresh = token, .key = key};
         give_tokens(r, &in, "Unauthenticated.");
     }
     json_decref(body);

@@ -1,6 +1,6 @@
 import axios from 'axios';
 import { ApiError, apiError } from './errors.js';
-import { alone, keepTokens, readTokens } from './tokens.js';
+import { alone, keepRenewal, keepTokens, readTokens } from './tokens.js';
 
 const EARLY_MS = 30000;
 
@@ -36,8 +36,12 @@ export function renew(stale) {
         if (kept.token !== stale) {
             return kept;
         }
+        // The page may be left, or the line cut, before the answer is here:
+        // the next try, by whatever page, is the same exchange.
+        const key = keepRenewal(kept.refresh, newKey);
         const answer = await axios.post('/api/auth/refresh',
-            { refresh_token: kept.refresh }, { timeout: 15000 });
+            { refresh_token: kept.refresh },
+            { timeout: 15000, headers: { 'Idempotency-Key': key } });
         return keepTokens(answer.data);
     }).finally(() => {
         renewing = null;

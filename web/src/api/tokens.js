@@ -3,6 +3,7 @@
  * token is good for one use: two tabs must not use the same one.
  */
 const KEY = 'wacrm.auth';
+const RENEWAL = 'wacrm.renewal';
 const LOCK = 'wacrm.refresh';
 
 /** @returns {{token, refresh, expires, life, user}|null} expires: ms since
@@ -25,7 +26,20 @@ export function keepTokens(answer) {
         user: answer.user,
     };
     localStorage.setItem(KEY, JSON.stringify(tokens));
+    localStorage.removeItem(RENEWAL);
     return tokens;
+}
+
+/** The key of the exchange of a refresh token: that of an earlier try, whose
+ *  answer did not come, or a new one. */
+export function keepRenewal(refresh, make) {
+    const [key, of] = localStorage.getItem(RENEWAL)?.split(' ') ?? [];
+    if (of === refresh) {
+        return key;
+    }
+    const fresh = make();
+    localStorage.setItem(RENEWAL, `${fresh} ${refresh}`);
+    return fresh;
 }
 
 export function keepUser(user) {
@@ -37,6 +51,7 @@ export function keepUser(user) {
 
 export function dropTokens() {
     localStorage.removeItem(KEY);
+    localStorage.removeItem(RENEWAL);
 }
 
 /** Tells when another tab has signed in or out. */
