@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/jsonr.h"
@@ -20,6 +19,9 @@
 #include "control/command.h"
 #include "control/lock.h"
 #include "ctl_args.h"
+#include "ctl_call.h"
+#include "ctl_selftest.h"
+#include "ctl_top.h"
 
 /* ---- what comes back ---- */
 
@@ -80,46 +82,13 @@ static bool print_line(const ctl_args_t *args, const char *text, size_t len,
 
 /* ---- through wacrmd ---- */
 
-static int connect_to(const char *path)
-{
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0 || strlen(path) >= sizeof(addr.sun_path)) {
-        return -1;
-    }
-    memcpy(addr.sun_path, path, strlen(path) + 1);
-    if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0) {
-        return fd;
-    }
-    (void)close(fd);
-    return -1;
-}
-
-static bool send_all(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return false;
-        }
-        data += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 static bool send_file(int fd, FILE *file)
 {
     char data[16384];
     size_t n;
 
     while ((n = fread(data, 1, sizeof(data), file)) > 0) {
-        if (!send_all(fd, data, n)) {
+        if (!ctl_send(fd, data, n)) {
             return false;
         }
     }
@@ -138,7 +107,7 @@ static int ask(const ctl_args_t *args, int fd)
         (void)fprintf(stderr, "wacrmctl: out of memory\n");
         return 1;
     }
-    if (!send_all(fd, request, strlen(request)) || !send_all(fd, "\n", 1) ||
+    if (!ctl_send(fd, request, strlen(request)) || !ctl_send(fd, "\n", 1) ||
         (args->input && !send_file(fd, args->input))) {
         (void)fprintf(stderr, "wacrmctl: wacrmd stopped listening\n");
     }
@@ -270,7 +239,15 @@ static int do_alone(const ctl_args_t *args, const config_t *c)
 
 static int run(const ctl_args_t *args, const config_t *c)
 {
-    int fd = connect_to(c->control_socket);
+    int fd;
+
+    if (strcmp(args->command, "top") == 0) {
+        return ctl_top(args, c);
+    }
+    if (strcmp(args->command, "selftest") == 0) {
+        return ctl_selftest(args, c);
+    }
+    fd = ctl_connect(c->control_socket);
 
     if (fd >= 0 && strcmp(args->command, "restore") == 0) {
         (void)close(fd);

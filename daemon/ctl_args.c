@@ -16,6 +16,7 @@ typedef struct {
     const char *usage;   /* its arguments */
     const char *operand; /* key of the last argument; NULL: none */
     bool role, name_option, limit, dry_run, password, file, input;
+    bool once, road; /* --once; --url, --secret-file, --timeout */
     const char *help;
 } ctl_command_t;
 
@@ -83,6 +84,17 @@ static const ctl_command_t commands[] = {
      .operand = "session",
      .help = "fetches the gateway's history of a session; prints how far that "
              "is"},
+    {.name = "top",
+     .usage = "[--once]",
+     .once = true,
+     .help = "what wacrmd does, anew each second: events, spool, outbox, "
+             "sessions, sockets,\n      errors, memory"},
+    {.name = "selftest",
+     .usage = "[--url URL] [--secret-file FILE] [--timeout SECONDS]",
+     .road = true,
+     .help =
+         "sends a marked event through the whole road, from nginx's webhook "
+         "to a\n      browser's socket, and tells the time of each hop"},
     {.name = "backup",
      .usage = "FILE",
      .operand = "file",
@@ -268,10 +280,15 @@ static int read_option(const ctl_command_t *c, json_t *request, int argc,
     const char *option = argv[*i];
     bool known = (c->role && strcmp(option, "--role") == 0) ||
                  (c->name_option && strcmp(option, "--name") == 0) ||
-                 (c->limit && strcmp(option, "--limit") == 0);
+                 (c->limit && strcmp(option, "--limit") == 0) ||
+                 (c->road && (strcmp(option, "--url") == 0 ||
+                              strcmp(option, "--secret-file") == 0 ||
+                              strcmp(option, "--timeout") == 0));
 
-    if (c->dry_run && strcmp(option, "--dry-run") == 0) {
-        return json_object_set_new(request, "dry_run", json_true()) == 0
+    if ((c->dry_run && strcmp(option, "--dry-run") == 0) ||
+        (c->once && strcmp(option, "--once") == 0)) {
+        return json_object_set_new(request, c->once ? "once" : "dry_run",
+                                   json_true()) == 0
                    ? CTL_RUN
                    : wrong(NULL, "out of memory", "");
     }

@@ -38,6 +38,7 @@
 typedef struct {
     reload_t config;
     int lock;
+    int64_t started_ms;
     store_t *store;
     domain_t domain;
     spool_t *spool;
@@ -193,7 +194,7 @@ static int start_http(daemon_t *d, const config_t *c)
         .intake = d->intake,
         .search = d->search,
         .realtime = d->realtime,
-        .started_ms = clock_now_ms(),
+        .started_ms = d->started_ms,
         .alarms = alarm_counters(d->alarm),
         .jwt_secret = c->jwt_secret,
         .jwt_secret_len = c->jwt_secret_len,
@@ -212,6 +213,22 @@ static int start_http(daemon_t *d, const config_t *c)
                  log_str(c->without_sign_in));
     }
     return http_start(&d->http, &o);
+}
+
+static int start_control(daemon_t *d, const config_t *c)
+{
+    control_parts_t parts = {
+        .domain = &d->domain,
+        .spool = d->spool,
+        .search = d->search,
+        .intake = d->intake,
+        .outbox = d->outbox,
+        .realtime = d->realtime,
+        .alarms = alarm_counters(d->alarm),
+        .started_ms = d->started_ms,
+    };
+
+    return control_start(&d->control, &parts, c);
 }
 
 static int start(daemon_t *d)
@@ -251,7 +268,7 @@ static int start(daemon_t *d)
         rc = start_http(d, c);
     }
     if (rc == WERR_OK && (step = "control")) {
-        rc = control_start(&d->control, &d->domain, d->spool, d->search, c);
+        rc = start_control(d, c);
     }
     if (rc < 0) {
         log_error("main", "msg=\"cannot start\" step=%s error=%s", step,
@@ -421,7 +438,7 @@ static void leave_no_core(void)
 int main(int argc, char **argv)
 {
     const char *path = "/etc/wacrm/wacrmd.conf";
-    daemon_t d = {.lock = -1};
+    daemon_t d = {.lock = -1, .started_ms = clock_now_ms()};
     bool test = false;
     char error[600];
     int opt, rc;

@@ -38,6 +38,16 @@ int64_t clock_now_ms(void)
     return read_clock(CLOCK_REALTIME);
 }
 
+int64_t clock_now_us(void)
+{
+    struct timespec ts;
+
+    if (clock_gettime(CLOCK_REALTIME, &ts) != 0) {
+        return 0;
+    }
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
 int64_t clock_mono_ms(void)
 {
     return read_clock(CLOCK_MONOTONIC);

@@ -11,6 +11,7 @@
 #define DAY_MS INT64_C(86400000)
 
 int64_t clock_now_ms(void);
+int64_t clock_now_us(void);
 int64_t clock_mono_ms(void);
 
 #define CLOCK_ISO_MAX 32

@@ -267,23 +267,26 @@ static const struct {
     const char *name;
     command_fn run;
     bool alone; /* works while wacrmd is down */
+    bool quiet; /* asked many times a second */
 } commands[] = {
-    {"user add", command_user_add, true},
-    {"user passwd", command_user_passwd, true},
-    {"user list", command_user_list, true},
-    {"import", import, true},
-    {"export donors", export_donors, true},
-    {"export donations", export_donations, true},
-    {"backup", backup, true},
-    {"check", check, true},
-    {"search rebuild", rebuild_search, true},
-    {"token", command_token, false},
-    {"spool stat", show_spool, false},
-    {"dead list", command_dead_list, false},
-    {"dead show", command_dead_show, false},
-    {"dead replay", command_dead_replay, false},
-    {"dead drop", command_dead_drop, false},
-    {"backfill", command_backfill, false},
+    {"user add", command_user_add, true, false},
+    {"user passwd", command_user_passwd, true, false},
+    {"user list", command_user_list, true, false},
+    {"import", import, true, false},
+    {"export donors", export_donors, true, false},
+    {"export donations", export_donations, true, false},
+    {"backup", backup, true, false},
+    {"check", check, true, false},
+    {"search rebuild", rebuild_search, true, false},
+    {"token", command_token, false, false},
+    {"spool stat", show_spool, false, false},
+    {"dead list", command_dead_list, false, false},
+    {"dead show", command_dead_show, false, false},
+    {"dead replay", command_dead_replay, false, false},
+    {"dead drop", command_dead_drop, false, false},
+    {"backfill", command_backfill, false, false},
+    {"top", command_top, false, true},
+    {"probe", command_probe, false, true},
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -320,7 +323,8 @@ static bool run(command_t *c, const json_t *request)
     if (!c->spool && !commands[i].alone) {
         return command_fail(c, "%s needs wacrmd: start it first", name);
     }
-    log_info("control", "command=%s", log_str(name));
+    log_write(commands[i].quiet ? LOG_DEBUG : LOG_INFO, "control", "command=%s",
+              log_str(name));
     return commands[i].run(c, request);
 }
 

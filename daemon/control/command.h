@@ -24,8 +24,9 @@
 /* One request at work. */
 typedef struct {
     domain_t *domain;
-    spool_t *spool;   /* NULL: wacrmd is down */
-    search_t *search; /* likewise */
+    spool_t *spool;                      /* NULL: wacrmd is down */
+    search_t *search;                    /* likewise */
+    const struct control_parts_s *parts; /* likewise: control.h */
     const config_t *config;
     db_t *db;    /* a read connection */
     FILE *input; /* what comes after the request, or NULL */
@@ -65,5 +66,7 @@ bool command_dead_show(command_t *c, const json_t *request);
 bool command_dead_replay(command_t *c, const json_t *request);
 bool command_dead_drop(command_t *c, const json_t *request);
 bool command_backfill(command_t *c, const json_t *request);
+bool command_top(command_t *c, const json_t *request);
+bool command_probe(command_t *c, const json_t *request);
 
 #endif

@@ -25,9 +25,7 @@
 #define ACCEPT_PAUSE_MS 100
 
 struct control_s {
-    domain_t *domain;
-    spool_t *spool;
-    search_t *search;
+    control_parts_t parts;
     const config_t *config;
     char *path;
     db_t *db;
@@ -53,9 +51,10 @@ static void emit(void *arg, const char *json, size_t len)
 static void answer(control_t *ctl, FILE *in, FILE *out)
 {
     command_t c = {
-        .domain = ctl->domain,
-        .spool = ctl->spool,
-        .search = ctl->search,
+        .domain = ctl->parts.domain,
+        .spool = ctl->parts.spool,
+        .search = ctl->parts.search,
+        .parts = &ctl->parts,
         .config = ctl->config,
         .db = ctl->db,
         .input = in,
@@ -173,7 +172,7 @@ static int listen_on(const char *path)
 
 static int prepare(control_t *ctl)
 {
-    int rc = store_reader(ctl->domain->store, &ctl->db);
+    int rc = store_reader(ctl->parts.domain->store, &ctl->db);
 
     if (rc < 0) {
         return rc;
@@ -196,8 +195,8 @@ static int prepare(control_t *ctl)
     return WERR_OK;
 }
 
-int control_start(control_t **out, domain_t *domain, spool_t *spool,
-                  search_t *search, const config_t *config)
+int control_start(control_t **out, const control_parts_t *parts,
+                  const config_t *config)
 {
     control_t *ctl = calloc(1, sizeof(*ctl));
     int rc;
@@ -205,9 +204,7 @@ int control_start(control_t **out, domain_t *domain, spool_t *spool,
     if (!ctl) {
         return WERR_NOMEM;
     }
-    ctl->domain = domain;
-    ctl->spool = spool;
-    ctl->search = search;
+    ctl->parts = *parts;
     ctl->config = config;
     ctl->listener = ctl->stop = ctl->caller = -1;
     if (pthread_mutex_init(&ctl->mutex, NULL) != 0) {

@@ -19,6 +19,7 @@ typedef enum {
     EVENT_TEMPLATES = 10,       /* made, changed, deleted; ref = template */
     EVENT_CONTACTS = 11,        /* many at once: import, midnight */
     EVENT_CHAT_READ = 12,       /* by somebody of us */
+    EVENT_PROBE = 13,           /* of wacrmctl selftest; ref = its number */
     EVENT_KIND_END
 } event_kind_t;
 

@@ -23,6 +23,7 @@ static const char *const names[] = {
     [EVENT_TEMPLATES] = "TemplateUpdated",
     [EVENT_CONTACTS] = "DonorsImported",
     [EVENT_CHAT_READ] = "ChatRead",
+    [EVENT_PROBE] = "SelfTest",
 };
 
 /* How much of a message's event is written: less where it grows too big. */
@@ -181,6 +182,9 @@ static bool write_about(feed_page_t *p, const feed_row_t *row, tell_t tell,
         return tell_contact(p, row, out);
     case EVENT_REMINDER_DUE:
         return tell_members(&p->reminders, row->ref, out);
+    case EVENT_PROBE:
+        add_id(out, "probe", row->ref);
+        return true;
     case EVENT_TEMPLATES:
         jw_i64(out, "template_id", row->ref);
         return true;

@@ -15,6 +15,7 @@
 
 #define FEED_ROWS     200 /* that one feed_read() looks at, at most */
 #define FEED_CHANNEL  "private-inbox"
+#define PROBE_CHANNEL "wacrm-selftest" /* of EVENT_PROBE, and nothing else */
 #define FEED_DATA_MAX 10000 /* bytes of data: other servers take no more */
 
 /* Everything is valid during the call only. */
@@ -42,11 +43,11 @@ typedef bool (*feed_fn)(void *arg, const feed_event_t *event);
 
 /*
  * Looks at the next max (1..FEED_ROWS) events after `since`, and gives fn
- * those that `who` may see (NULL: all of them). *next: the last one looked
- * at, from where to go on; since itself where there are none. The number of
- * events looked at, 0 at the end, or an error (nothing of it counts then).
- * A fixed number of statements for each 50 events, however mixed. Opens a
- * read transaction of its own: not to be called inside one.
+ * those that `who` may see (NULL: all of them, EVENT_PROBE too). *next: the
+ * last one looked at, from where to go on; since itself where there are none.
+ * The number of events looked at, 0 at the end, or an error (nothing of it
+ * counts then). A fixed number of statements for each 50 events, however mixed.
+ * Opens a read transaction of its own: not to be called inside one.
  */
 int feed_read(db_t *db, const domain_t *d, int64_t since, size_t max,
               const visibility_t *who, feed_fn fn, void *arg,

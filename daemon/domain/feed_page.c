@@ -194,7 +194,8 @@ static void look(feed_page_t *p, const visibility_t *who)
         feed_event_t e = {.seq = p->rows[i].seq};
 
         feed_page_seers(p, &p->rows[i], &e.sessions, &e.nsessions);
-        p->rows[i].seen = who == NULL || feed_seen_by(&e, who);
+        p->rows[i].seen = who == NULL || (p->rows[i].kind != EVENT_PROBE &&
+                                          feed_seen_by(&e, who));
     }
 }
 

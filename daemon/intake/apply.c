@@ -8,6 +8,7 @@
 
 #include "domain/consent.h"
 #include "domain/contact.h"
+#include "domain/event.h"
 #include "domain/message.h"
 #include "domain/session.h"
 
@@ -15,6 +16,7 @@
 #define SKEW_MS   (5 * 60 * INT64_C(1000))
 #define TYPING_MS (30 * INT64_C(1000))
 #define HASH_ID   80
+#define PROBE_MS  (60 * INT64_C(1000))
 
 typedef struct {
     apply_t *a;
@@ -366,12 +368,26 @@ static int apply_event(work_t *w)
     }
 }
 
+/* A number in the events, and nothing else of it is kept. One that comes late
+ * is waited for by nobody. */
+static int apply_probe(apply_t *a, tx_t *tx, const item_t *item)
+{
+    a->ignored++;
+    if (!a->live || tx->now - item->received > PROBE_MS) {
+        return WERR_OK;
+    }
+    return event_raise(tx, EVENT_PROBE, 0, 0, item->probe);
+}
+
 int apply_item(apply_t *a, tx_t *tx, const item_t *item)
 {
     work_t w = {.a = a, .tx = tx, .item = item};
     int rc = WERR_OK;
 
     a->reason[0] = '\0';
+    if (item->probe != 0) {
+        return apply_probe(a, tx, item);
+    }
     for (size_t i = 0; rc == WERR_OK && i < item->events.n; i++) {
         w.ev = &item->events.items[i];
         w.index = i;

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "intake/ahead.h"
 #include "intake/notify.h"
@@ -36,6 +37,8 @@ struct intake_s {
     uint64_t deleted;  /* from the spool */
     ahead_t *ahead;
     batch_t batches[2]; /* one is applied while the other is made ready */
+    /* the last self-test; probe is written last */
+    _Atomic int64_t probe, probe_received, probe_taken, probe_committed;
 };
 
 const intake_counters_t *intake_counters(const intake_t *in)
@@ -86,6 +89,26 @@ static void tell_typing(intake_t *in)
     }
 }
 
+static void keep_probe(intake_t *in, const item_t *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (items[i].probe != 0) {
+            atomic_store(&in->probe_received, items[i].received_us);
+            atomic_store(&in->probe_taken, items[i].taken_us);
+            atomic_store(&in->probe_committed, clock_now_us());
+            atomic_store(&in->probe, items[i].probe);
+        }
+    }
+}
+
+void intake_probe(const intake_t *in, intake_probe_t *out)
+{
+    out->probe = atomic_load(&in->probe);
+    out->received_us = atomic_load(&in->probe_received);
+    out->taken_us = atomic_load(&in->probe_taken);
+    out->committed_us = atomic_load(&in->probe_committed);
+}
+
 /* items[0..n) are in the database, `us` after they were begun. */
 static void committed(intake_t *in, const item_t *items, size_t n, int64_t us)
 {
@@ -93,6 +116,7 @@ static void committed(intake_t *in, const item_t *items, size_t n, int64_t us)
     const apply_t *a = &in->worker.apply;
 
     in->position = items[n - 1].seq;
+    keep_probe(in, items, n);
     atomic_fetch_add(&c->batches, 1);
     atomic_fetch_add(&c->duplicates, a->duplicates);
     atomic_fetch_add(&c->dead, a->dead);

@@ -34,6 +34,13 @@ typedef struct {
 } intake_counters_t;
 const intake_counters_t *intake_counters(const intake_t *in);
 
+/* The last self-test that was applied; us since 1970. */
+typedef struct {
+    int64_t probe; /* its number, 0: none yet */
+    int64_t received_us, taken_us, committed_us;
+} intake_probe_t;
+void intake_probe(const intake_t *in, intake_probe_t *out);
+
 /*
  * Applies one record by itself in tx, as a replay: no welcome, no live
  * event. WERR_INVALID with reason: it is still bad.

@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "intake/probe.h"
+
 static const gateway_account_t *find_account(const gateway_account_t *accounts,
                                              size_t n, spool_str_t name)
 {
@@ -41,6 +44,12 @@ int item_prepare(item_t *item, const gateway_account_t *accounts, size_t n,
     item->source = rec.source;
     item->body = rec.body;
     item->received = (int64_t)(rec.received_us / 1000);
+    item->probe = probe_read(rec.body.data, rec.body.len);
+    if (item->probe != 0) {
+        item->received_us = (int64_t)rec.received_us;
+        item->taken_us = clock_now_us();
+        return WERR_OK;
+    }
     item->account = find_account(accounts, n, rec.source);
     driver = item->account == NULL ? NULL : gw_driver(item->account->driver);
     if (driver == NULL) {

@@ -21,9 +21,11 @@ typedef struct {
     uint64_t seq;
     spool_str_t data; /* the encoded record, redacted */
     spool_str_t source, body;
-    int64_t received; /* ms */
+    int64_t received;              /* ms */
+    int64_t received_us, taken_us; /* of a probe: since 1970 */
     const gateway_account_t *account;
     gw_events_t events;
+    int64_t probe;           /* number of a self-test, 0: none; no events */
     const char *dead;        /* NULL: good so far */
     char reason[REASON_MAX]; /* of dead */
 } item_t;

@@ -28,7 +28,8 @@ static int apply_one(worker_t *w, tx_t *tx, int64_t spool, item_t *item)
         return dead_keep(tx, w->spool, item);
     }
     rc = apply_item(&w->apply, tx, item);
-    if (rc == WERR_OK && tx->domain->settings.raw_retention_days > 0) {
+    if (rc == WERR_OK && item->probe == 0 &&
+        tx->domain->settings.raw_retention_days > 0) {
         rc = raw_keep(tx, spool, item);
     }
     return rc;

@@ -70,6 +70,11 @@ static bool on_event(void *arg, const feed_event_t *e)
     reading_t *r = arg;
 
     rt_count(&r->rt->counters.events, 1);
+    if (e->kind == EVENT_PROBE) {
+        tell(r->rt, PROBE_CHANNEL, e->name, e->data, e->data_len, e);
+        atomic_store(&r->rt->counters.probe_us, clock_now_us());
+        return true;
+    }
     tell_inbox(r->rt, e);
     r->access = e->kind == EVENT_ACCESS;
     return !r->access;

@@ -55,6 +55,7 @@ typedef struct {
     _Atomic int64_t faults;
     _Atomic int64_t fanouts, fanout_us; /* from the commit to the last write */
     _Atomic int64_t seq;                /* the last event told */
+    _Atomic int64_t probe_us;           /* since 1970: a self-test was told */
 } realtime_counters_t;
 
 /* Takes d's events_ready and typing_ready: before anybody writes. */
