@@ -16,6 +16,7 @@
 
 #define SOCKET_BITS 50
 #define SLOTS_FIRST 64
+#define OVER_MAX    512 /* beyond max_connections, that are told why not */
 
 rt_client_t *rt_client_find(const realtime_t *rt, const char *id)
 {
@@ -84,6 +85,8 @@ void rt_client_free(rt_client_t *c)
     rt_queue_free(&c->queue);
     wslay_event_context_free(c->ws);
     free(c->early);
+    /* the HTTP server's copy may live on, and with it what epoll watches */
+    (void)epoll_ctl(rt->epoll, EPOLL_CTL_DEL, c->fd, NULL);
     (void)close(c->fd);
     rt->slots[c->slot] = NULL;
     rt->free_slots[rt->nfree++] = c->slot;
@@ -147,12 +150,19 @@ static void greet(rt_client_t *c)
 
 void rt_client_new(realtime_t *rt, int fd, char *early, size_t len, int refuse)
 {
-    bool full = rt->nclients >= (size_t)rt->options.max_connections;
-    rt_client_t *c = make(rt, fd);
+    size_t max = (size_t)rt->options.max_connections;
+    bool full = rt->nclients >= max;
+    bool crowd = rt->nclients >= max + OVER_MAX;
+    rt_client_t *c = crowd ? NULL : make(rt, fd);
 
     if (c == NULL) {
-        rt_count(&rt->counters.faults, 1);
-        log_error("realtime", "msg=\"no memory for a client\"");
+        if (crowd) {
+            rt_count(&rt->counters.connects, 1);
+            rt_count(&rt->counters.refused, 1);
+        } else {
+            rt_count(&rt->counters.faults, 1);
+            log_error("realtime", "msg=\"no memory for a client\"");
+        }
         free(early);
         (void)close(fd);
         return;

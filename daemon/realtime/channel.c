@@ -6,10 +6,10 @@
 
 #include "realtime/internal.h"
 
-/* In all: anybody who knows the key may name new ones. */
-#define CHANNELS_MAX 20000
-#define CHAT_PREFIX  "presence-chat."
-#define ID_DIGITS    18
+/* Anybody who knows the key may name new ones, but signs none. */
+#define PUBLIC_MAX  20000
+#define CHAT_PREFIX "presence-chat."
+#define ID_DIGITS   18
 
 static bool starts(const char *text, const char *with)
 {
@@ -53,15 +53,17 @@ rt_scope_t rt_channel_scope(const char *name, int64_t *chat)
     return RT_CHAT;
 }
 
-/* FNV-1a */
+/* FNV-1a, from a secret start and folded: names are strangers' choice, and
+ * should not all meet in one bucket. */
 static rt_channel_t **bucket(realtime_t *rt, const char *name)
 {
-    uint32_t h = 2166136261u;
+    uint64_t h = rt->hash_seed;
 
     for (; *name != '\0'; name++) {
-        h = (h ^ (unsigned char)*name) * 16777619u;
+        h = (h ^ (unsigned char)*name) * UINT64_C(1099511628211);
     }
-    return &rt->buckets[h % RT_BUCKETS];
+    h ^= h >> 32;
+    return &rt->buckets[(h ^ h >> 16) % RT_BUCKETS];
 }
 
 rt_channel_t *rt_channel_find(const realtime_t *rt, const char *name)
@@ -84,7 +86,7 @@ rt_channel_t *rt_channel_make(realtime_t *rt, const char *name)
     if (ch != NULL) {
         return ch;
     }
-    if (atomic_load(&rt->counters.channels) >= CHANNELS_MAX ||
+    if ((rt_channel_kind(name) == RT_PUBLIC && rt->npublic >= PUBLIC_MAX) ||
         (ch = calloc(1, sizeof(*ch) + len)) == NULL) {
         return NULL;
     }
@@ -93,6 +95,7 @@ rt_channel_t *rt_channel_make(realtime_t *rt, const char *name)
     ch->scope = rt_channel_scope(name, &chat);
     ch->next = *at;
     *at = ch;
+    rt->npublic += ch->kind == RT_PUBLIC;
     rt_count(&rt->counters.channels, 1);
     return ch;
 }
@@ -108,6 +111,7 @@ void rt_channel_tidy(realtime_t *rt, rt_channel_t *ch)
         at = &(*at)->next;
     }
     *at = ch->next;
+    rt->npublic -= ch->kind == RT_PUBLIC;
     free(ch->subs);
     free(ch);
     rt_count(&rt->counters.channels, -1);

@@ -17,7 +17,11 @@
 #define PONG_MS     30000
 #define MESSAGES    200.0 /* at once */
 #define MESSAGES_S  20.0
-#define CONTROL_MAX 1024 /* wslay's own frames of a turn */
+#define ALL_QUEUES  (64u << 20) /* bytes of frames, each counted once */
+#define QUEUE_FAIR  (16u << 10)
+#define PIECES_MAX  64          /* of one message */
+#define CONTROL_MAX (32u << 10) /* as many pongs as MESSAGES, and a close */
+#define CODE_BYTES  2           /* of a close frame */
 
 /* ---- queueing ---- */
 
@@ -76,10 +80,12 @@ void rt_client_close(rt_client_t *c, int code, const char *reason)
     if (c->state != RT_OPEN) {
         return;
     }
-    f = rt_message_error(c->rt, code, reason);
-    if (f != NULL) {
-        put(c, f);
-        rt_frame_unref(f);
+    if (code >= RT_CODES) {
+        f = rt_message_error(c->rt, code, reason);
+        if (f != NULL) {
+            put(c, f);
+            rt_frame_unref(f);
+        }
     }
     f = rt_frame_close((unsigned)code, reason);
     if (c->state == RT_OPEN) {
@@ -102,12 +108,21 @@ static void too_slow(rt_client_t *c)
                     "Too slow: connect again and fetch what was missed.");
 }
 
+/* Less for each where all together wait for too much. */
+static size_t room(const rt_client_t *c)
+{
+    size_t max = (size_t)c->rt->options.max_queue;
+
+    return rt_frames_bytes() > ALL_QUEUES && max > QUEUE_FAIR ? QUEUE_FAIR
+                                                              : max;
+}
+
 void rt_client_send(rt_client_t *c, rt_frame_t *f)
 {
     if (c->state != RT_OPEN) {
         return;
     }
-    if (c->queue.bytes + f->len > (size_t)c->rt->options.max_queue) {
+    if (rt_queue_cost(&c->queue) + f->len > room(c)) {
         too_slow(c);
     } else {
         put(c, f);
@@ -157,7 +172,7 @@ static ssize_t on_recv(wslay_event_context_ptr ws, uint8_t *out, size_t len,
     ssize_t n;
 
     (void)flags;
-    if (c->early_at < c->early_len) {
+    if (c->state == RT_OPEN && c->early_at < c->early_len) {
         size_t left = c->early_len - c->early_at;
 
         n = (ssize_t)(left < len ? left : len);
@@ -200,6 +215,30 @@ static ssize_t on_send(wslay_event_context_ptr ws, const uint8_t *data,
     return (ssize_t)len;
 }
 
+/* Pieces and control frames cost as much as messages. */
+static void on_frame(wslay_event_context_ptr ws,
+                     const struct wslay_event_on_frame_recv_start_arg *f,
+                     void *arg)
+{
+    rt_client_t *c = arg;
+
+    (void)ws;
+    if (c->state != RT_OPEN) {
+        return;
+    }
+    if (!wslay_is_ctrl_frame(f->opcode)) {
+        c->pieces = f->opcode == WSLAY_CONTINUATION_FRAME ? c->pieces + 1 : 1;
+    }
+    if (f->opcode == WSLAY_CONNECTION_CLOSE && f->payload_length > 0 &&
+        f->payload_length < CODE_BYTES) {
+        rt_client_close(c, WSLAY_CODE_PROTOCOL_ERROR, "Half a code.");
+    } else if (c->pieces > PIECES_MAX) {
+        rt_client_close(c, WSLAY_CODE_MESSAGE_TOO_BIG, "Too many pieces.");
+    } else if (!rt_rate_take(&c->messages, MESSAGES, MESSAGES_S, c->heard)) {
+        rt_client_close(c, REALTIME_OVER, "Too many messages.");
+    }
+}
+
 static void on_message(wslay_event_context_ptr ws,
                        const struct wslay_event_on_msg_recv_arg *m, void *arg)
 {
@@ -212,8 +251,6 @@ static void on_message(wslay_event_context_ptr ws,
     rt_count(&c->rt->counters.messages_in, 1);
     if (m->opcode != WSLAY_TEXT_FRAME) {
         rt_client_close(c, WSLAY_CODE_UNSUPPORTED_DATA, "Text only.");
-    } else if (!rt_rate_take(&c->messages, MESSAGES, MESSAGES_S, c->heard)) {
-        rt_client_close(c, REALTIME_OVER, "Too many messages.");
     } else {
         rt_protocol_message(c, (const char *)m->msg, m->msg_length);
     }
@@ -236,6 +273,7 @@ bool rt_rate_take(rt_rate_t *r, double burst, double per_s, int64_t now_ms)
 const struct wslay_event_callbacks rt_client_callbacks = {
     .recv_callback = on_recv,
     .send_callback = on_send,
+    .on_frame_recv_start_callback = on_frame,
     .on_msg_recv_callback = on_message,
 };
 
@@ -300,7 +338,11 @@ void rt_client_readable(rt_client_t *c)
         c->early = NULL;
         c->early_len = c->early_at = 0;
     }
-    if (c->gone || rc != 0 || !reply(c)) {
+    if (c->gone || rc == WSLAY_ERR_NOMEM) {
+        rt_client_kill(c);
+    } else if (rc != 0) {
+        rt_client_close(c, WSLAY_CODE_PROTOCOL_ERROR, "A broken frame.");
+    } else if (!reply(c)) {
         rt_client_kill(c);
     } else if (c->state == RT_OPEN && !wslay_event_get_read_enabled(c->ws)) {
         begin_close(c); /* its close, or one for what it did */

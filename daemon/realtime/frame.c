@@ -1,5 +1,6 @@
 #include "realtime/frame.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,9 @@
 #define OP_CLOSE  0x8
 #define HEAD_MAX  10
 #define CLOSE_MAX 123
+
+/* Atomic for those who make frames beside the thread. */
+static _Atomic size_t all_bytes;
 
 static rt_frame_t *make(size_t len)
 {
@@ -20,6 +24,8 @@ static rt_frame_t *make(size_t len)
     if (f != NULL) {
         f->refs = 1;
         f->len = len;
+        atomic_fetch_add_explicit(&all_bytes, sizeof(*f) + len,
+                                  memory_order_relaxed);
     }
     return f;
 }
@@ -85,6 +91,13 @@ rt_frame_t *rt_frame_ref(rt_frame_t *f)
 void rt_frame_unref(rt_frame_t *f)
 {
     if (f != NULL && --f->refs == 0) {
+        atomic_fetch_sub_explicit(&all_bytes, sizeof(*f) + f->len,
+                                  memory_order_relaxed);
         free(f);
     }
+}
+
+size_t rt_frames_bytes(void)
+{
+    return atomic_load_explicit(&all_bytes, memory_order_relaxed);
 }

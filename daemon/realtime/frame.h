@@ -25,4 +25,7 @@ rt_frame_t *rt_frame_raw(const unsigned char *bytes, size_t len);
 rt_frame_t *rt_frame_ref(rt_frame_t *f);
 void rt_frame_unref(rt_frame_t *f); /* NULL is nothing */
 
+/* Of all frames that there are, each once. */
+size_t rt_frames_bytes(void);
+
 #endif

@@ -18,6 +18,7 @@
 #define RT_BUCKETS  1024 /* of channels, by name */
 #define RT_JTI_MAX  200
 #define RT_CLOSE_MS 5000 /* to take what is left, and to close */
+#define RT_CODES    4000 /* close codes below are WebSocket's own */
 
 typedef struct rt_client_s rt_client_t;
 typedef struct rt_channel_s rt_channel_t;
@@ -96,7 +97,7 @@ struct rt_member_s {
 rt_kind_t rt_channel_kind(const char *name);
 rt_scope_t rt_channel_scope(const char *name, int64_t *chat);
 rt_channel_t *rt_channel_find(const realtime_t *rt, const char *name);
-/* Made if it is not there; NULL: out of memory. */
+/* Made if it is not there; NULL: out of memory, or too many public ones. */
 rt_channel_t *rt_channel_make(realtime_t *rt, const char *name);
 /* Goes when nobody is in it. */
 void rt_channel_tidy(realtime_t *rt, rt_channel_t *ch);
@@ -131,6 +132,8 @@ typedef struct {
 } rt_queue_t;
 
 bool rt_queue_put(rt_queue_t *q, rt_frame_t *f); /* takes a reference */
+/* What it costs in memory, were it the only one to hold its frames. */
+size_t rt_queue_cost(const rt_queue_t *q);
 /* Drops all but what has begun to be sent. */
 void rt_queue_cut(rt_queue_t *q);
 void rt_queue_free(rt_queue_t *q);
@@ -163,6 +166,7 @@ struct rt_client_s {
     int64_t heard; /* ms, monotonic */
     int64_t until; /* ms, monotonic: of RT_CLOSING and RT_SHUT */
     size_t turn;   /* bytes read in this turn */
+    size_t pieces; /* of the message that is coming */
     char *early;   /* what came behind the head */
     size_t early_len, early_at;
     wslay_event_context_ptr ws;
@@ -273,6 +277,8 @@ struct realtime_s {
     rt_client_t **slots;
     uint32_t *free_slots;
     size_t nslots, nfree, nclients;
+    size_t npublic;     /* of the channels */
+    uint64_t hash_seed; /* of their names */
     rt_channel_t *buckets[RT_BUCKETS];
     rt_viewer_t *viewers;
     rt_client_t *dirty, *leaving, *dead;

@@ -9,7 +9,8 @@
 
 #include "realtime/internal.h"
 
-#define RING_FIRST 4 /* a power of two, as all */
+#define RING_FIRST 4  /* a power of two, as all */
+#define FRAME_COST 64 /* bytes of memory of one, beside its own */
 #define VECTORS    64
 
 static rt_frame_t **slot(const rt_queue_t *q, size_t i)
@@ -44,6 +45,11 @@ bool rt_queue_put(rt_queue_t *q, rt_frame_t *f)
     q->n++;
     q->bytes += f->len;
     return true;
+}
+
+size_t rt_queue_cost(const rt_queue_t *q)
+{
+    return q->bytes + q->n * FRAME_COST;
 }
 
 void rt_queue_cut(rt_queue_t *q)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -253,6 +254,8 @@ static int open_parts(realtime_t *rt)
     rt->ping = rt_frame_text(ping, sizeof(ping) - 1);
     rt->pong = rt_frame_text(pong, sizeof(pong) - 1);
     if (rt->epoll < 0 || rt->wake < 0 ||
+        getrandom(&rt->hash_seed, sizeof(rt->hash_seed), 0) !=
+            (ssize_t)sizeof(rt->hash_seed) ||
         epoll_ctl(rt->epoll, EPOLL_CTL_ADD, rt->wake, &e) != 0) {
         return WERR_SYSTEM;
     }
