@@ -15,7 +15,8 @@ cmp_ok($n{kills}, '>=', 10, "killed: $n{worker} workers, $n{master} masters,"
     . " $n{wacrmd} daemons");
 cmp_ok($n{acked}, '>=', 500, 'events got their 200');
 cmp_ok($n{sent}, '>=', 20, 'messages were taken to be sent');
-is($n{lost}, 0, 'no event is lost');
+cmp_ok($n{followed}, '>=', 500, 'followers were told of them');
+is($n{lost}, 0, 'no event is lost, none told to nobody');
 is($n{doubled}, 0, 'no event is there twice, no message was sent twice');
 is($n{unsent}, 0, 'every message was sent, or is said to be unknown');
 is($n{wrong}, 0, 'no answer but 200 and 50x');

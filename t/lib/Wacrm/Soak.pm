@@ -8,19 +8,27 @@ Wacrm::Soak - kills under load, and a ledger that knows every 200
 
     my ($d, %n) = Wacrm::Soak::run(kills => 40, seconds => 60,
         say => sub { diag(@_) });
-    # kills acked sent lost doubled unsent wrong
+    # kills acked sent followed lost doubled unsent wrong
     $d->done;
+
+    # the same load and ledgers for another harm
+    my $d = Wacrm::Soak::desk(wacrmd_env => \%env);
+    my $load = Wacrm::Soak::begin($d);
+    ...
+    my %n = Wacrm::Soak::finish($d, $load, $say);
 
 =head1 DESCRIPTION
 
 Gateways post events, each again until its 200; agents send messages, each
 again under one Idempotency-Key until its 200. Meanwhile workers and master of
-nginx, and wacrmd, get SIGKILL at random moments. Then everything may come to
-rest, and the ledgers are held against the database and against what the
-simulated gateway was asked for.
+nginx, and wacrmd, get SIGKILL at random moments. Followers (Wacrm::Follower)
+hear of it by WebSocket, and by number of what they have missed. Then everything
+may come to rest, and the ledgers are held against the database and against what
+the simulated gateway was asked for.
 
-lost: events with a 200 that are not in the database. doubled: events that are
-there twice, and messages that the gateway was asked for twice. unsent:
+lost: events with a 200 that are not in the database, and stored ones that a
+follower was never told of. doubled: events that are there twice, or were told
+twice, and messages that the gateway was asked for twice. unsent:
 messages with a 200 that are neither sent nor said to be unknown. wrong:
 answers that may not be, and what else the database must not show.
 
@@ -36,14 +44,19 @@ use Test::More ();
 use Time::HiRes qw(sleep time);
 
 use Wacrm::Desk;
+use Wacrm::Follower;
 
-my $GATEWAYS = 6;
-my $AGENTS   = 2;
+my $GATEWAYS  = 6;
+my $AGENTS    = 2;
+my $FOLLOWERS = 2;
+# answers after which one asks again
+our $PASSING = qr/^50[234]$/;
 my $SECRET   = 'webhook-secret-of-the-test-00001';
 
-sub _desk {
-    my $d = Wacrm::Desk->new(
-        nginx_options => { workers => 2 },
+sub desk {
+    my %opt = @_;
+    my $d = Wacrm::Desk->new(%opt,
+        nginx_options => { workers => 2, %{$opt{nginx_options} || {}} },
         nginx => sub {
             s/(zone=send:1m +rate)=30r\/m/$1=1000r\/s/ or die 'no zone send';
         },
@@ -55,7 +68,7 @@ sub _desk {
             s/^backoff = .*/backoff = 1s 1s 1s\nunknown_hold = 2s/m
                 or die 'no backoff';
             s/^log_level = debug$/log_level = info/m;
-        })->start;
+        });
     # what a killed process leaves its peers to say
     $d->allow(qr/exited on signal 9|cache manager|open socket #\d+ left/);
     $d->allow(qr/no live upstreams|upstream/);
@@ -85,7 +98,7 @@ sub _insist {
             print {$ledger} "$line\n";
             return $r;
         }
-        if ($r && $r->{status} && $r->{status} !~ /^50[234]$/) {
+        if ($r && $r->{status} && $r->{status} !~ $PASSING) {
             print {$ledger} "BAD $line $r->{status}\n";
             return;
         }
@@ -132,6 +145,27 @@ sub _agent {
                 message => $text }) });
         sleep 0.05;
     }
+}
+
+# Writes down each event that it is told of, once or more often.
+sub _follower {
+    my ($d, $n, $token) = @_;
+
+    my $ledger = _ledger($d, "follow.$n");
+    my $f = Wacrm::Follower->new($d, $token, sub {
+        my ($event) = @_;
+        my $id = $event->{event} =~ /NewMessageReceived$/
+            ? $event->{data}{message}{wa_message_id} : '-';
+        print {$ledger} "$event->{seq} ", defined $id ? $id : '-', "\n";
+    });
+    print {$ledger} "BEGIN $f->{cursor}\n";
+    $f->step(0.2) until -e "$d->{dir}/rest";
+    my $end = time + 60;
+    until ($f->catch_up || time > $end) {
+        sleep 0.1;
+    }
+    print {$ledger} "BAD $_\n" for @{$f->{wrong}};
+    print {$ledger} "TOLD $f->{live} $f->{fetched} $f->{connections}\n";
 }
 
 # One process of the house ends without a word, and what it was comes back.
@@ -208,16 +242,84 @@ sub _count_sends {
         unknown => scalar(grep { $_ == 1 } values %status));
 }
 
-sub run {
-    my %opt = (kills => 40, seconds => 120, say => sub { }, @_);
+# What every follower was told of: each stored message once.
+sub _count_followed {
+    my ($d, $say) = @_;
 
-    my $d = _desk();
+    my @stored = map { $_->[0] } $d->sql("SELECT wa_id FROM messages"
+        . " WHERE wa_id LIKE 'SOAK%' AND direction = 0");
+    my %n = (followed => 0, missed => 0, again => 0, bad => 0, live => 0);
+    for my $file (glob "$d->{dir}/ledger.follow.*") {
+        my (%told, %seq);
+        open my $fh, '<', $file or die "$file: $!";
+        while (<$fh>) {
+            if (/^(\d+) (\S+)/) {
+                $n{followed}++;
+                $n{again}++ if $seq{$1}++;
+                $told{$2}++;
+            } elsif (/^BAD (.*)/) {
+                $n{bad}++;
+                $say->("follower: $1");
+            } elsif (/^TOLD (\d+) (\d+) (\d+)/) {
+                $n{live} += $1;
+                $n{complete}++;
+                $say->("follower: live=$1 fetched=$2 connections=$3");
+            }
+        }
+        $n{missed} += grep { !$told{$_} } @stored;
+        $n{again} += grep { $_ ne '-' && $told{$_} > 1 } keys %told;
+    }
+    $n{bad}++ if ($n{complete} || 0) != $FOLLOWERS || !$n{live};
+    return %n;
+}
+
+sub begin {
+    my ($d) = @_;
+
     my @token = map { $d->login("cs$_\@test.example") } 1 .. $AGENTS;
+    my $watch = $d->login('supervisor@test.example');
+    my @followers = map { my $n = $_;
+        _child(sub { _follower($d, $n, $watch) }) } 1 .. $FOLLOWERS;
+    $d->wait_for(sub { $FOLLOWERS == grep { -s }
+        glob "$d->{dir}/ledger.follow.*" }, 10) or die 'nobody follows';
     my @children = (
         (map { my $n = $_; _child(sub { _gateway($d, $n) }) } 1 .. $GATEWAYS),
         (map { my $n = $_; _child(sub { _agent($d, $n, $token[$n - 1]) }) }
             1 .. $AGENTS));
+    return { children => \@children, followers => \@followers };
+}
 
+# Lets all come to rest, and counts.
+sub finish {
+    my ($d, $load, $say) = @_;
+
+    $d->{nginx}->write('enough', '');
+    waitpid $_, 0 for @{$load->{children}};
+    my ($events, $bad) = _read($d, 'events');
+    my ($sends, $bad2) = _read($d, 'sends');
+    $d->applied(120) or push @$bad, 'BAD the spool is not drained';
+    $d->wait_for(sub { $d->sql('SELECT count(*) FROM outbox'
+        . ' WHERE state < 3') == 0 }, 120);
+    $d->{nginx}->write('rest', '');
+    waitpid $_, 0 for @{$load->{followers}};
+    my %n = (acked => scalar(@$events));
+    my %events = _count_events($d, $events);
+    my %sends = _count_sends($d, $sends, $say);
+    my %follow = _count_followed($d, $say);
+    $n{doubled} = $events{twice} + $follow{again} + delete $sends{doubled};
+    $n{lost} = $events{lost} + $follow{missed};
+    %n = (%n, %sends, followed => $follow{followed},
+        wrong => @$bad + @$bad2 + $follow{bad});
+    $say->($_) for @$bad, @$bad2;
+    $d->sound;
+    return %n;
+}
+
+sub run {
+    my %opt = (kills => 40, seconds => 120, say => sub { }, @_);
+
+    my $d = desk()->start;
+    my $load = begin($d);
     my %kills = (worker => 0, master => 0, wacrmd => 0);
     my $end = time + $opt{seconds};
     my $told = time;
@@ -230,22 +332,8 @@ sub run {
             $opt{say}->(sprintf 'kills=%d of %d', $sum->(), $opt{kills});
         }
     }
-    $d->{nginx}->write('enough', '');
-    waitpid $_, 0 for @children;
-
-    my ($events, $bad) = _read($d, 'events');
-    my ($sends, $bad2) = _read($d, 'sends');
-    $d->applied(120) or push @$bad, 'BAD the spool is not drained';
-    $d->wait_for(sub { $d->sql('SELECT count(*) FROM outbox'
-        . ' WHERE state < 3') == 0 }, 120);
-    my %n = (kills => $sum->(), %kills, acked => scalar(@$events));
-    my %events = _count_events($d, $events);
-    my %sends = _count_sends($d, $sends, $opt{say});
-    $n{doubled} = $events{twice} + delete $sends{doubled};
-    $n{lost} = $events{lost};
-    %n = (%n, %sends, wrong => @$bad + @$bad2);
-    $opt{say}->($_) for @$bad, @$bad2;
-    $d->sound;
+    sleep 1; # followers hear of some by their sockets
+    my %n = (kills => $sum->(), %kills, finish($d, $load, $opt{say}));
     return ($d, %n);
 }
 
