@@ -217,7 +217,8 @@ cppcheck:
 
 format_files = $(shell find daemon spool ngx_wacrm_module/edge t -name '*.[ch]')
 format-check:
-	clang-format --dry-run --Werror $(format_files)
+	@echo "  FORMAT  $(words $(format_files)) files"
+	@clang-format --dry-run --Werror $(format_files)
 
 # Programs, module, units and examples below DESTDIR; then, where that is this
 # machine, wacrm-setup: user, directories, configuration, secrets. Paths of

@@ -83,6 +83,9 @@ is(api(GET => 'whatsapp/sessions')->{json}{data}[0]{active_chats}, 0,
 # ---- who looks, asks nobody (G3, G4, G38, S37) ----
 
 $d->sim('/_sim/behaviour', { do => 'status', status => 400, times => 1000 });
+# what was asked for before is under way
+$d->wait_for(sub { $d->sql('SELECT count(*) FROM outbox WHERE state < 4')
+    == 0 });
 my $before = () = $d->calls;
 my ($chat) = map { $_->{id} } @{api(GET => 'inbox')->{json}{conversations}};
 ok($chat, 'there is a chat, while the gateway refuses all');

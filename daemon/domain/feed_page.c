@@ -55,7 +55,7 @@ static void read_socket(feed_row_t *row, const char *text)
 {
     size_t len = strcspn(text, "/");
 
-    if (text[len] == '/' && len < sizeof(row->socket)) {
+    if (len < sizeof(row->socket) && text[len] == '/') {
         memcpy(row->socket, text, len);
         row->socket[len] = '\0';
         row->socket_user = strtoll(text + len + 1, NULL, 10);
