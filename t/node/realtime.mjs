@@ -186,11 +186,12 @@ async function colleagues({ mine, boss, other }) {
         .joining((m) => seen.joining.push(m))
         .leaving((m) => seen.leaving.push(m));
     await waitFor(() => seen.here.length > 0);
-    is(seen.here, [[{ id: await idOf('cs1'), name: 'Cs1' }]], 'alone in the chat');
+    is(seen.here, [[{ id: users.cs1.id, name: 'Cs1' }]], 'alone in the chat');
     const theirs = boss.echo.join(chat);
     const bossTold = record(theirs);
     await waitFor(() => seen.joining.length > 0);
-    is(seen.joining, [{ id: await idOf('supervisor'), name: 'Supervisor' }], 'a colleague comes');
+    const supervisor = { id: users.supervisor.id, name: 'Supervisor' };
+    is(seen.joining, [supervisor], 'a colleague comes');
     const refusal = record(other.echo.join(chat));
     await waitFor(() => refusal.length > 0);
     is(refusal.map(([e, d]) => [e, d.status]), [[refused, 403]],
@@ -211,7 +212,7 @@ async function colleagues({ mine, boss, other }) {
     ok(some > 10 && some < 45, `and not passed on (${some} of 61)`);
     boss.echo.leave(chat);
     await waitFor(() => seen.leaving.length > 0);
-    is(seen.leaving, [{ name: 'Supervisor' }], 'the colleague goes');
+    is(seen.leaving, [supervisor], 'the colleague goes');
 }
 
 async function members({ boss, other }) {
