@@ -1,0 +1,155 @@
+#!/usr/bin/env perl
+# What docs/operations.md says of new keys and of the log: each done while
+# people work, and nobody is thrown out.
+
+use strict;
+use warnings;
+
+use IO::Socket::INET ();
+use Test::More;
+use Time::HiRes qw(time);
+
+use lib 't/lib';
+use Wacrm::Desk;
+
+my $d = Wacrm::Desk->new->start;
+my $n = $d->{nginx};
+my $dir = $d->{dir};
+$d->allow(qr/connect\(\) to unix:\S+ failed|no live upstreams/);
+
+sub edit {
+    my ($file, $code) = @_;
+    local $_ = $n->read($file);
+    $code->() or die "$file: not as it was thought";
+    $n->write($file, $_);
+}
+
+sub inbox {
+    my ($token) = @_;
+    return $d->api(GET => '/api/crm/inbox', token => $token)->{status};
+}
+
+# ---- the webhook's secret ----
+
+my %key = (old => 'webhook-secret-of-the-test-00001',
+    new => 'webhook-secret-of-the-test-00002');
+my $id = 0;
+
+sub signed {
+    my ($which) = @_;
+    my $body = '{"event":"message.received","data":{"from":"6281210000007",'
+        . '"message":"Halo","id":"ROT' . ++$id . '","timestamp":'
+        . int(time) . '}}';
+    return $n->post('/api/webhook/whatsapp', $body,
+        'Content-Type' => 'application/json',
+        $n->waapi($body, $key{$which}))->{status};
+}
+
+is(signed('old'), 200, 'webhook: the old secret');
+is(signed('new'), 401, 'not the new one');
+$n->write('secrets/webhook-new', $key{new});
+edit('nginx.conf', sub {
+    s{(wacrm_webhook_secret_file \S+/webhook);}{$1 $dir/secrets/webhook-new;}
+});
+$n->reload;
+is(signed($_), 200, "both: $_") for qw(old new);
+edit('nginx.conf', sub {
+    s{(wacrm_webhook_secret_file) \S+/webhook (\S+);}{$1 $2;}
+});
+$n->reload;
+is(signed('new'), 200, 'then the new one');
+is(signed('old'), 401, 'alone');
+
+# ---- the key of the tokens ----
+
+my $r = $d->api(POST => '/api/auth/login', json => {
+    email => 'cs1@test.example', password => 'rahasia-sekali' });
+my ($old, $refresh) = @{$r->{json}}{qw(token refresh_token)};
+ok($old && $refresh, 'signed in') or diag $r->{body};
+is(inbox($old), 200, 'tokens: with the old key');
+$n->write('secrets/jwt-new', 'jwt-secret-of-the-test-0000000002');
+edit('nginx.conf', sub {
+    s{(wacrm_jwt_key_file) (\S+)/jwt (alg=HS256;)}
+        {$1 $2/jwt $3 $1 $2/jwt-new $3}
+});
+$n->reload;
+is(inbox($old), 200, 'nginx knows both');
+edit('wacrmd.conf', sub { s{^(jwt_secret_file = \S+)}{$1-new}m });
+$d->wacrmd_stop;
+$d->wacrmd_start;
+my $new = $d->login('cs2@test.example');
+is(inbox($old), 200, 'wacrmd signs with the new one: the old token is good');
+is(inbox($new), 200, 'so is a new one');
+edit('nginx.conf', sub {
+    s{wacrm_jwt_key_file \S+/jwt alg=HS256; }{}
+});
+$n->reload;
+is(inbox($old), 401, 'without the old key: its tokens end');
+is(inbox($new), 200, 'those of the new one do not');
+$r = $d->api(POST => '/api/auth/refresh', json => {
+    refresh_token => $refresh });
+is($r->{status}, 200, 'who has an old one renews it') or diag $r->{body};
+is(inbox($r->{json}{token}), 200, 'without signing in');
+
+# ---- realtime's secret ----
+
+sub authorise {
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $n->port) or die $!;
+    print {$s} "GET /app/wacrm?protocol=7 HTTP/1.1\r\nHost: a\r\n",
+        "Upgrade: websocket\r\nConnection: Upgrade\r\n",
+        "Sec-WebSocket-Version: 13\r\n",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    my $text = '';
+    $d->wait_for(sub { sysread $s, $text, 4096, length $text;
+        $text =~ /socket_id/ });
+    my ($socket) = $text =~ /socket_id\W+([\d.]+)/;
+    my $r = $d->api(POST => '/broadcasting/auth', token => $new,
+        json => { socket_id => $socket, channel_name => 'private-inbox' });
+    my $say = '{"event":"pusher:subscribe","data":{"channel":"private-inbox",'
+        . '"auth":"' . ($r->{json}{auth} || '') . '"}}';
+    my $mask = "\1\2\3\4";
+    my $i = 0;
+    print {$s} pack('CCn', 0x81, 0x80 | 126, length $say), $mask,
+        join '', map { chr(ord($_) ^ ord substr $mask, $i++ % 4, 1) }
+        split //, $say;
+    $text = '';
+    $d->wait_for(sub { sysread $s, $text, 4096, length $text;
+        $text =~ /subscription_\w+/ });
+    return $text;
+}
+
+like(authorise(), qr/subscription_succeeded/, 'realtime: with its secret');
+$n->write('secrets/realtime', 'realtime-secret-of-the-test-0002');
+$d->wacrmd_stop;
+$d->wacrmd_start;
+like(authorise(), qr/subscription_succeeded/, 'with a new one');
+
+# ---- nginx's log, as conf/wacrm.logrotate has it ----
+
+my $rotate = do {
+    open my $fh, '<', 'conf/wacrm.logrotate' or die $!;
+    local $/;
+    <$fh>;
+};
+my ($script) = $rotate =~ /postrotate\n(.*?)\n\s*endscript/s;
+ok($script, 'logrotate: a script');
+$n->write('nginx.pid.here', $n->pid . "\n");
+$script =~ s{/run/nginx\.pid}{$dir/nginx.pid.here}g;
+$n->wait_log(qr/./);
+my $inode = (stat "$dir/error.log")[1];
+rename "$dir/error.log", "$dir/error.log.1" or die $!;
+is(system('sh', '-c', $script), 0, 'it runs');
+ok($d->wait_for(sub { -e "$dir/error.log" }), 'nginx opens a new one');
+isnt((stat "$dir/error.log")[1], $inode, 'not the old one');
+$n->reload;
+ok($d->wait_for(sub { ($n->read('error.log') || '') =~ /\S/ }),
+    'and writes there');
+is(signed('new'), 200, 'at work all the time');
+SKIP: {
+    chomp(my $program = `command -v logrotate || true`);
+    skip 'no logrotate here', 1 unless $program;
+    is(system($program, '-d', 'conf/wacrm.logrotate'), 0, 'its syntax');
+}
+ok($d->applied, 'all is applied');
+$d->done;
