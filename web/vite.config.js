@@ -18,7 +18,7 @@ const proxy = {
    needs, the rest comes late. It stays in the browser's cache when ours
    changes, and t/web_size.t tells one from the other. */
 const VENDOR = new RegExp('/node_modules/(?:@?vue(?:-router|-i18n)?|pinia'
-    + '|@intlify|axios)/');
+    + '|@intlify|axios|lucide-vue-next)/');
 const LATE = /\/node_modules\/(pusher-js|laravel-echo|uplot|uqr)\//;
 const chunkOf = (id) => VENDOR.test(id) ? 'vendor'
     : LATE.test(id) ? `vendor-${LATE.exec(id)[1]}` : undefined;
