@@ -132,24 +132,23 @@ my $rotate = do {
     local $/;
     <$fh>;
 };
-my ($script) = $rotate =~ /postrotate\n(.*?)\n\s*endscript/s;
-ok($script, 'logrotate: a script');
 $n->write('nginx.pid.here', $n->pid . "\n");
-$script =~ s{/run/nginx\.pid}{$dir/nginx.pid.here}g;
+$rotate =~ s{/run/nginx\.pid}{$dir/nginx.pid.here}g;
+$rotate =~ s{^/var/log/wacrm/\*\.log}{$dir/error.log}m or die 'no log';
+my ($me, $group) = (scalar getpwuid $>, scalar getgrgid $) + 0);
+$rotate =~ s{create 0640 www-data adm}{create 0640 $me $group\n    su $me $group}
+    or die 'no create';
+$n->write('logrotate.conf', $rotate, 0644);
 $n->wait_log(qr/./);
 my $inode = (stat "$dir/error.log")[1];
-rename "$dir/error.log", "$dir/error.log.1" or die $!;
-is(system('sh', '-c', $script), 0, 'it runs');
+is(system("PATH=\$PATH:/usr/sbin logrotate -f -s $dir/logrotate.state"
+    . " $dir/logrotate.conf"), 0, 'logrotate');
+is((stat "$dir/error.log.1")[1], $inode, 'the old one is kept');
 ok($d->wait_for(sub { -e "$dir/error.log" }), 'nginx opens a new one');
 isnt((stat "$dir/error.log")[1], $inode, 'not the old one');
 $n->reload;
 ok($d->wait_for(sub { ($n->read('error.log') || '') =~ /\S/ }),
     'and writes there');
 is(signed('new'), 200, 'at work all the time');
-SKIP: {
-    chomp(my $program = `command -v logrotate || true`);
-    skip 'no logrotate here', 1 unless $program;
-    is(system($program, '-d', 'conf/wacrm.logrotate'), 0, 'its syntax');
-}
 ok($d->applied, 'all is applied');
 $d->done;
