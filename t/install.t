@@ -214,6 +214,18 @@ SKIP: {
         $own, "$dir/none");
     isnt($rc, 0, 'a backup that fails says so');
     is(scalar(my @still = glob "$dir/wacrm-*"), 3, 'and deletes nothing');
+    # ---- on an empty machine ----
+
+    rename "$root/var/lib/wacrm", "$root/var/lost" or die $!;
+    is((run($setup, $root))[0], 0, 'the state is lost, and set up again');
+    my @as = ('setpriv', "--reuid=$uid", "--regid=$gid", '--clear-groups',
+        "$root/usr/local/sbin/wacrmctl", '-c', $own);
+    ($rc, $out) = run(@as, 'restore', $new);
+    is($rc, 0, 'restore') or diag $out;
+    ($rc, $out) = run(@as, 'check');
+    is($rc, 0, 'it is whole') or diag $out;
+    is(mode('var/lib/wacrm'), '2770', 'in a directory of both');
+
     is((run('env', 'KEEP=x', "$root/usr/local/sbin/wacrm-backup", $own,
         $dir))[0], 2, 'KEEP=x');
 }
