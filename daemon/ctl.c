@@ -152,19 +152,29 @@ static int run_alone(const ctl_args_t *args, const config_t *c)
     };
     domain_t domain;
     store_t *store = NULL;
-    int rc = store_open(&store, &o);
+    int rc =
+        state_in_place(c->database, c->search_index, o.error, sizeof(o.error));
 
-    if (rc < 0) {
-        (void)fprintf(stderr, "wacrmctl: %s\n", o.error);
-        return 1;
+    if (rc == WERR_OK) {
+        rc = store_open(&store, &o);
     }
-    rc = domain_init(&domain, store, &c->domain);
+    if (rc == WERR_OK) {
+        rc = domain_init(&domain, store, &c->domain);
+    }
     if (rc == WERR_OK) {
         rc = store_reader(store, &command.db);
     }
-    command.domain = &domain;
-    if (rc < 0) {
-        (void)fprintf(stderr, "wacrmctl: %s: %s\n", c->database, werr_text(rc));
+    if (rc < 0 && !o.error[0]) {
+        (void)snprintf(o.error, sizeof(o.error), "%s: %s", c->database,
+                       werr_text(rc));
+    }
+    if (rc == WERR_OK) {
+        command.domain = &domain;
+    } else if (strcmp(args->command, "check") == 0) {
+        command.broken = o.error;
+    }
+    if (rc < 0 && !command.broken) {
+        (void)fprintf(stderr, "wacrmctl: %s\n", o.error);
     } else {
         (void)command_run(&command, args->request);
     }

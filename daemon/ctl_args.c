@@ -108,7 +108,7 @@ static const ctl_command_t commands[] = {
              "wacrmd must\n      be stopped"},
     {.name = "check",
      .usage = "",
-     .help = "looks whether the database is whole"},
+     .help = "looks whether database, spool, search index and files are whole"},
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -105,10 +105,18 @@ static void wake_timers(void *arg)
 static int open_store(daemon_t *d, const config_t *c)
 {
     store_options_t o = {.path = c->database};
-    int rc = store_open(&d->store, &o);
+    int rc =
+        state_in_place(c->database, c->search_index, o.error, sizeof(o.error));
 
+    if (rc == WERR_OK) {
+        rc = store_open(&d->store, &o);
+    }
     if (rc < 0) {
-        log_error("main", "msg=\"no database\" error=%s", log_str(o.error));
+        log_error("main", "msg=\"no database\" error=%s%s", log_str(o.error),
+                  rc == WERR_CORRUPT
+                      ? " hint=\"keep a copy of the file, then restore a "
+                        "backup: wacrmctl restore FILE\""
+                      : "");
         return rc;
     }
     rc = domain_init(&d->domain, d->store, &c->domain);
@@ -127,8 +135,12 @@ static int open_spool(daemon_t *d, const config_t *c)
     if (rc == SPOOL_OK) {
         return WERR_OK;
     }
-    log_error("main", "msg=\"no spool\" path=%s error=%s", log_str(c->spool),
-              log_str(o.error[0] ? o.error : spool_strerror(rc)));
+    log_error("main", "msg=\"no spool\" path=%s error=%s%s", log_str(c->spool),
+              log_str(o.error[0] ? o.error : spool_strerror(rc)),
+              rc == SPOOL_CORRUPT
+                  ? " hint=\"stop nginx, rename the directory, start both: a "
+                    "new one is made; keep the old one\""
+                  : "");
     return WERR_IO;
 }
 

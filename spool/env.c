@@ -63,6 +63,18 @@ static bool file_cut(spool_t *s, const MDB_envinfo *info, unsigned page_size)
     return pages < 2 || pages + UNWRITTEN_PAGES < info->me_last_pgno + 1;
 }
 
+/* LMDB ends the process where a page is not what it must be. */
+static void on_damage(MDB_env *env, const char *text)
+{
+    const char *path = "";
+
+    (void)mdb_env_get_path(env, &path);
+    (void)fprintf(stderr,
+                  "wacrm: the spool %s is damaged (%s): stop nginx and wacrmd, "
+                  "rename the directory, and start both; keep the old one\n",
+                  path, text);
+}
+
 static int open_env(spool_t *s, size_t size)
 {
     int fd;
@@ -73,7 +85,10 @@ static int open_env(spool_t *s, size_t size)
         s->env = NULL;
         return rc;
     }
-    rc = mdb_env_set_maxdbs(s->env, MAX_DBS);
+    rc = mdb_env_set_assert(s->env, on_damage);
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_env_set_maxdbs(s->env, MAX_DBS);
+    }
     if (rc == MDB_SUCCESS) {
         rc = mdb_env_set_maxreaders(s->env, MAX_READERS);
     }

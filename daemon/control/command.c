@@ -92,23 +92,6 @@ static bool backup(command_t *c, const json_t *request)
     return true;
 }
 
-static bool check(command_t *c, const json_t *request)
-{
-    char reason[256];
-    int rc = store_check(c->domain->store, reason, sizeof(reason));
-
-    (void)request;
-    if (rc < 0) {
-        return command_fail(c,
-                            "database %s: %s: stop wacrmd and restore a "
-                            "backup, keep the damaged file",
-                            c->config->database,
-                            reason[0] ? reason : werr_text(rc));
-    }
-    command_text(c, "database %s: ok", c->config->database);
-    return true;
-}
-
 static void print_bad_row(void *ctx, int64_t row, const char *reason)
 {
     command_text(ctx, "row %lld left out: %s", (long long)row, reason);
@@ -276,7 +259,7 @@ static const struct {
     {"export donors", export_donors, true, false},
     {"export donations", export_donations, true, false},
     {"backup", backup, true, false},
-    {"check", check, true, false},
+    {"check", command_check, true, false},
     {"search rebuild", rebuild_search, true, false},
     {"token", command_token, false, false},
     {"spool stat", show_spool, false, false},

@@ -28,7 +28,10 @@ typedef struct {
     search_t *search;                    /* likewise */
     const struct control_parts_s *parts; /* likewise: control.h */
     const config_t *config;
-    db_t *db;    /* a read connection */
+    db_t *db; /* a read connection */
+    /* Why the database cannot be opened, or NULL; domain and db are NULL
+     * then, and only "check" is run. */
+    const char *broken;
     FILE *input; /* what comes after the request, or NULL */
     /* Takes one JSON object. */
     void (*emit)(void *arg, const char *json, size_t len);
@@ -65,6 +68,7 @@ bool command_dead_list(command_t *c, const json_t *request);
 bool command_dead_show(command_t *c, const json_t *request);
 bool command_dead_replay(command_t *c, const json_t *request);
 bool command_dead_drop(command_t *c, const json_t *request);
+bool command_check(command_t *c, const json_t *request);
 bool command_backfill(command_t *c, const json_t *request);
 bool command_top(command_t *c, const json_t *request);
 bool command_probe(command_t *c, const json_t *request);

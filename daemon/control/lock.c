@@ -67,3 +67,19 @@ void state_unlock(int *fd)
     }
     *fd = -1;
 }
+
+int state_in_place(const char *database, const char *search_index, char *error,
+                   size_t size)
+{
+    struct stat db, index;
+
+    if (stat(database, &db) != 0 || db.st_size > 0 ||
+        stat(search_index, &index) != 0 || index.st_size == 0) {
+        return WERR_OK;
+    }
+    (void)snprintf(error, size,
+                   "%s: is empty, though it was in use: restore a backup "
+                   "(wacrmctl restore FILE); to begin anew, delete it first",
+                   database);
+    return WERR_CORRUPT;
+}

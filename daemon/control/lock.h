@@ -17,4 +17,12 @@ int state_lock(const char *dir, int *fd, char *error,
                size_t size) WACRM_CHECKED;
 void state_unlock(int *fd);
 
+/*
+ * WERR_CORRUPT, with error in words, where the database is a file of no bytes
+ * although its search index shows that it was in use: nothing is to begin
+ * anew in its place.
+ */
+int state_in_place(const char *database, const char *search_index, char *error,
+                   size_t size) WACRM_CHECKED;
+
 #endif

@@ -76,6 +76,21 @@ static int find(db_t *db, const char *sql, char *reason, size_t size)
     return rc;
 }
 
+static const char quick_check[] = "SELECT quick_check FROM pragma_quick_check"
+                                  " WHERE quick_check <> 'ok' LIMIT 1";
+
+int store_check_file(const char *path, char *reason, size_t size)
+{
+    db_t *db = NULL;
+    int rc = sqlite_open(&db, path, SQLITE_ROLE_READER, reason, size);
+
+    if (rc == WERR_OK) {
+        rc = find(db, quick_check, reason, size);
+        sqlite_shut(&db);
+    }
+    return rc;
+}
+
 int store_check(store_t *store, char *reason, size_t size)
 {
     db_t *db = NULL;
@@ -87,10 +102,7 @@ int store_check(store_t *store, char *reason, size_t size)
     if (rc < 0) {
         return rc;
     }
-    rc = find(db,
-              "SELECT quick_check FROM pragma_quick_check"
-              " WHERE quick_check <> 'ok' LIMIT 1",
-              reason, size);
+    rc = find(db, quick_check, reason, size);
     if (rc == WERR_OK) {
         rc = find(db,
                   "SELECT 'row ' || coalesce(rowid, '?') || ' of ' ||"

@@ -77,6 +77,12 @@ sub desk {
     return $d;
 }
 
+# Whoever waits ends with the test, should that end early.
+sub _over {
+    my ($d, $file) = @_;
+    return -e "$d->{dir}/$file" || getppid() != $d->{nginx}{owner};
+}
+
 sub _child {
     my ($code) = @_;
 
@@ -120,7 +126,7 @@ sub _gateway {
     my ($d, $n) = @_;
 
     my $ledger = _ledger($d, "events.$n");
-    for (my $i = 0; !-e "$d->{dir}/enough"; $i++) {
+    for (my $i = 0; !_over($d, 'enough'); $i++) {
         my $id = sprintf 'SOAK%dX%07d', $n, $i;
         my $body = JSON::PP::encode_json({ event => 'message.received',
             data => { from => sprintf('62812%07d', ($i * 7 + $n) % 997),
@@ -136,7 +142,7 @@ sub _agent {
     my ($d, $n, $token) = @_;
 
     my $ledger = _ledger($d, "sends.$n");
-    for (my $i = 0; !-e "$d->{dir}/enough"; $i++) {
+    for (my $i = 0; !_over($d, 'enough'); $i++) {
         my $text = sprintf 'balasan-%d-%06d', $n, $i;
         _insist($ledger, $text, sub { $d->api(
             POST => '/api/crm/messages/send', token => $token,
@@ -159,7 +165,7 @@ sub _follower {
         print {$ledger} "$event->{seq} ", defined $id ? $id : '-', "\n";
     });
     print {$ledger} "BEGIN $f->{cursor}\n";
-    $f->step(0.2) until -e "$d->{dir}/rest";
+    $f->step(0.2) until _over($d, 'rest');
     my $end = time + 60;
     until ($f->catch_up || time > $end) {
         sleep 0.1;

@@ -1,0 +1,223 @@
+#!/usr/bin/env perl
+# A damaged database, spool or search index, lost files: what is wrong is said
+# in words, with what to do; nothing is deleted; check finds it.
+
+use strict;
+use warnings;
+
+use File::Copy qw(copy);
+use POSIX qw(WNOHANG);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use lib 't/lib';
+use Wacrm::Desk;
+
+my $d = Wacrm::Desk->new(agents => 1,
+    wacrmd => sub { s/^welcome = on/welcome = off/m or die 'no welcome' })
+    ->start;
+$d->allow(qr/./); # it is said, loudly
+my $dir = $d->{dir};
+my $db = $d->{db};
+my $n = 0;
+
+sub event {
+    return $d->event('message.received', { from => '62812000' . ($n % 50),
+        id => 'BAD' . ++$n, timestamp => int time,
+        message => "isi $n " . 'x' x ($n % 7 * 300) });
+}
+sub check { my ($rc, $out) = $d->ctl(['check']); return ($rc, $out) }
+sub overwrite {
+    my ($file, $at, $bytes) = @_;
+    open my $fh, '+<:raw', $file or die "$file: $!";
+    seek $fh, $at, 0;
+    print {$fh} $bytes;
+    close $fh or die $!;
+}
+sub size { -s $_[0] }
+sub slurp { my ($f) = @_; open my $fh, '<:raw', $f or return; local $/; <$fh> }
+# Starts it, which is to fail: what it says.
+sub refused {
+    my ($what) = @_;
+    my $mark = length $d->log;
+    $d->wacrmd_spawn;
+    my $pid = $d->wacrmd_pid;
+    my $status;
+    $d->wait_for(sub { $status = $? if waitpid($pid, WNOHANG) == $pid;
+        defined $status || substr($d->log, $mark) =~ /msg="?ready/ }, 15);
+    ok(defined $status && $status == 1 << 8, "$what: does not start, exits 1")
+        or diag(defined $status ? "status $status" : 'it runs');
+    $d->wacrmd_kill unless defined $status;
+    delete $d->{wacrmd_pid};
+    return substr $d->log, $mark;
+}
+
+event() for 1 .. 400;
+ok($d->applied, 'something to damage');
+my $token = $d->login('cs1@test.example');
+my $r = $d->api(POST => '/api/crm/media', body => "--x\r\n"
+    . 'Content-Disposition: form-data; name="file"; filename="a.txt"'
+    . "\r\n\r\nteks\r\n--x--\r\n", token => $token,
+    headers => { 'Content-Type' => 'multipart/form-data; boundary=x' });
+is($r->{status}, 201, 'and a file');
+$d->wait_for(sub { -s "$dir/search.db" }, 5);
+my ($rc, $out) = check();
+is($rc, 0, 'check, while it runs: nothing wrong') or diag $out;
+like($out, qr/^$_/m, "looks at: $_") for 'database', 'spool', 'search', 'media';
+ok($d->wacrmd_stop, 'stops');
+($rc, $out) = check();
+is($rc, 0, 'check, while it is down: nothing wrong') or diag $out;
+
+# ---- files ----
+
+my ($file) = grep { -f } glob "$dir/media/??/*";
+rename $file, "$file.away" or die $!;
+($rc, $out) = check();
+is($rc, 1, 'a file is lost: 1');
+like($out, qr/media .*missing/, 'it is named') or diag $out;
+{ open my $fh, '>', $file; print {$fh} 'cut' }
+($rc, $out) = check();
+like($out, qr{media .*another size}, 'a file of another size') or diag $out;
+rename "$file.away", $file or die $!;
+is((check())[0], 0, 'whole again');
+
+# ---- the search index ----
+
+overwrite("$dir/search.db", 4096 * 3, "\xff" x 8192);
+($rc, $out) = check();
+is($rc, 1, 'the index is damaged: 1');
+like($out, qr/search .*search rebuild/s, 'with what to do') or diag $out;
+$d->wacrmd_start;
+is(event(), 200, 'wacrmd runs on');
+ok($d->wait_for(sub { my $r = $d->api(GET => '/api/crm/search?q=isi',
+    token => $token); $r->{status} == 200 && @{$r->{json}{data}{messages}} },
+    10), 'and finds, whatever lies there');
+($rc, $out) = $d->ctl([qw(search rebuild)]);
+is($rc, 0, 'rebuilt') or diag $out;
+ok($d->wait_for(sub { (check())[0] == 0 }, 10), 'sound');
+truncate "$dir/search.db", 0;
+is($d->api(GET => '/api/crm/search?q=isi', token => $token)->{status}, 200,
+    'cut to nothing while it is open: search answers all the same');
+$d->wacrmd_stop;
+
+# ---- the database ----
+
+copy($db, "$db.good") or die $!;
+sub back { copy("$db.good", $db) or die $!; unlink "$db-wal", "$db-shm" }
+
+overwrite($db, 0, 'no database at all');
+my $said = refused('header overwritten');
+like($said, qr/database.*not a database/i, 'says what');
+like($said, qr/restore/, 'and what to do') or diag $said;
+is(substr(slurp($db), 0, 18), 'no database at all', 'the file is as it was');
+($rc, $out) = check();
+is($rc, 1, 'check: 1');
+like($out, qr/not a database/, 'says so, too') or diag $out;
+back();
+
+overwrite($db, 4096 * 3, "\xff" x (4096 * 20));
+($rc, $out) = check();
+is($rc, 1, 'twenty pages overwritten: check finds it') or diag $out;
+like($out, qr/database .*restore/s, 'with what to do') or diag $out;
+like($out, qr/^spool/m, 'and looks at the rest');
+back();
+
+truncate $db, size($db) / 2;
+$said = '';
+($rc, $out) = check();
+is($rc, 1, 'cut in half: check finds it') or diag $out;
+back();
+
+truncate $db, 0;
+$said = refused('cut to nothing');
+like($said, qr/empty.*restore/s, 'says what, and what to do') or diag $said;
+is(size($db), 0, 'nothing was begun in its place');
+($rc, $out) = check();
+is($rc, 1, 'check: 1');
+is(event(), 200, 'the edge takes events meanwhile');
+is(size($db), 0, 'nothing was begun in its place');
+back();
+$d->wacrmd_start;
+ok($d->applied, 'a good one goes on with the spool');
+is((check())[0], 0, 'sound');
+
+# In a running wacrmd: what it cannot read answers 5xx, the rest goes on.
+$d->wacrmd_stop;
+copy($db, "$db.good") or die $!;
+my ($root) = $d->sql("SELECT rootpage FROM sqlite_schema WHERE name ="
+    . " 'messages'");
+overwrite($db, ($root->[0] - 1) * 4096, "\xff" x 4096);
+$d->wacrmd_spawn;
+sleep 1;
+is(event(), 200, 'a table is damaged: the edge takes events');
+my $r2 = $d->api(GET => '/api/crm/inbox/1', token => $token);
+cmp_ok($r2->{status}, '>=', 500, 'its rows cannot be had: 5xx');
+unlike($r2->{body}, qr/sqlite|malformed|\.db/i, 'without details');
+is($d->sql('SELECT count(*) FROM dead_letters'), 0, 'no event is given up');
+$d->wacrmd_stop;
+back();
+$d->wacrmd_start;
+ok($d->applied, 'restored: they are applied');
+is($d->sql("SELECT count(*) FROM messages"), $n, 'all of them');
+$d->sound;
+
+# ---- the spool ----
+
+$d->wacrmd_stop;
+event() for 1 .. 500;
+$d->{nginx}->stop;
+system("cp -r $dir/spool $dir/spool.good") == 0 or die;
+my $data = "$dir/spool/data.mdb";
+sub spool_back {
+    system("rm -rf $dir/spool && cp -r $dir/spool.good $dir/spool") == 0 or die;
+}
+
+# a record: bytes in the middle of one
+my $bytes = slurp($data);
+my $at = rindex $bytes, 'BAD' . ($n - 100) . '"';
+substr($bytes, $at - 420, 400) = "\0" x 400;
+overwrite($data, 0, $bytes);
+($rc, $out) = check();
+is($rc, 1, 'a record is damaged: check finds it') or diag $out;
+spool_back();
+
+overwrite($data, 0, "\xee" x 8192);
+my $kept = slurp($data);
+$said = refused('meta pages overwritten');
+like($said, qr/spool.*damaged|spool.*invalid/i, 'says what');
+like($said, qr/rename/, 'and what to do') or diag $said;
+is(slurp($data) eq $kept, 1, 'the file is as it was');
+($rc, $out) = check();
+is($rc, 1, 'check: 1');
+like($out, qr/^spool .*rename/m, 'says so, too') or diag $out;
+like($out, qr/^media/m, 'and looks at the rest');
+$d->{nginx}->start;
+is(event(), 503, 'the edge refuses: the gateway keeps the event');
+$n--;
+$d->{nginx}->stop;
+
+spool_back();
+truncate $data, size($data) / 2;
+$said = refused('cut in half');
+like($said, qr/spool/, 'says what') or diag $said;
+
+# Renamed aside: a new one is made, nothing waits for the old one.
+rename "$dir/spool", "$dir/spool.damaged" or die $!;
+$d->wacrmd_start;
+$d->{nginx}->start;
+is(event(), 200, 'renamed: events go into a new one');
+ok($d->applied, 'and are applied');
+is($d->sql("SELECT count(*) FROM messages WHERE wa_id = 'BAD$n'"), 1, 'once');
+
+# And back: what waited in a good copy is not lost.
+$d->wacrmd_stop;
+$d->{nginx}->stop;
+rename "$dir/spool", "$dir/spool.new" or die $!;
+spool_back();
+$d->wacrmd_start;
+$d->{nginx}->start;
+ok($d->applied, 'the old one, mended');
+is($d->sql('SELECT count(*) FROM messages'), $n, 'every event is there, once');
+$d->sound;
+
+$d->done;
