@@ -57,7 +57,7 @@ sub gauge {
 }
 
 ok($d->wait_for(sub { gauge() == 0 }), 'who leaves is forgotten');
-my (@open, %status);
+my (@open, %status, $refused);
 for (1 .. 25) {
     my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
         PeerPort => $d->{nginx}->port) or die "connect: $!";
@@ -68,9 +68,16 @@ for (1 .. 25) {
     my ($code) = <$s> =~ /^HTTP\/1.1 (\d+)/;
     $status{$code}++;
     push @open, $s;
+    next if $code != 429;
+    local $/ = "\r\n\r\n";
+    $refused = <$s>;
+    read $s, $refused, ($refused =~ /^Content-Length: (\d+)/m)[0],
+        length $refused;
 }
 is_deeply(\%status, { 101 => 20, 429 => 5 }, 'twenty of 25 sockets');
 is(gauge(), 20, 'are counted');
+like($refused, qr/^Content-Type:[ ]application\/json\r.*\r\n\r
+    \{"message":"[^"]+"\}$/xsm, 'the others are told in JSON');
 @open = ();
 ok($d->wait_for(sub { gauge() == 0 }), 'and gone again');
 $d->allow(qr/limiting connections by zone "sockets"/);
