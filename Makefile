@@ -277,4 +277,5 @@ clean:
 	rm -rf build/release build/asan build/tsan build/clang build/module \
 	    web/dist
 
--include $(tools:%.c=$(out)/obj/%.d) $(objs:.o=.d) $(main_objs:.o=.d) $(test_objs:.o=.d)
+-include $(tools:%.c=$(out)/obj/%.d) $(objs:.o=.d) $(main_objs:.o=.d) $(test_objs:.o=.d) \
+    $(wildcard $(out)/obj/t/fuzz/*.d)
