@@ -11,12 +11,6 @@ void rendered_free(rendered_t *r)
     buf_free(&r->text);
 }
 
-void rendered_reset(rendered_t *r)
-{
-    r->n = 0;
-    buf_reset(&r->text);
-}
-
 rendered_row_t *rendered_row(rendered_t *r, int64_t id)
 {
     for (size_t i = 0; i < r->n; i++) {

@@ -30,7 +30,6 @@ typedef struct {
 
 void rendered_init(rendered_t *r);
 void rendered_free(rendered_t *r);
-void rendered_reset(rendered_t *r);
 
 /* Once each; at most RENDERED_MAX different ids. */
 void rendered_want(rendered_t *r, int64_t id);
