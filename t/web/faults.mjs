@@ -74,6 +74,8 @@ async function killed({ page }) {
     await whole(page, 'after kill -9');
     is((await kept()).filter((m) => /^masuk/.test(m.message)).length, 80,
         'with all that donors wrote');
+    await eventually(async () => (await kept()).every((m) =>
+        m.status !== 'queued'), 'and nothing is left in the queue', 40);
     for (const text of ['sebelum mati', 'selagi mati']) {
         is((await calls({ text })).length, 1, `'${text}' left once`);
     }
