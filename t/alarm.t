@@ -18,14 +18,18 @@ use Wacrm::Desk;
 
 my $secret = 'alarm-secret-of-the-test-00000001';
 my $port = Wacrm::Nginx::free_port();
-my $d = Wacrm::Desk->new(agents => 0,
+my $d = Wacrm::Desk->new(
     nginx => sub { s/size=1g/size=2m/ or die 'no size' },
     wacrmd => sub {
         s/^spool_size = 1g/spool_size = 2m/m or die 'no size';
         s/^welcome = on/welcome = off/m or die 'no welcome';
+        my ($secrets) = m{^jwt_secret_file = (\S+)/jwt$}m or die 'no jwt';
+        open my $fh, '>', "$secrets/alarm" or die $!;
+        print {$fh} $secret;
+        close $fh;
         s{^\[alarm\]\n}{[alarm]
 url = http://127.0.0.1:$port/hook
-secret_file = %%DIR%%/secrets/alarm
+secret_file = $secrets/alarm
 repeat = 1h
 session_down = 1s
 outbox_age = 3s
@@ -33,12 +37,6 @@ disk_free = 0m
 }m or die 'no [alarm]';
     });
 my $dir = $d->{dir};
-{
-    my $conf = $d->{nginx}->read('wacrmd.conf');
-    $conf =~ s{%%DIR%%}{$dir}g;
-    $d->{nginx}->write('wacrmd.conf', $conf);
-    $d->{nginx}->write('secrets/alarm', $secret);
-}
 
 # ---- the web hook: keeps what it gets, answers with what `answer` says ----
 
@@ -171,7 +169,17 @@ close $lock;
 ok($d->applied(30), 'it empties');
 ok(told('spool_half_full', 'ended'), 'its end');
 
-# ---- messages that do not leave ----
+# ---- messages that the gateway refuses; that do not leave ----
+
+$d->sim('/_sim/behaviour', { route => 'send.text', do => 'status',
+    status => 400, times => 100 });
+my $token = $d->login('supervisor@test.example');
+for (1 .. 5) {
+    my $r = $d->api(POST => '/api/crm/messages/send', token => $token,
+        json => { phone => "628121000001$_", message => 'rahasia' });
+    like($r->{status}, qr/^20[01]\z/, 'a message') or diag $r->{body};
+}
+ok(told('outbox_failing', 'firing', 20), 'five messages that failed');
 
 $d->sim_stop;
 $d->change("INSERT INTO outbox (kind, message_id, session_id, chat_id,"
@@ -181,14 +189,30 @@ ok(told('outbox_old', 'firing'), 'a message that has waited long')
     or diag join "\n", map { "@$_" } $d->sql('SELECT * FROM outbox');
 $d->change('DELETE FROM outbox WHERE created_at = 1');
 
+unlike(join(' ', map { $_->{body} } calls()), qr/rahasia|62812/,
+    'and not a word or a number of a donor in any of them');
 my $m = $d->{nginx}->metrics('/metrics/wacrmd');
 cmp_ok($m->{wacrm_alarm_calls_total}, '>=', 7, 'calls are counted');
 cmp_ok($m->{wacrm_alarm_failures_total}, '>=', 1, 'failures, too');
 unlike($d->log, qr/$secret/, 'the secret is in no log');
 
-# ---- without url ----
+# ---- a disk that is nearly full: as it is, and more is wanted ----
 
 $d->allow(qr/database|locked|busy|batch put back|write failed|backup failed/i);
+ok($d->wacrmd_stop, 'stop');
+{
+    my $conf = $d->{nginx}->read('wacrmd.conf');
+    $conf =~ s/^disk_free = 0m/disk_free = 1000000g/m or die 'no disk_free';
+    $d->{nginx}->write('wacrmd.conf', $conf);
+}
+my $open = calls('dead_letters');
+$d->wacrmd_start;
+ok(told('disk_low', 'firing'), 'a disk that is nearly full');
+ok($d->wait_for(sub { calls('dead_letters') > $open }),
+    'a new start tells once more what is open');
+
+# ---- without url ----
+
 ok($d->wacrmd_stop, 'stop');
 my $n = calls();
 {
