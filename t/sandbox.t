@@ -19,11 +19,6 @@ plan skip_all => 'sanitizers make calls of their own'
 
 # ---- what the unit allows ----
 
-my @unit = do {
-    open my $fh, '<', 'conf/wacrmd.service' or die $!;
-    <$fh>;
-};
-
 my %groups;
 
 # The calls of a group, those of the groups in it too.
@@ -40,26 +35,54 @@ sub calls_of {
     return @{$groups{$name}};
 }
 
-my %allowed;
-for (map { /^SystemCallFilter=(.*)/ ? $1 : () } @unit) {
-    my ($not, @names) = (s/^~//, split ' ');
-    my @calls = map { calls_of($_) } @names;
-    if ($not) {
-        delete @allowed{@calls};
-    } else {
-        @allowed{@calls} = (1) x @calls;
+# (its system calls, its families of sockets), each as a set
+sub sandbox {
+    my ($unit) = @_;
+    open my $fh, '<', "conf/$unit" or die "$unit: $!";
+    my (%allowed, %family);
+    while (<$fh>) {
+        $family{$_} = 1
+            for /^RestrictAddressFamilies=(.*)/ ? split ' ', $1 : ();
+        next unless s/^SystemCallFilter=//;
+        my $not = s/^~//;
+        my @calls = map { calls_of($_) } split ' ';
+        if ($not) {
+            delete @allowed{@calls};
+        } else {
+            @allowed{@calls} = (1) x @calls;
+        }
     }
+    return (\%allowed, \%family);
 }
-# the process before the filter, of systemd itself
-$allowed{execve} = 1;
-cmp_ok(scalar keys %allowed, '>', 200, 'the filter lets calls through');
-ok(!$allowed{$_}, "not $_")
+
+# What a trace has of either.
+sub trace {
+    my ($file) = @_;
+    my (%made, %opened);
+    for (split /\n/, $file) {
+        $made{$1}++ if /^\d+ +(\w+)\(/ || /^\d+ +<\.\.\. (\w+) resumed/;
+        $opened{$1}++ if /^\d+ +socket\((AF_\w+)/;
+    }
+    return (\%made, \%opened);
+}
+
+sub holds {
+    my ($unit, $made, $opened) = @_;
+    my ($allowed, $family) = sandbox($unit);
+    is(join(' ', grep { !$allowed->{$_} } sort keys %$made), '',
+        "$unit allows every system call that was made");
+    is(join(' ', grep { !$family->{$_} } sort keys %$opened), '',
+        'and every family of sockets');
+}
+
+my ($allowed) = sandbox('wacrmd.service');
+cmp_ok(scalar keys %$allowed, '>', 200, 'the filter lets calls through');
+ok(!$allowed->{$_}, "not $_")
     for qw(ptrace mount bpf setuid chroot init_module setrlimit kexec_load);
-my %family = map { $_ => 1 } map { /^RestrictAddressFamilies=(.*)/
-    ? split ' ', $1 : () } @unit;
 
 # ---- a life ----
 
+my $src = $Wacrm::Nginx::ROOT;
 my $d = Wacrm::Desk->new;
 my $dir = $d->{dir};
 my $real = abs_path($d->{build});
@@ -122,18 +145,29 @@ ok($d->wacrmd_stop, 'SIGTERM');
 
 # ---- what it did ----
 
-my (%made, %opened);
-for (split /\n/, $d->{nginx}->read('calls')) {
-    $made{$1}++ if /^\d+ +(\w+)\(/ || /^\d+ +<\.\.\. (\w+) resumed/;
-    $opened{$1}++ if /^\d+ +socket\((AF_\w+)/;
-}
-cmp_ok($made{$_} || 0, '>', 0, "the trace has $_")
+my $calls = $d->{nginx}->read('calls');
+my ($made, $opened) = trace($calls);
+cmp_ok($made->{$_} || 0, '>', 0, "the trace has $_")
     for qw(fdatasync accept4 sendto epoll_wait clone3);
-is(join(' ', sort grep { !$allowed{$_} } keys %made), '',
-    'every system call is one that the unit allows');
-is_deeply([sort grep { !$family{$_} } keys %opened], [],
-    'so is every family of sockets');
-is($d->{nginx}->read('calls') =~ /mprotect\([^)]*PROT_WRITE\|PROT_EXEC|mmap\([^)]*PROT_WRITE\|PROT_EXEC/
-    ? 1 : 0, 0, 'no memory is written and run');
+holds('wacrmd.service', $made, $opened);
+unlike($calls, qr/(?:mprotect|mmap)\([^)]*PROT_WRITE\|PROT_EXEC/,
+    'no memory is written and run');
+
+# ---- the backup, while wacrmd is down and while it runs ----
+
+symlink "$src/scripts/wacrm-backup", "$dir/build/wacrm-backup" or die $!;
+mkdir "$dir/backups";
+for my $when ('down', 'up') {
+    $d->wacrmd_start if $when eq 'up';
+    is(system('strace', '-f', '-qq', '-o', "$dir/backup-$when",
+        "$dir/build/wacrm-backup", "$dir/wacrmd.conf", "$dir/backups"), 0,
+        "a backup, wacrmd being $when");
+    my ($calls, $sockets) = trace($d->{nginx}->read("backup-$when"));
+    # SQLite, for root alone: the unit's user is wacrm
+    delete $calls->{fchown} unless $>;
+    holds('wacrm-backup.service', $calls, $sockets);
+    sleep 1;    # a name of its own
+}
+is(scalar(my @copies = glob "$dir/backups/*"), 2, 'two copies');
 
 $d->done;
