@@ -108,27 +108,6 @@ static void too_slow(rt_client_t *c)
                     "Too slow: connect again and fetch what was missed.");
 }
 
-/* Less for each where all together wait for too much. */
-static size_t room(const rt_client_t *c)
-{
-    size_t max = (size_t)c->rt->options.max_queue;
-
-    return rt_frames_bytes() > ALL_QUEUES && max > QUEUE_FAIR ? QUEUE_FAIR
-                                                              : max;
-}
-
-void rt_client_send(rt_client_t *c, rt_frame_t *f)
-{
-    if (c->state != RT_OPEN) {
-        return;
-    }
-    if (rt_queue_cost(&c->queue) + f->len > room(c)) {
-        too_slow(c);
-    } else {
-        put(c, f);
-    }
-}
-
 /* ---- sending ---- */
 
 static void watch(rt_client_t *c, bool writable)
@@ -160,6 +139,34 @@ void rt_client_flush(rt_client_t *c)
     if (rc == WERR_OK && c->state == RT_CLOSING) {
         (void)shutdown(c->fd, SHUT_WR);
         c->state = RT_SHUT;
+    }
+}
+
+/* ---- what waits ---- */
+
+/* Less for each where all together wait for too much; one frame, always. */
+static bool has_room(const rt_client_t *c, size_t len)
+{
+    size_t max = (size_t)c->rt->options.max_queue;
+
+    if (rt_frames_bytes() > ALL_QUEUES && max > QUEUE_FAIR) {
+        max = QUEUE_FAIR;
+    }
+    return c->queue.n == 0 || rt_queue_cost(&c->queue) + len <= max;
+}
+
+void rt_client_send(rt_client_t *c, rt_frame_t *f)
+{
+    if (c->state == RT_OPEN && !c->blocked && !has_room(c, f->len)) {
+        rt_client_flush(c); /* it may only have come all at once */
+    }
+    if (c->state != RT_OPEN) {
+        return;
+    }
+    if (has_room(c, f->len)) {
+        put(c, f);
+    } else {
+        too_slow(c);
     }
 }
 

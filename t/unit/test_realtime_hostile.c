@@ -299,6 +299,31 @@ static void test_small_frames(void **state)
     assert_true(n <= (size_t)usual.max_queue / 32);
 }
 
+/* More at once than may wait, for one who reads: it is not slow. */
+static void test_quick_client(void **state)
+{
+    enum { EVENTS = 40 };
+    static char data[4000];
+    realtime_event_t e[EVENTS];
+    ws_t *w = meet();
+    (void)state;
+    memset(data, 'x', sizeof(data));
+    for (int i = 0; i < EVENTS; i++) {
+        e[i] = (realtime_event_t){.name = "X",
+                                  .channels = {"one"},
+                                  .nchannels = 1,
+                                  .data = data,
+                                  .data_len = sizeof(data)};
+    }
+    rt->options.max_queue = 64 << 10;
+    subscribe(w, "one");
+    assert_int_equal(realtime_publish(rt, e, EVENTS), WERR_OK);
+    for (int i = 0; i < EVENTS; i++) {
+        expect_has(w, "xxx");
+    }
+    leave(w);
+}
+
 /* Everybody holds frames of their own: together they get no more. */
 static int hoard(realtime_t *r, void *arg)
 {
@@ -350,7 +375,8 @@ int main(void)
         CASE(test_churn),         CASE(test_control_frames),
         CASE(test_pings),         CASE(test_pieces),
         CASE(test_channel_flood), CASE(test_chosen_names),
-        CASE(test_small_frames),  CASE(test_all_queues),
+        CASE(test_small_frames),  CASE(test_quick_client),
+        CASE(test_all_queues),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
