@@ -15,11 +15,9 @@ async function openChat(page) {
     await input(page).waitFor();
 }
 
-/* The messages on the screen, and those of the API; by their ids, since one
- * that the gateway took late moves in time. */
-const inOrder = (ids) => ids.sort((a, b) => a - b);
+/* The messages on the screen, and those of the API, in their order. */
 const shown = (page) => page.getByTestId('message').evaluateAll((all) =>
-    all.map((e) => Number(e.dataset.message))).then(inOrder);
+    all.map((e) => Number(e.dataset.message)));
 async function kept() {
     const { conversations } = await api('supervisor', 'GET', '/inbox');
     const chat = conversations.find((c) => c.phone === DONOR);
@@ -28,10 +26,11 @@ async function kept() {
     return messages;
 }
 async function whole(page, name) {
-    const want = inOrder((await kept()).map((m) => m.id));
+    const want = async () => (await kept()).map((m) => m.id);
     await eventually(async () => JSON.stringify(await shown(page))
-        === JSON.stringify(want), `${name}: all messages, each once`, 30);
-    is(await shown(page), want, `${name}: as the API has them`);
+        === JSON.stringify(await want()), `${name}: all messages, each once`,
+    30);
+    is(await shown(page), await want(), `${name}: in the order of the API`);
 }
 const live = (page) => page.waitForFunction(() => document
     .querySelector('#app').__vue_app__.config.globalProperties.$pinia.state

@@ -158,6 +158,24 @@ async function refused({ page }) {
         'beside the gateway\'s own words');
 }
 
+/* Who types faster than the list of texts comes. */
+async function quickHand() {
+    const { page, context } = await person('cs1');
+    await api('supervisor', 'POST', '/templates', { name: 'salam',
+        content: 'Waalaikumsalam, ada yang bisa kami bantu?' });
+    await page.route('**/api/crm/templates*', async (route) => {
+        await new Promise((go) => setTimeout(go, 600));
+        await route.continue();
+    });
+    await page.getByTestId('chat-row').filter({ hasText: 'Aminah' }).click();
+    await input(page).fill('/sal');
+    await input(page).press('Enter');
+    await eventually(async () => await input(page).inputValue()
+        === 'Waalaikumsalam, ada yang bisa kami bantu?',
+    'Enter before the list is there takes what it will find');
+    await context.close();
+}
+
 /* wacrmd goes and comes: how soon the socket is there again. */
 async function socket({ page }) {
     allow(/status of 50[0-9]|WebSocket connection|ERR_CONNECTION/);
@@ -250,7 +268,7 @@ await main(async () => {
     await ask('applied');
     await signIn('cs1');
     const me = await person('cs1');
-    for (const part of [scheduling, listing, leaving, files, refused, socket,
+    for (const part of [scheduling, listing, leaving, files, refused, quickHand, socket,
         cutOff, notices]) {
         await attempt(part, me);
     }

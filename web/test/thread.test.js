@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addMessages, applyStatus, linesOf, refreshMessages, statusMoves,
-    unseenPending } from '../src/inbox/thread.js';
+import { addMessages, applyStatus, isBehind, linesOf, refreshMessages,
+    statusMoves, unseenPending } from '../src/inbox/thread.js';
 
 const message = (id, more = {}) => ({ id, chat_id: '1', message: `m${id}`,
     direction: 'outgoing', status: 'sent', cs_id: 7, media: null, error: null,
@@ -27,6 +27,27 @@ test('a status only moves forward', () => {
 test('in whatever order they come, each once and in order', () => {
     const list = addMessages([message(2)], [message(3), message(1), message(2)]);
     assert.equal(ids(list), '1 2 3');
+});
+
+test('one whose time has changed moves', () => {
+    const list = [message(1), message(2), message(3)];
+    const late = message(1, { timestamp: '2026-03-01T00:09:00Z' });
+    assert.equal(ids(addMessages(list, [late])), '2 3 1');
+    assert.equal(ids(refreshMessages(list, [message(2), message(3), late],
+        false)), '2 3 1');
+    const same = message(1, { timestamp: message(2).timestamp });
+    assert.equal(ids(addMessages([message(2)], [same])), '1 2',
+        'of the same time by their numbers, as the server has them');
+});
+
+test('what lies behind the last one', () => {
+    const list = [message(1), message(2)];
+    assert.ok(isBehind(list, message(3)));
+    assert.ok(!isBehind(list, message(2)));
+    assert.ok(!isBehind(list, message(0)));
+    assert.ok(!isBehind([], message(1)));
+    assert.ok(!isBehind(list, message(1,
+        { timestamp: '2026-03-01T00:09:00Z' })), 'it is there: it moves');
 });
 
 test('a late telling takes nothing back', () => {

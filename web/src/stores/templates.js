@@ -14,7 +14,9 @@ function usedBefore() {
 
 /** The team's texts, for the composer. */
 export const useTemplates = defineStore('templates', {
-    state: () => ({ list: [], used: usedBefore(), loaded: false }),
+    state: () => ({ list: [], used: usedBefore(), loaded: false,
+        /** the list is here, or could not be had */
+        ready: false }),
     getters: {
         /** those used most in this browser first */
         ranked: (state) => [...state.list].sort((a, b) =>
@@ -32,10 +34,15 @@ export const useTemplates = defineStore('templates', {
             } catch {
                 this.loaded = false;
             }
+            this.ready = true;
         },
         note(id) {
             this.used[id] = (this.used[id] ?? 0) + 1;
-            localStorage.setItem(KEY, JSON.stringify(this.used));
+            try {
+                localStorage.setItem(KEY, JSON.stringify(this.used));
+            } catch {
+                // full or forbidden: the order is not kept
+            }
         },
     },
 });
