@@ -8,7 +8,7 @@
     "SELECT o.id, coalesce(o.message_id, 0), o.session_id, o.chat_id, "    \
     "s.account_id, o.kind, s.remote_id, a.name, k.phone, m.type, m.body, " \
     "o.attempts, o.not_before, o.first, t.gateway_name, t.language, "      \
-    "t.variables "
+    "t.variables, o.created_at "
 #define HELD_COLUMNS ", o.attempt_id, o.deadline, m.ts "
 #define JOINS                                      \
     "JOIN sessions s ON s.id = o.session_id "      \
@@ -74,6 +74,7 @@ static int read_delivery(db_stmt_t *s, delivery_t *d)
     d->attempts = db_i64(s, 11);
     d->not_before = db_i64(s, 12);
     d->first = db_i64(s, 13) != 0;
+    d->queued_at = db_i64(s, 17);
     copy(d->template_name, sizeof(d->template_name), db_text(s, 14));
     copy(d->template_language, sizeof(d->template_language), db_text(s, 15));
     return WERR_OK;
@@ -93,9 +94,9 @@ int delivery_held(db_t *db, held_t *out, size_t max, size_t *n)
         if (rc != WERR_OK) {
             break;
         }
-        copy(h->attempt, sizeof(h->attempt), db_text(s, 17));
-        h->deadline = db_i64(s, 18);
-        h->said = db_i64(s, 19);
+        copy(h->attempt, sizeof(h->attempt), db_text(s, 18));
+        h->deadline = db_i64(s, 19);
+        h->said = db_i64(s, 20);
         (*n)++;
     }
     db_done(s);

@@ -40,7 +40,8 @@ typedef struct {
     char *template_variables; /* malloc'd; JSON array of strings */
     int64_t attempts;
     int64_t not_before;
-    bool first; /* first message to this contact */
+    int64_t queued_at; /* ms */
+    bool first;        /* first message to this contact */
 } delivery_t;
 
 void delivery_free(delivery_t *d, size_t n);
@@ -76,6 +77,8 @@ int delivery_sent(tx_t *tx, int64_t id, const char *attempt,
                   const char *wa_id /* NULL: not told */) WACRM_CHECKED;
 int delivery_retry(tx_t *tx, int64_t id, const char *attempt,
                    int64_t not_before, const char *reason) WACRM_CHECKED;
+/* After delivery_retry(): nothing has reached the gateway, which is no try. */
+int delivery_uncount(tx_t *tx, int64_t id) WACRM_CHECKED;
 int delivery_failed(tx_t *tx, int64_t id, const char *attempt, const char *code,
                     const char *reason) WACRM_CHECKED;
 int delivery_unknown(tx_t *tx, int64_t id, const char *attempt,

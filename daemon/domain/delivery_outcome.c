@@ -16,6 +16,9 @@ DB_QUERY(delivery_set,
          "UPDATE outbox SET state = $2, not_before = coalesce($3, "
          "not_before), deadline = $4, reason = $5, updated_at = $6 "
          "WHERE id = $1");
+DB_QUERY(delivery_less,
+         "UPDATE outbox SET attempts = attempts - 1 WHERE id = $1 "
+         "AND state = 0 AND attempts > 0");
 DB_QUERY(delivery_put_off,
          "UPDATE outbox SET not_before = $2 WHERE id = $1 AND state = 0");
 /* What stands behind it cannot leave before it. */
@@ -223,6 +226,14 @@ int delivery_retry(tx_t *tx, int64_t id, const char *attempt,
                                DELIVERY_OPTED_OUT_TEXT);
     }
     return rc == WERR_OK ? unproven(tx, attempt, &o, STATUS_QUEUED, NULL) : rc;
+}
+
+int delivery_uncount(tx_t *tx, int64_t id)
+{
+    db_stmt_t *s = db_stmt(tx->db, &delivery_less);
+
+    db_bind_i64(s, 1, id);
+    return db_exec(s);
 }
 
 int delivery_failed(tx_t *tx, int64_t id, const char *attempt, const char *code,

@@ -115,6 +115,7 @@ static void login_done(gw_call_t *call, const gw_result_t *r)
     }
     ok = token[0] != '\0';
     login->running = false;
+    login->away = r->no_connection;
     if (ok) {
         memcpy(login->token, token, sizeof(token));
         login->generation++;
@@ -394,7 +395,10 @@ static void end_stranded(gw_client_t *c)
 
             login_done(call, &none);
         }
-        if (call->verdict == GW_CALL_UNAUTHORISED) {
+        if (call->verdict == GW_CALL_UNAUTHORISED && call->login->away) {
+            end_call_as(call, CURLE_COULDNT_CONNECT, 0,
+                        "no connection to sign in");
+        } else if (call->verdict == GW_CALL_UNAUTHORISED) {
             end_call(call, 401, "sign-in failed");
         } else {
             end_call(call, 0, "the call could not be started");

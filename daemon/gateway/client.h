@@ -43,10 +43,11 @@ typedef struct {
     size_t len;
     int retry_after_s; /* of Retry-After, 0: none */
     bool timed_out;
-    bool too_big;    /* more than the limit */
-    bool refused;    /* may_connect() wanted none of its addresses */
-    bool bytes_sent; /* false: certainly nothing reached the gateway */
-    char error[256]; /* transport's words */
+    bool too_big;       /* more than the limit */
+    bool refused;       /* may_connect() wanted none of its addresses */
+    bool no_connection; /* not even one was made: the gateway is away */
+    bool bytes_sent;    /* false: certainly nothing reached the gateway */
+    char error[256];    /* transport's words */
 } gw_result_t;
 
 typedef void (*gw_done)(void *arg, const gw_result_t *result);

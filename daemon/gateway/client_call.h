@@ -22,6 +22,7 @@ typedef struct {
     bool loaded;
     _Atomic bool reload; /* set by any thread */
     bool running;        /* a login is under way */
+    bool away;           /* the last one could not even connect */
     int64_t not_before;  /* of the next one, monotonic ms */
 } gw_login_t;
 

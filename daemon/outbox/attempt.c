@@ -191,6 +191,7 @@ static void on_sent(void *arg, const gw_result_t *r)
     attempt_t *a = arg;
 
     if (r->http_status > 0) {
+        a->o->away_since = 0;
         on_answer(a, r);
         return;
     }
@@ -198,6 +199,10 @@ static void on_sent(void *arg, const gw_result_t *r)
     if (r->bytes_sent) {
         look_up_later(a, false);
     } else {
+        a->unreachable = r->no_connection;
+        if (a->unreachable && a->o->away_since == 0) {
+            a->o->away_since = clock_mono_ms();
+        }
         end(a, END_RETRY);
     }
 }

@@ -26,6 +26,7 @@ typedef struct attempt_s {
     int64_t started;     /* ms */
     int64_t lookup_at;   /* monotonic */
     bool absence_proves; /* not found by the look-up: not sent */
+    bool unreachable;    /* nothing has reached the gateway */
     bool watched;        /* unknown: looked up again while it is held */
     int looked_up;       /* how often, since then */
     int64_t until;       /* ms: it is held */
@@ -55,7 +56,8 @@ struct outbox_s {
     size_t inflight;
     fetch_t *fetches[FETCHES_MAX]; /* files under way, and ended ones */
     health_t *health;
-    int64_t ahead; /* of the calendar before the monotonic clock, ms */
+    int64_t away_since; /* monotonic ms: no gateway answers; 0: one does */
+    int64_t ahead;      /* of the calendar before the monotonic clock, ms */
     uint64_t random;
     outbox_counters_t counters;
 };

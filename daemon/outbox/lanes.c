@@ -14,6 +14,7 @@
 #include "domain/schedule.h"
 
 #define UNKNOWN_ACCOUNT_MS INT64_C(60000)
+#define UNREACHABLE_MS     DAY_MS
 #define RETRY_AFTER_MAX_MS INT64_C(600000)
 
 DB_QUERY(next_deadline, "SELECT min(deadline) FROM outbox WHERE state = 2");
@@ -227,8 +228,36 @@ static int write_sent(tx_t *tx, const attempt_t *a)
     return rc;
 }
 
+/* As long as the gateway has been away already, between the first pause and
+ * the last one: a short outage is over soon, a long one is not hurried. */
+static int64_t away_pause(const outbox_t *o)
+{
+    const outbox_options_t *opt = &o->options;
+    int64_t first = opt->nbackoff > 0 ? opt->backoff_s[0] : 1;
+    int64_t last = opt->nbackoff > 0 ? opt->backoff_s[opt->nbackoff - 1] : 60;
+    int64_t ms = o->away_since > 0 ? clock_mono_ms() - o->away_since : 0;
+
+    ms = ms > last * 1000 ? last * 1000 : ms;
+    return ms > first * 1000 ? ms : first * 1000;
+}
+
+static int write_retry(tx_t *tx, attempt_t *a)
+{
+    outbox_t *o = a->o;
+    int64_t wait = a->unreachable ? away_pause(o) : backoff(o, a);
+    int rc =
+        delivery_retry(tx, a->d.id, a->id, tx->now + wait, a->reply.reason);
+
+    return rc == WERR_OK && a->unreachable ? delivery_uncount(tx, a->d.id) : rc;
+}
+
+/* A gateway that cannot be reached says nothing of the message: it waits, but
+ * not for so long that nobody expects it any more. */
 static bool last_try(const outbox_t *o, const attempt_t *a)
 {
+    if (a->unreachable) {
+        return clock_now_ms() - a->d.queued_at > UNREACHABLE_MS;
+    }
     return a->d.attempts + 1 >= o->options.tries;
 }
 
@@ -241,8 +270,7 @@ static int write_outcome(tx_t *tx, attempt_t *a)
         return write_sent(tx, a);
     case END_RETRY:
         if (!last_try(o, a)) {
-            return delivery_retry(tx, a->d.id, a->id, tx->now + backoff(o, a),
-                                  a->reply.reason);
+            return write_retry(tx, a);
         }
         break;
     case END_UNKNOWN:
