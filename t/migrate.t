@@ -148,4 +148,24 @@ for my $n (1 .. @files - 1) {
     };
 }
 
+subtest 'while the spool holds events' => sub {
+    my $d = Wacrm::Desk->new(agents => 0,
+        wacrmd => sub { s/^welcome = on/welcome = off/m });
+    unlink $d->{db};
+    build($d->{db}, 1);
+    my $old = $d->sql('SELECT count(*) FROM messages');
+    $d->{nginx}->start;
+    is($d->event('message.received', { id => "UP$_", message => 'halo',
+        from => "62812900000$_", timestamp => int time }), 200, 'taken')
+        for 1 .. 9;
+    $d->sim_start;
+    $d->wacrmd_start;
+    is_newest($d);
+    ok($d->applied, 'applied');
+    is($d->sql("SELECT count(DISTINCT wa_id) FROM messages WHERE wa_id LIKE"
+        . " 'UP_'"), 9, 'each');
+    is($d->sql('SELECT count(*) FROM messages'), $old + 9, 'once');
+    $d->done;
+};
+
 done_testing;

@@ -58,7 +58,7 @@ INSERT INTO outbox (id, kind, message_id, session_id, chat_id, state, attempts,
     not_before, reason, created_at, updated_at) VALUES
     (1, 'message', 2, 1, 1, 4, 1, {ms} - 4000, NULL, {ms}, {ms}),
     (2, 'message', 3, 1, 1, 5, 3, {ms} - 1000, 'not on WhatsApp', {ms}, {ms}),
-    (3, 'read', NULL, 1, 2, 0, 0, {ms} + 86400000, NULL, {ms}, {ms});
+    (3, 'read', NULL, 1, 2, 0, 0, {ms} + 600000, NULL, {ms}, {ms});
 INSERT INTO idempotency VALUES (2, 'key', 'sha', 200, '{"success":true}', {ms});
 INSERT INTO spool_positions (spool_id, position, updated_at)
     VALUES ('0123456789abcdef0123456789abcdef', 77, {ms});
