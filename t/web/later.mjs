@@ -1,7 +1,7 @@
 // What leaves later, files that did not come, a socket that comes back, and a
 // sign-in whose renewal was cut off.
-import { about, allow, api, ask, attempt, axe, calls, close, diag, eventually, is,
-    like, main, ok, open, person, sees, shot, signIn, sim }
+import { about, allow, api, ask, attempt, axe, calls, close, diag, eventually,
+    is, like, main, ok, open, person, sees, shot, signIn, sim }
     from './browser.mjs';
 
 const DONOR = '6281210000001';
@@ -158,6 +158,26 @@ async function refused({ page }) {
         'beside the gateway\'s own words');
 }
 
+/* Who has said STOP: whoever looks at the chat sees it, on a phone, too. */
+async function optedOut() {
+    const { page, context } = await person('cs1',
+        { viewport: { width: 360, height: 740 } });
+    await page.getByTestId('chat-row').filter({ hasText: 'Aminah' }).click();
+    await input(page).waitFor();
+    is(await page.getByTestId('opted-out').count(), 0, 'nothing is said');
+    is(await page.getByRole('heading', { level: 1 }).count(), 1,
+        'the page has a heading');
+    await sim('/_sim/webhook', { from: DONOR, name: 'Aminah', text: 'STOP' });
+    await sees(page, page.getByTestId('opted-out'),
+        'who does not want to be written to is marked at once');
+    await axe(page, 'opted out');
+    await shot(page, 'chat-opted-out');
+    await sim('/_sim/webhook', { from: DONOR, name: 'Aminah', text: 'START' });
+    await eventually(async () => await page.getByTestId('opted-out').count()
+        === 0, 'until they want it again');
+    await context.close();
+}
+
 /* Who types faster than the list of texts comes. */
 async function quickHand() {
     const { page, context } = await person('cs1');
@@ -268,7 +288,8 @@ await main(async () => {
     await ask('applied');
     await signIn('cs1');
     const me = await person('cs1');
-    for (const part of [scheduling, listing, leaving, files, refused, quickHand, socket,
+    for (const part of [scheduling, listing, leaving, files, refused, optedOut, quickHand,
+        socket,
         cutOff, notices]) {
         await attempt(part, me);
     }
