@@ -23,7 +23,6 @@ void timers_init(timers_t *t, domain_t *domain, spool_t *spool,
                     .spool_path = spool_path,
                     .http = http};
     t->soon = t->minute = t->hour = clock_mono_ms();
-    t->day = t->minute + DAY_MS;
 }
 
 static void tell(const char *what, int rc)
@@ -157,10 +156,6 @@ int64_t timers_run(timers_t *t)
     if (now >= t->hour) {
         t->hour = now + HOUR_MS;
         each_hour(t);
-    }
-    if (now >= t->day) {
-        t->day = now + DAY_MS;
-        tell("the planner's figures", store_optimize(t->domain->store));
     }
     if (t->refresh) {
         refresh(t);

@@ -13,11 +13,11 @@ typedef struct {
     domain_t *domain;
     spool_t *spool;
     const char *spool_path;
-    http_server_t *http;             /* NULL: none */
-    alarm_t *alarm;                  /* NULL: none */
-    int64_t soon, minute, hour, day; /* when they are due, monotonic ms */
-    bool refresh;                    /* donors' figures may have ended */
-    bool spool_moved;                /* another spool is at the path now */
+    http_server_t *http;        /* NULL: none */
+    alarm_t *alarm;             /* NULL: none */
+    int64_t soon, minute, hour; /* when they are due, monotonic ms */
+    bool refresh;               /* donors' figures may have ended */
+    bool spool_moved;           /* another spool is at the path now */
 } timers_t;
 
 /* Everything is due at once, but the daily work. */

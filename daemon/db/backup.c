@@ -1,5 +1,5 @@
 /*
- * backup.c - copies of the store, checks, the planner's upkeep.
+ * backup.c - copies of the store, checks.
  */
 #include <stdio.h>
 
@@ -111,22 +111,5 @@ int store_check(store_t *store, char *reason, size_t size)
                   reason, size);
     }
     sqlite_shut(&db);
-    return rc;
-}
-
-static int optimize(db_t *db)
-{
-    int rc = sqlite_run(db, "PRAGMA analysis_limit = 400");
-
-    return rc < 0 ? rc : sqlite_run(db, "PRAGMA optimize");
-}
-
-int store_optimize(store_t *store)
-{
-    int rc;
-
-    ticket_lock(&store->lock);
-    rc = optimize(store->writer);
-    ticket_unlock(&store->lock);
     return rc;
 }

@@ -64,6 +64,21 @@ static int check_wal(store_t *store, store_options_t *o)
     return WERR_IO;
 }
 
+static int forget_statistics(db_t *db)
+{
+    int64_t n = 0;
+    int rc = sqlite_int(db,
+                        "SELECT count(*) FROM sqlite_schema "
+                        "WHERE name = 'sqlite_stat1'",
+                        &n);
+
+    if (rc < 0 || n == 0) {
+        return rc;
+    }
+    return sqlite_run(db, "DROP TABLE sqlite_stat1; "
+                          "DROP TABLE IF EXISTS sqlite_stat4");
+}
+
 static store_t *new_store(const char *path)
 {
     store_t *store = calloc(1, sizeof(*store));
@@ -101,6 +116,9 @@ int store_open(store_t **out, store_options_t *o)
     if (rc == WERR_OK) {
         rc = migrate_run(store->writer, o->path, schema_files, schema_nfiles,
                          o->error, sizeof(o->error));
+    }
+    if (rc == WERR_OK) {
+        rc = forget_statistics(store->writer);
     }
     if (rc == WERR_OK) {
         rc = checkpoint_start(store);

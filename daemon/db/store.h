@@ -19,7 +19,9 @@ typedef struct {
 
 /*
  * Opens, migrates (a copy of the file is kept beside it before), starts the
- * checkpoint thread. A newer schema: WERR_FUTURE.
+ * checkpoint thread. A newer schema: WERR_FUTURE. Statistics that somebody has
+ * gathered (ANALYZE) go: with them the planner may leave the plans that
+ * t/unit/test_plan has seen, and read a big table for each message.
  */
 int store_open(store_t **out, store_options_t *options) WACRM_CHECKED;
 /* All readers must be closed. */
@@ -62,8 +64,6 @@ int store_check_file(const char *path, char *reason, size_t size) WACRM_CHECKED;
  * now, and once more after half a minute for what follows of it (the search
  * index's list of changes). In the database itself it is overwritten. */
 void store_forget(store_t *store);
-/* Lets the planner look at the tables that have changed; daily. */
-int store_optimize(store_t *store) WACRM_CHECKED;
 
 typedef struct {
     int64_t wal_bytes;

@@ -9,13 +9,14 @@
 
 /*
  * Chats that moved today, from the day before on, so that a run of messages
- * that began then is known. The last column: said by a machine.
+ * that began then is known. The last column: said by a machine. CROSS JOIN:
+ * in this order, not all messages in theirs.
  */
 DB_QUERY_SCAN(dashboard_messages,
               "SELECT s.id, m.chat_id, m.ts, m.direction, "
               "m.source IN ('auto', 'campaign', 'api') "
-              "FROM sessions s JOIN chats c ON c.session_id = s.id "
-              "AND c.last_ts >= $1 JOIN messages m ON m.chat_id = c.id "
+              "FROM sessions s CROSS JOIN chats c ON c.session_id = s.id "
+              "AND c.last_ts >= $1 CROSS JOIN messages m ON m.chat_id = c.id "
               "AND m.ts >= $2 AND m.status < 7 ORDER BY m.chat_id, m.ts, m.id",
               "a small table, and by index of what moved today");
 DB_QUERY_SCAN(dashboard_chats,

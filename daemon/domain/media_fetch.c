@@ -9,12 +9,13 @@
 #include "domain/event.h"
 #include "domain/message.h"
 
-/* The partial index holds nothing but what is still to come. */
+/* The partial index holds nothing but what is still to come. CROSS JOIN: it
+ * is read first, whatever the planner knows of messages. */
 DB_QUERY_SCAN(media_fetch_due,
               "SELECT x.message_id, x.fetch_tries, x.remote_url, x.filename, "
               "a.name, x.fetch_at, m.direction, m.type = 'image', "
               "x.mime IS NULL FROM message_media x "
-              "JOIN messages m ON m.id = x.message_id "
+              "CROSS JOIN messages m ON m.id = x.message_id "
               "JOIN sessions s ON s.id = m.session_id "
               "JOIN accounts a ON a.id = s.account_id "
               "WHERE x.fetch_state = 1 ORDER BY x.fetch_at LIMIT $1",

@@ -194,6 +194,46 @@ static void every_plan(void **state)
     assert_int_equal(failed, 0);
 }
 
+/* No reason is good enough to read all messages. */
+static bool reads_messages(const db_query_t *query)
+{
+    char *sql = explained(query), name[64];
+    sqlite3_stmt *st = NULL;
+    bool found = false;
+
+    assert_int_equal(sqlite3_prepare_v2(db->handle, sql, -1, &st, NULL),
+                     SQLITE_OK);
+    while (sqlite3_step(st) == SQLITE_ROW) {
+        const char *line = (const char *)sqlite3_column_text(st, 3);
+
+        if (strncmp(line, "SCAN ", 5) == 0) {
+            (void)snprintf(name, sizeof(name), "%.*s",
+                           (int)strcspn(line + 5, " "), line + 5);
+            found = found || strcmp(name, "messages") == 0 ||
+                    is_alias_of(query->sql, "messages", name);
+        }
+    }
+    (void)sqlite3_finalize(st);
+    free(sql);
+    return found;
+}
+
+static void messages_are_never_read_whole(void **state)
+{
+    size_t n, failed = 0;
+    const db_query_t *const *all = db_queries(&n);
+
+    (void)state;
+    for (size_t i = 0; i < n; i++) {
+        if (reads_messages(all[i])) {
+            print_error("%s: %s reads all messages\n", all[i]->file,
+                        all[i]->name);
+            failed++;
+        }
+    }
+    assert_int_equal(failed, 0);
+}
+
 /* That the test can fail. */
 static void finds_what_is_bad(void **state)
 {
@@ -252,6 +292,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_plan),
+        cmocka_unit_test(messages_are_never_read_whole),
         cmocka_unit_test(finds_what_is_bad),
     };
 

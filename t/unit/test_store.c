@@ -352,6 +352,25 @@ static void the_wal_is_reset(void **state)
     assert_true(st.db_bytes > 30 << 20);
 }
 
+/* The plans are those that test_plan has seen, whatever somebody has done. */
+static void statistics_go(void **state)
+{
+    db_t *db = raw();
+
+    (void)state;
+    assert_int_equal(sqlite_run(db, "ANALYZE; INSERT INTO sqlite_stat1 VALUES "
+                                    "('outbox', 'outbox_state', '9 9 1')"),
+                     WERR_OK);
+    sqlite_shut(&db);
+    store_close(&store);
+    open_store();
+    db = raw();
+    assert_int_equal(number(db, "SELECT count(*) FROM sqlite_schema WHERE "
+                                "name LIKE 'sqlite\\_stat%' ESCAPE '\\'"),
+                     0);
+    sqlite_shut(&db);
+}
+
 static void settings(void **state)
 {
     struct stat st;
@@ -387,6 +406,7 @@ int main(void)
         T(first_come_first_served),
         T(waits_for_another_process),
         T(the_wal_is_reset),
+        T(statistics_go),
         T(settings),
     };
 
