@@ -51,6 +51,8 @@ my $template = api($lead, POST => 'templates', { name => 't',
 
 hears($budi, 'Tolong stop kirim', 0);
 is(out($budi), 0, 'a sentence is no word');
+api($cs, POST => "contacts/$budi/donations", { amount => 9_000_000 }, 201,
+    'who gives much');
 hears($budi, " stop.\n", 0);
 is(out($budi), 1, 'a lone STOP is');
 try_send($budi, 409, 'nothing is sent to them');
@@ -61,7 +63,9 @@ is($j->{data}{history}[0]{how}, 'message', 'by a message');
 is($d->sql('SELECT body FROM messages WHERE id = '
     . $j->{data}{history}[0]{message_id}), " stop.\n", 'that one');
 my $profile = api($cs, GET => "contacts/$budi", undef, 200, 'profile');
-cmp_ok($profile->{metrics}{engagement_score}, '<=', 10, 'the score is capped');
+cmp_ok($profile->{metrics}{score_parts}{giving} * 0.6, '>', 30,
+    'what they gave counts for more');
+is($profile->{metrics}{engagement_score}, 30, 'but the score is capped');
 
 # an answer to what they write after it
 select undef, undef, undef, 1.1;
