@@ -22,11 +22,18 @@ async function openPanel(page, name) {
 async function consent({ page }) {
     const panel = await openPanel(page, 'Aminah');
     const part = panel.getByTestId('consent');
+    const later = page.getByTestId('message').filter({ hasText: 'Besok ya' });
+    await api('cs1', 'POST', '/messages/send', { phone: AMINAH,
+        message: 'Besok ya', scheduled_at: new Date(Date.now() + 86400e3)
+            .toISOString() });
+    await later.locator('[data-status=scheduled]').waitFor();
     await part.getByTestId('add').click();
     await part.getByRole('textbox').fill('lewat telepon');
     await part.getByTestId('consent-save').click();
     await sees(page, part.getByTestId('consent-state').getByText('Tidak mau'),
         'an opt-out is noted');
+    await sees(page, later.locator('[data-status=failed]'),
+        'what was to leave later is seen to have failed');
     await part.locator('summary').click();
     await sees(page, part.getByText('lewat telepon'), 'in the ledger');
     await axe(page, 'ledger');
