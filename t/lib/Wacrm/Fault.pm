@@ -23,7 +23,7 @@ that runs
 =head1 DESCRIPTION
 
 The libraries are t/fault/clock.c and t/fault/live.c, which say what each word
-of the files means. live is not to be had with AddressSanitizer.
+of the files means. Neither is to be had with AddressSanitizer.
 
 =cut
 
