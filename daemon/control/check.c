@@ -228,7 +228,7 @@ static void media(check_t *k)
 {
     const char *dir = k->c->domain->settings.media_dir;
     int64_t last = 0, n = 0, bad = 0;
-    int rc;
+    int rc = DB_DONE;
 
     if (!dir) {
         return;
