@@ -18,7 +18,7 @@ use Wacrm::Desk;
 use Wacrm::Nginx;
 
 our @EXPORT = qw($ROOT $SECONDS $ROUNDS $TOOLS $SECRET $CHATS say_ median wrk
-    pool cpu_us cpu_ms pss own_kb memory_of full_desk drained shut);
+    poll pool cpu_us cpu_ms pss own_kb memory_of full_desk drained shut);
 
 our $ROOT = $Wacrm::Nginx::ROOT;
 # the harness counts what it finds in the logs as tests; here nobody plans any
@@ -50,6 +50,16 @@ sub wrk {
     die "bench: $r{errors} errors, $r{bad} bad answers: $out"
         if $r{errors} || $r{bad};
     return { %r, rps => $r{requests} / ($r{us} / 1e6) };
+}
+
+# One run of agents that ask for the lines of a file (t/bench/poll.c).
+sub poll {
+    my ($port, $agents, $file, @walk) = @_;
+
+    my $out = `$TOOLS/poll 127.0.0.1:$port $SECONDS $agents $file @walk 2>&1`;
+    my %r = $out =~ /(\w+)=(\d+)/g;
+    die "bench: poll said: $out" if !$r{requests} || $r{bad};
+    return %r;
 }
 
 # Distinct requests: enough for a round at the rate of a fast machine.

@@ -11,7 +11,9 @@ use Wacrm::Bench;
 use Wacrm::Nginx;
 
 sub intake_nginx {
-    my $t = Wacrm::Nginx->new(level => "notice",
+    my ($workers) = @_;
+
+    my $t = Wacrm::Nginx->new(level => "notice", workers => $workers,
         events => 'worker_connections 2048;');
     $t->write('secret', $SECRET);
     $t->main('thread_pool default threads=1 max_queue=64;');
@@ -62,28 +64,51 @@ sub commits {
     return ($s / ($n || 1), ($b || 0) / ($n || 1));
 }
 
-sub run {
-    my $t = intake_nginx();
-    my @pool = pool($t, $SECONDS * 70_000, '/hook', $SECRET);
-    my (%ratio, %last, %tail);
+# us of the workers' processor time for a request
+sub cost_of {
+    my ($t, $port, $c, @pool) = @_;
 
-    for my $c (256, 64) {
-        for my $round (1 .. $ROUNDS) {
-            fresh_spool($t);
-            $t->start;
-            my $base = wrk('http://127.0.0.1:' . $t->port(2), $c, @pool);
-            my $ours = wrk('http://127.0.0.1:' . $t->port, $c, @pool);
-            my ($commit, $batch) = commits($t);
-            $t->stop;
-            push @{$ratio{$c}}, $ours->{rps} / $base->{rps};
-            push @{$tail{$c}}, $ours->{p99} / ($c / $ours->{rps} * 1e6);
-            $last{$c} = $ours;
-            say_(sprintf 'c=%d round=%d return200=%.0f/s intake=%.0f/s'
-                . ' ratio=%.2f p99=%.1fms commit=%.2fms batch=%.0f', $c,
-                $round, $base->{rps}, $ours->{rps}, $ratio{$c}[-1],
-                $ours->{p99} / 1e3, $commit * 1e3, $batch);
-        }
+    my $before = 0;
+    $before += cpu_ms($_) for $t->workers(qr/^nginx/);
+    my $r = wrk("http://127.0.0.1:$port", $c, @pool);
+    my $after = 0;
+    $after += cpu_ms($_) for $t->workers(qr/^nginx/);
+    $r->{cost} = ($after - $before) * 1e3 / $r->{requests};
+    return $r;
+}
+
+# ratio, p99 in turns, ratio of processor time: of each round; the last round
+sub rounds {
+    my ($workers, $c, $t, @pool) = @_;
+
+    my (@ratio, @tail, @cpu, $ours);
+    for my $round (1 .. $ROUNDS) {
+        fresh_spool($t);
+        $t->start;
+        my $base = cost_of($t, $t->port(2), $c, @pool);
+        $ours = cost_of($t, $t->port, $c, @pool);
+        my ($commit, $batch) = commits($t);
+        $t->stop;
+        push @ratio, $ours->{rps} / $base->{rps};
+        push @cpu, $base->{cost} / $ours->{cost};
+        push @tail, $ours->{p99} / ($c / $ours->{rps} * 1e6);
+        say_(sprintf 'workers=%d c=%d round=%d return200=%.0f/s (%.1fus)'
+            . ' intake=%.0f/s (%.1fus) ratio=%.2f p99=%.1fms commit=%.2fms'
+            . ' batch=%.0f', $workers, $c, $round, $base->{rps},
+            $base->{cost}, $ours->{rps}, $ours->{cost}, $ratio[-1],
+            $ours->{p99} / 1e3, $commit * 1e3, $batch);
     }
+    return (median(@ratio), median(@tail), median(@cpu), $ours);
+}
+
+sub run {
+    my $t = intake_nginx(1);
+    my @pool = pool($t, $SECONDS * 70_000, '/hook', $SECRET);
+    my ($ratio, $tail, $cpu, $last) = rounds(1, 256, $t, @pool);
+    my ($ratio64) = rounds(1, 64, $t, @pool);
+    my $two = intake_nginx(2);
+    my ($ratio2, undef, $cpu2, $last2) = rounds(2, 256, $two, @pool);
+    remove_tree($two->dir);
 
     my (@alone, $commit);
     for my $round (1 .. $ROUNDS) {
@@ -100,11 +125,16 @@ sub run {
     remove_tree($t->dir);
 
     return (
-        ratio      => sprintf('%.2f', median(@{$ratio{256}})),
-        ratio64    => sprintf('%.2f', median(@{$ratio{64}})),
-        rps        => sprintf('%.0f', $last{256}{rps}),
+        ratio      => sprintf('%.2f', $ratio),
+        ratio64    => sprintf('%.2f', $ratio64),
+        ratio_2workers => sprintf('%.2f', $ratio2),
+        cpu_ratio  => sprintf('%.2f', $cpu),
+        cpu_ratio_2workers => sprintf('%.2f', $cpu2),
+        rps        => sprintf('%.0f', $last->{rps}),
+        rps_2workers => sprintf('%.0f', $last2->{rps}),
+        us         => sprintf('%.1f', $last->{cost}),
         # p99 in units of connections / throughput, demanded <= 3
-        p99_turns  => sprintf('%.2f', median(@{$tail{256}})),
+        p99_turns  => sprintf('%.2f', $tail),
         # p99 of a lone connection in commits, demanded <= 4
         p99_alone_commits => sprintf('%.2f', median(@alone)),
         commit_ms  => sprintf('%.2f', $commit * 1e3),
