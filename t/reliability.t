@@ -269,11 +269,11 @@ for my $echo (0, 1) {
 
     # the answer is there, and not yet in the database
     @lanes = (
-        lane("answered$with", rule('slow', ms => 400), is => $SENT,
+        lane("answered$with", rule('slow', ms => 800), is => $SENT,
             taken => 1, calls => 1),
-        lane("answered without id$with", rule('no_id', ms => 400),
+        lane("answered without id$with", rule('no_id', ms => 800),
             is => $SENT, taken => 1, calls => 1),
-        lane("answered 400$with", rule('status', status => 400, ms => 400),
+        lane("answered 400$with", rule('status', status => 400, ms => 800),
             known => 1, is => $UNKNOWN, taken => 0, calls => 1),
     );
     $d->wait_for(sub { in_flight() == 3 }, 5);
