@@ -20,7 +20,7 @@
 
 #define QUEUE_MAX       512
 #define QUEUE_HEAVY_MAX 32
-#define CACHE_ENTRIES   256 /* filters times sets of sessions */
+#define CACHE_ENTRIES   64
 #define CACHE_BYTES     (8u << 20)
 /* More than nginx keeps its upstream connections (60 s). */
 #define IDLE_SECONDS 75
