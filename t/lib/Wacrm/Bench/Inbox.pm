@@ -63,11 +63,11 @@ sub write_views {
 
 # us of wacrmd and of nginx for a request, and what poll has measured
 sub round_of {
-    my ($d, $which, $file) = @_;
+    my ($d, $which, $file, @walk) = @_;
 
     my @nginx = $d->{nginx}->workers(qr/^nginx/);
     my @before = (cpu_ms($d->{wacrmd_pid}), map { cpu_ms($_) } @nginx);
-    my %r = poll($d->{nginx}->port($which), $AGENTS, $file);
+    my %r = poll($d->{nginx}->port($which), $AGENTS, $file, @walk);
     my @cpu = (cpu_ms($d->{wacrmd_pid}), map { cpu_ms($_) } @nginx);
     my ($own, @edge) = map { ($cpu[$_] - $before[$_]) * 1e3 / $r{requests} }
         0 .. $#cpu;
@@ -75,6 +75,17 @@ sub round_of {
     $edge += $_ for @edge;
     return { %r, own => $own, edge => $edge,
         rps => $r{requests} / $r{us} * 1e6 };
+}
+
+# The file does not change, the lists do: what the proxy would reach with as
+# many whole answers, and as many of 304, as ours has given.
+sub ceiling {
+    my ($r, $whole, $same) = @_;
+
+    my $new = $r->{new} / $r->{requests};
+    my $us = sub { $_[0]{own} + $_[0]{edge} };
+    return (1 / ($new / $whole->{rps} + (1 - $new) / $same->{rps}),
+        $new * $us->($whole) + (1 - $new) * $us->($same));
 }
 
 sub run {
@@ -87,22 +98,23 @@ sub run {
     my $begin = time;
     my (%all, $last);
     for my $round (1 .. $ROUNDS) {
-        my $base = round_of($d, 2, $static);
+        my $same = round_of($d, 2, $static);
+        my $whole = round_of($d, 2, $static, 'walk');
         my $m = $d->{nginx}->metrics('/metrics/wacrmd');
         my $r = $last = round_of($d, 1, $ours);
         my $now = $d->{nginx}->metrics('/metrics/wacrmd');
         my ($renders, $evictions, $commits) = map { ($now->{"wacrm_$_"} - $m->{"wacrm_$_"})
             / $r->{us} * 1e6 } qw(inbox_cache_renders_total
             inbox_cache_evictions_total database_commits_total);
-        push @{$all{ratio}}, $r->{rps} / $base->{rps};
-        push @{$all{cpu}}, ($base->{own} + $base->{edge})
-            / ($r->{own} + $r->{edge});
+        my ($rps, $us) = ceiling($r, $whole, $same);
+        push @{$all{ratio}}, $r->{rps} / $rps;
+        push @{$all{cpu}}, $us / ($r->{own} + $r->{edge});
         push @{$all{own}}, $r->{own};
         push @{$all{p99}}, $r->{p99} / 1e3;
-        say_(sprintf 'round=%d static=%.0f/s (%.1f+%.1fus) inbox=%.0f/s'
+        say_(sprintf 'round=%d static=%.0f/s (%.1fus) inbox=%.0f/s'
             . ' (%.1f+%.1fus) ratio=%.2f cpu_ratio=%.2f new=%d same=%d'
             . ' p99=%.1fms renders=%.0f/s evictions=%.0f/s commits=%.0f/s', $round,
-            $base->{rps}, $base->{edge}, $base->{own}, $r->{rps}, $r->{edge},
+            $rps, $us, $r->{rps}, $r->{edge},
             $r->{own}, $all{ratio}[-1], $all{cpu}[-1], $r->{new}, $r->{same},
             $all{p99}[-1], $renders, $evictions, $commits);
     }
