@@ -139,7 +139,7 @@ static int record(const char *dir, unsigned commits)
     int rc = open_spool(&spool, dir, false);
 
     for (unsigned i = 0; rc == SPOOL_OK && i < commits; i++) {
-        spool_revoked_t entry = {false, "token", 0, 1000 + (int64_t)i};
+        spool_revoked_t entry = {.id = "token", .expires = 1000 + (int64_t)i};
 
         if (i % 5 == 4 && last > 6) {
             rc = delete_some(spool, last - mix(i) % 6);
