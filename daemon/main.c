@@ -2,6 +2,7 @@
  * main.c - wacrmd: options, start, signals, timers, stop.
  */
 #include <errno.h>
+#include <getopt.h>
 #include <grp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -449,13 +450,18 @@ static void leave_no_core(void)
 
 int main(int argc, char **argv)
 {
+    static const struct option words[] = {
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
+    };
     const char *path = "/etc/wacrm/wacrmd.conf";
     daemon_t d = {.lock = -1, .started_ms = clock_now_ms()};
     bool test = false;
     char error[600];
     int opt, rc;
 
-    while ((opt = getopt(argc, argv, "c:tVh")) != -1) {
+    while ((opt = getopt_long(argc, argv, "c:tVh", words, NULL)) != -1) {
         if (opt == 'c') {
             path = optarg;
         } else if (opt == 't') {

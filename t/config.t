@@ -193,4 +193,12 @@ $example =~ s{/etc/wacrm/secrets/\S+}{$dir/jwt}g;
 ($rc, $out) = check($example);
 is($rc, 0, 'conf/wacrmd.conf with all that is commented out') or diag($out);
 
+for (['--help', 0, qr/^usage: wacrmd /], ['-h', 0, qr/^usage: wacrmd /],
+    ['--version', 0, qr/^wacrmd \d/], ['--nosuch', 1, qr/^usage: wacrmd /m]) {
+    my ($arg, $status, $words) = @$_;
+    my $out = `$build/wacrmd $arg 2>&1`;
+    is($? >> 8, $status, "wacrmd $arg");
+    like($out, $words, 'says how it is called');
+}
+
 done_testing;
