@@ -19,6 +19,8 @@ DB_QUERY_SCAN(dashboard_messages,
               "AND c.last_ts >= $1 CROSS JOIN messages m ON m.chat_id = c.id "
               "AND m.ts >= $2 AND m.status < 7 ORDER BY m.chat_id, m.ts, m.id",
               "a small table, and by index of what moved today");
+/* last_ts >= 0, which all are: the planner takes chats_failed, and not all
+ * chats of the session. */
 DB_QUERY_SCAN(dashboard_chats,
               "SELECT s.id, (SELECT count(*) FROM chats c "
               "WHERE c.session_id = s.id AND c.last_ts >= $1 "
@@ -27,7 +29,8 @@ DB_QUERY_SCAN(dashboard_chats,
               "AND o.last_direction = 0), (SELECT count(*) FROM outbox q "
               "WHERE q.session_id = s.id AND q.state < 4), "
               "(SELECT coalesce(sum(f.failed), 0) FROM chats f "
-              "WHERE f.session_id = s.id AND f.failed > 0) FROM sessions s",
+              "WHERE f.session_id = s.id AND f.failed > 0 AND f.last_ts >= 0) "
+              "FROM sessions s",
               "a small table: one row per WhatsApp number");
 
 typedef struct {

@@ -234,6 +234,33 @@ static void messages_are_never_read_whole(void **state)
     assert_int_equal(failed, 0);
 }
 
+/* A search by the session alone goes through all its chats. */
+static void failed_chats_have_an_index(void **state)
+{
+    size_t n;
+    const db_query_t *const *all = db_queries(&n);
+    bool found = false;
+
+    (void)state;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(all[i]->name, "dashboard_chats") == 0) {
+            char *sql = explained(all[i]);
+            sqlite3_stmt *st = NULL;
+
+            assert_int_equal(sqlite3_prepare_v2(db->handle, sql, -1, &st, NULL),
+                             SQLITE_OK);
+            while (sqlite3_step(st) == SQLITE_ROW) {
+                found =
+                    found || strstr((const char *)sqlite3_column_text(st, 3),
+                                    "f USING INDEX chats_failed (") != NULL;
+            }
+            (void)sqlite3_finalize(st);
+            free(sql);
+        }
+    }
+    assert_true(found);
+}
+
 /* That the test can fail. */
 static void finds_what_is_bad(void **state)
 {
@@ -293,6 +320,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_plan),
         cmocka_unit_test(messages_are_never_read_whole),
+        cmocka_unit_test(failed_chats_have_an_index),
         cmocka_unit_test(finds_what_is_bad),
     };
 
