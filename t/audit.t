@@ -207,8 +207,8 @@ my $ani = '6283333333333';
 $d->sim_stop;
 $id = api($cs, POST => 'crm/messages/send', { phone => $ani,
     message => 'menunggu' }, 200, 'a message waits')->{data}{id};
-ok($d->wait_for(sub { $d->sql("SELECT attempts > 0 AND state = 0 FROM outbox"
-    . " WHERE message_id = $id") }), 'tried in vain');
+ok($d->wait_for(sub { $d->sql('SELECT not_before > created_at AND state = 0'
+    . " FROM outbox WHERE message_id = $id") }), 'tried in vain');
 api($admin, DELETE => "crm/contacts/$ani", { confirm => $ani }, 200, 'erased');
 is($d->sql("SELECT status FROM messages WHERE id = $id"), 6, 'it has failed');
 is($d->sql("SELECT state FROM outbox WHERE message_id = $id"), 5, 'for good');
