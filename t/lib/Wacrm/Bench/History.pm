@@ -45,7 +45,8 @@ PRAGMA synchronous = OFF; PRAGMA cache_size = -64000; BEGIN;
 UPDATE accounts SET name = 'main' WHERE name = 'seed';
 UPDATE sessions SET status = 'connected';
 UPDATE sessions SET remote_id = 'demo', session_id = 'demo' WHERE id = 1;
-WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $AGENTS)
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
+    WHERE i < $AGENTS)
 INSERT INTO users (name, email, password_hash, role, created_at, updated_at)
     SELECT 'CS ' || i, 'agent' || i || '\@test.example', u.password_hash,
         CASE i % 8 WHEN 0 THEN 'supervisor' ELSE 'cs' END, 0, 0
