@@ -103,6 +103,19 @@ async function leaving({ page }) {
         'who was erased is no more in the list');
 }
 
+/* Who never wrote has no conversation: a name leads to the number. */
+async function reachable(page) {
+    const [{ name, phone }] = (await api('admin', 'GET',
+        '/contacts?search=6281210000009')).data;
+    await page.goto('/');
+    await page.getByTestId('new-chat').click();
+    const form = page.getByTestId('new-chat-form');
+    await form.locator('input').fill(name.slice(0, 5).toLowerCase());
+    await eventually(async () => await form.locator(
+        `option[value="${phone}"][label="${name}"]`).count() === 1,
+        'an imported donor is found by name');
+}
+
 async function importing({ page }) {
     await page.goto('/import');
     const file = (name, text) => page.getByTestId('import-file')
@@ -121,6 +134,8 @@ async function importing({ page }) {
     is(await known(), 0, 'nothing is stored yet');
     await page.getByTestId('import-apply').click();
     await eventually(async () => await known() === 1, 'then it is');
+    await reachable(page);
+    await page.goto('/import');
     await file('lain.csv', 'nama\nx\n');
     allow(/422.*import/);
     await sees(page, page.getByTestId('import-error'), 'what is no such file');
