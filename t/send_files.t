@@ -71,7 +71,10 @@ for my $len (8 .. 12, 49150 .. 49154, 65535 .. 65537, 200_000) {
     $d->sim('/_sim/reset', {});
     my $id = send_file($len, upload($bytes), message => 'isi "lengkap"');
     my $call;
-    $d->wait_for(sub { ($call) = $d->calls(route => 'send.image') }, 10);
+    # a call is listed when its head has come, before its body
+    $d->wait_for(sub {
+        ($call) = grep { $_->{file} } $d->calls(route => 'send.image');
+    }, 10);
     is($call->{file}{sha256}, sha256_hex($bytes), "$len bytes");
     is($call->{body}{caption}, 'isi "lengkap"') if $len == 8;
 }
