@@ -156,8 +156,8 @@ int traces_again(db_t *db, int64_t contact, traces_t *t)
 
 static bool known(const traces_t *t, const char *word)
 {
-    return bsearch(&word, t->words, t->nwords, sizeof(*t->words), compare) !=
-           NULL;
+    return t->nwords > 0 && bsearch(&word, t->words, t->nwords,
+                                    sizeof(*t->words), compare) != NULL;
 }
 
 /* 0813..., +62 (813) ..., 0062813...: the same number. */
