@@ -154,7 +154,7 @@ $(foreach t,$(tools),$(eval $(call tool_rule,$(t))))
 # What a power cut may leave: the recorder, and the programs that check.
 crash_bins := $(patsubst t/fault/%.c,$(out)/tools/%,\
                          $(wildcard t/fault/crash_*.c))
-tools: $(crash_bins) $(out)/tools/record.so $(out)/tools/clock.so \
+tools: $(crash_bins) $(out)/unit/shim.so $(out)/tools/record.so $(out)/tools/clock.so \
        $(out)/tools/live.so
 
 $(out)/tools/crash_%: $(out)/obj/t/fault/crash_%.o \
