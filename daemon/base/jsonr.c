@@ -4,6 +4,7 @@
 #include "base/jsonr.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,23 @@ static bool too_many_values(const char *text, size_t len)
     return n > VALUES_MAX;
 }
 
+/* jansson calls a text wrong where it had no memory to read it. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static _Thread_local bool memory_short;
+
+static void *watched_malloc(size_t size)
+{
+    void *p = malloc(size);
+
+    memory_short = memory_short || p == NULL;
+    return p;
+}
+
+static void watch_memory(void)
+{
+    json_set_alloc_funcs(watched_malloc, free);
+}
+
 json_t *jsonr_parse(const char *text, size_t len, char *reason, size_t size)
 {
     json_error_t error;
@@ -52,11 +70,21 @@ json_t *jsonr_parse(const char *text, size_t len, char *reason, size_t size)
             (void)snprintf(reason, size, "JSON, more than %d values",
                            VALUES_MAX);
         }
+        errno = EINVAL;
         return NULL;
     }
+    (void)pthread_once(&once, watch_memory);
+    memory_short = false;
     root = json_loadb(text, len, JSON_DECODE_ANY, &error);
     if (root) {
         return root;
+    }
+    if (memory_short) {
+        if (size > 0) {
+            (void)snprintf(reason, size, "out of memory");
+        }
+        errno = ENOMEM;
+        return NULL;
     }
     /* " near '...'" would carry the text into logs */
     near = strstr(error.text, " near ");
@@ -65,6 +93,7 @@ json_t *jsonr_parse(const char *text, size_t len, char *reason, size_t size)
         (void)snprintf(reason, size, "JSON, line %d column %d: %.*s",
                        error.line, error.column, n, error.text);
     }
+    errno = EINVAL;
     return NULL;
 }
 

@@ -13,7 +13,8 @@
 
 #include <jansson.h>
 
-/* NULL with a reason; any top-level value; NUL in strings is refused. */
+/* NULL with a reason; any top-level value; NUL in strings is refused. errno
+ * is then ENOMEM if memory was short, and EINVAL if it is no such JSON. */
 json_t *jsonr_parse(const char *text, size_t len, char *reason, size_t size);
 
 /* First of the dotted path: "data.message.remote_jid". */

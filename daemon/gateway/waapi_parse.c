@@ -3,6 +3,7 @@
  */
 #include "gateway/waapi.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/jsonr.h"
@@ -153,7 +154,7 @@ int waapi_parse(const spool_record_t *rec, gw_events_t *out, char *reason,
     memset(out, 0, sizeof(*out));
     root = jsonr_parse(rec->body.data, rec->body.len, reason, size);
     if (!root) {
-        return WERR_INVALID;
+        return errno == ENOMEM ? WERR_NOMEM : WERR_INVALID;
     }
     r.root = root;
     rc = gw_events_init(out, root, 1);

@@ -1,5 +1,6 @@
 #include "http/request.h"
 
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -90,7 +91,9 @@ json_t *request_json_text(request_t *r, const char *text, size_t len)
         return empty;
     }
     json_t *json = jsonr_parse(text, len, reason, sizeof(reason));
-    if (json == NULL) {
+    if (json == NULL && errno == ENOMEM) {
+        response_error(&r->response, WERR_NOMEM);
+    } else if (json == NULL) {
         response_bad(&r->response, "The body is not valid JSON.");
     } else if (!json_is_object(json)) {
         json_decref(json);

@@ -37,6 +37,9 @@ int item_prepare(item_t *item, const gateway_account_t *accounts, size_t n,
     item->seq = seq;
     item->data = (spool_str_t){data, len};
     rc = spool_record_decode(data, len, &rec);
+    if (rc == SPOOL_NOMEM) {
+        return WERR_NOMEM;
+    }
     if (rc != SPOOL_OK) {
         kill_item(item, DEAD_RECORD, spool_strerror(rc));
         return WERR_OK;

@@ -1,5 +1,6 @@
 #include "base/jsonr.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -167,13 +169,50 @@ static void any_top_level(void **state)
     json_decref(v);
 }
 
+#define LONG ((size_t)64 << 20)
+
+/* Where memory is short, it is not the text's fault. */
+static void short_of_memory(void **state)
+{
+    struct rlimit before, less;
+    char reason[100];
+    json_t *json;
+    char *text;
+    int err;
+
+    (void)state;
+#ifdef __SANITIZE_ADDRESS__
+    skip(); /* it maps more than any limit */
+#endif
+    text = malloc(LONG);
+    assert_non_null(text);
+    memset(text, 'x', LONG);
+    text[0] = text[LONG - 1] = '"';
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    less = before;
+    less.rlim_cur = LONG + LONG / 2;
+    assert_int_equal(setrlimit(RLIMIT_AS, &less), 0);
+    json = jsonr_parse(text, LONG, reason, sizeof(reason));
+    err = errno;
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    assert_null(json);
+    assert_int_equal(err, ENOMEM);
+    assert_string_equal(reason, "out of memory");
+    json = jsonr_parse(text, LONG, reason, sizeof(reason));
+    assert_non_null(json);
+    json_decref(json);
+    free(text);
+    assert_null(jsonr_parse("{", 1, reason, sizeof(reason)));
+    assert_int_equal(errno, EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strings),  cmocka_unit_test(integers),
         cmocka_unit_test(booleans), cmocka_unit_test(times),
         cmocka_unit_test(refuses),  cmocka_unit_test(any_top_level),
-        cmocka_unit_test(bounded),
+        cmocka_unit_test(bounded),  cmocka_unit_test(short_of_memory),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
