@@ -238,6 +238,13 @@ sub _count_sends {
     }
     my %status = map { $_->[0] => $_->[1] }
         $d->sql("SELECT body, status FROM messages WHERE direction = 1");
+    for my $text (grep { !defined $status{$_} || $status{$_} == 0
+            || $status{$_} != 1 && !$asked{$_} } @$acked) {
+        $say->("unsent: $text: " . join ' ', map { "(@$_)" }
+            $d->sql('SELECT m.id, m.status, m.error_code, m.error_title,'
+                . ' o.state, o.attempts, o.reason FROM messages m LEFT JOIN'
+                . " outbox o ON o.message_id = m.id WHERE m.body = '$text'"));
+    }
     return (
         sent => scalar(@$acked),
         doubled => scalar(grep { @$_ > 1 } values %asked),
