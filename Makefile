@@ -154,8 +154,10 @@ $(foreach t,$(tools),$(eval $(call tool_rule,$(t))))
 # What a power cut may leave: the recorder, and the programs that check.
 crash_bins := $(patsubst t/fault/%.c,$(out)/tools/%,\
                          $(wildcard t/fault/crash_*.c))
-tools: $(crash_bins) $(out)/unit/shim.so $(out)/tools/record.so $(out)/tools/clock.so \
-       $(out)/tools/live.so
+# Preloaded by the fault tests; never sanitized, as they stand below libc.
+preload := $(out)/unit/shim.so \
+           $(addprefix $(out)/tools/,record.so clock.so live.so)
+tools: $(crash_bins) $(preload)
 
 $(out)/tools/crash_%: $(out)/obj/t/fault/crash_%.o \
                       $(out)/obj/t/fault/crash/log.o $(out)/libwacrm.a
@@ -166,9 +168,6 @@ $(out)/tools/crash_%: $(out)/obj/t/fault/crash_%.o \
 # Every test runs, then the failed ones are told; T=buf runs one of them.
 unit-programs: $(test_bins) $(out)/unit/shim.so
 
-# Preloaded by the fault tests; never sanitized, as they stand below libc.
-preload := $(out)/unit/shim.so \
-           $(addprefix $(out)/tools/,record.so clock.so live.so)
 $(out)/unit/shim.so: t/fault/shim.c
 $(out)/tools/clock.so: t/fault/clock.c
 $(out)/tools/live.so: t/fault/live.c
