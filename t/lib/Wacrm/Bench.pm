@@ -18,7 +18,7 @@ use Wacrm::Desk;
 use Wacrm::Nginx;
 
 our @EXPORT = qw($ROOT $SECONDS $ROUNDS $TOOLS $SECRET $CHATS say_ median wrk
-    poll pool cpu_us cpu_ms pss own_kb memory_of full_desk drained shut);
+    poll pool cpu_us cpu_ms pss own_kb memory_of drained shut);
 
 our $ROOT = $Wacrm::Nginx::ROOT;
 # the harness counts what it finds in the logs as tests; here nobody plans any
@@ -132,56 +132,6 @@ sub own_kb {
         $kb += $kb{Anon} + $kb{Shmem};
     }
     return $kb;
-}
-
-# A desk with 10,000 donors and chats, and beside it, in the same nginx, a
-# static file behind a unix socket.
-sub full_desk {
-    my $day = 86400;
-    my $csv = "phone,name,date,amount,ref\n";
-    for my $i (0 .. $CHATS - 1) {
-        my @t = gmtime(time - $day * (1 + $i * 7 % 700));
-        $csv .= sprintf "62812%07d,Donatur Nomor %d,%04d-%02d-%02d,%d,B-%d\n",
-            $i, $i, $t[5] + 1900, $t[4] + 1, $t[3], 50_000 * (1 + $i % 40),
-            $i;
-    }
-    my $d = Wacrm::Desk->new(donors => $csv,
-        nginx_options => { workers => 2, level => 'notice',
-            events => 'worker_connections 2048;' },
-        wacrmd => sub { s/^log_level = debug$/log_level = info/m },
-        nginx => sub { s/^(    server \{\n)/<<'EOC' . $1/me });
-    keepalive_requests 10000000;
-    upstream file {
-        server unix:%%DIR%%/file.sock;
-        keepalive 64;
-        keepalive_requests 10000000;
-    }
-    server {
-        listen unix:%%DIR%%/file.sock;
-        default_type application/json;
-        root %%DIR%%/static;
-    }
-    server {
-        listen 127.0.0.1:%%PORT2%%;
-        location / {
-            proxy_pass http://file;
-        }
-    }
-EOC
-    $d->start;
-
-    my @pool = pool($d->{nginx}, $CHATS, '/api/webhook/whatsapp',
-        'webhook-secret-of-the-test-00001');
-    {
-        # wrk goes round the pool: a second is enough for all of them
-        local $SECONDS = 2;
-        wrk('http://127.0.0.1:' . $d->{nginx}->port, 64, @pool);
-    }
-    $d->wait_for(sub { $d->sql('SELECT count(*) FROM chats') >= $CHATS }, 60)
-        or die "bench: only " . $d->sql('SELECT count(*) FROM chats')
-        . " chats\n";
-    $d->wait_for(sub { drained($d) }, 60) or die "bench: not drained\n";
-    return ($d, @pool);
 }
 
 sub drained {
