@@ -17,7 +17,7 @@ use Test::More ();
 use Wacrm::Desk;
 use Wacrm::Nginx;
 
-our @EXPORT = qw($ROOT $SECONDS $ROUNDS $TOOLS $SECRET $CHATS say_ median wrk
+our @EXPORT = qw($ROOT $SECONDS $ROUNDS $TOOLS $SECRET say_ median wrk
     poll pool cpu_us cpu_ms pss own_kb memory_of drained shut);
 
 our $ROOT = $Wacrm::Nginx::ROOT;
@@ -28,7 +28,6 @@ our $SECONDS = $ENV{WACRM_BENCH_SECONDS} || 4;
 our $ROUNDS  = $ENV{WACRM_BENCH_ROUNDS}  || 5;
 our $TOOLS   = "$ROOT/build/release/tools";
 our $SECRET  = 'benchmark-secret-of-32-bytes-....';
-our $CHATS   = 10_000;
 
 sub say_ { printf "  %s\n", join ' ', @_ }
 
