@@ -204,6 +204,7 @@ is($d->sql("SELECT count(*) FROM donations k JOIN contacts c ON c.id ="
 # ---- what waits is not sent ----
 
 my $ani = '6283333333333';
+hears($ani, 'assalamualaikum');
 $d->sim_stop;
 $id = api($cs, POST => 'crm/messages/send', { phone => $ani,
     message => 'menunggu' }, 200, 'a message waits')->{data}{id};
@@ -212,6 +213,20 @@ ok($d->wait_for(sub { $d->sql('SELECT not_before > created_at AND state = 0'
 api($admin, DELETE => "crm/contacts/$ani", { confirm => $ani }, 200, 'erased');
 is($d->sql("SELECT status FROM messages WHERE id = $id"), 6, 'it has failed');
 is($d->sql("SELECT state FROM outbox WHERE message_id = $id"), 5, 'for good');
+# they wrote a moment ago, but nobody is there to be answered
+my ($tomb) = $d->sql('SELECT c.phone FROM contacts c JOIN chats h ON'
+    . " h.contact_id = c.id JOIN messages m ON m.chat_id = h.id WHERE m.id = $id");
+$tomb = $tomb->[0];
+is(api($cs, POST => "crm/messages/$id/retry", undef, 409, 'not by hand')
+    ->{code}, 'opted_out', 'as they are gone');
+is(api($cs, POST => 'crm/messages/send', { phone => $tomb, message => 'x' },
+    409, 'nor anything new')->{code}, 'opted_out', 'for the same reason');
+for ([$tomb, $other, 'from'], [$other, $tomb, 'into']) {
+    my ($from, $into, $field) = @$_;
+    my $j = api($lead, POST => 'crm/contacts/merge',
+        { from => $from, into => $into }, 422, "no merge: $field is a tombstone");
+    is(join(' ', keys %{$j->{errors}}), $field, 'says which');
+}
 
 api($cs, POST => 'auth/logout', undef, 200, 'sign out');
 is(audit('action=logout')->{data}[0]{user_id}, $user, 'noted');

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "domain/audit.h"
+#include "domain/contact.h"
 #include "domain/delivery.h"
 #include "domain/event.h"
 #include "domain/row_json.h"
@@ -31,7 +32,9 @@ DB_QUERY(consent_reply,
          "WHERE contact_id = $1 ORDER BY since DESC, id DESC LIMIT 1) AS n "
          "ON 1 = 1 WHERE m.chat_id = $2 AND m.ts >= $3 AND m.direction = 0 "
          "AND (n.since IS NULL OR (m.ts >= n.since AND m.id > n.message_id "
-         "AND m.created_at >= n.created_at AND n.created_at <= $4)) LIMIT 1");
+         "AND m.created_at >= n.created_at AND n.created_at <= $4)) "
+         "AND EXISTS (SELECT 1 FROM contacts k WHERE k.id = $1 "
+         "AND k.phone NOT LIKE '" CONTACT_ERASED "%') LIMIT 1");
 DB_QUERY(consent_history,
          "SELECT id, opted_out, how, user_id, message_id, note, since, "
          "created_at FROM consents WHERE contact_id = $1 "

@@ -37,7 +37,7 @@ int consent_opted_out(db_t *db, int64_t contact, bool *out) WACRM_CHECKED;
 /*
  * May we write in this chat to who has opted out? Only in answer to what they
  * wrote there after it, not later than 24 h after that, and with what was
- * queued (ms) since they opted out.
+ * queued (ms) since they opted out; never to who has been erased.
  */
 int consent_may_reply(tx_t *tx, int64_t contact, int64_t chat, int64_t queued,
                       bool *may) WACRM_CHECKED;

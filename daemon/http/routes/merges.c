@@ -1,6 +1,7 @@
 /* merges.c - contacts that are one person, and are not after all. */
 #include <string.h>
 
+#include "domain/contact.h"
 #include "domain/contact_json.h"
 #include "domain/contact_merge.h"
 #include "http/keyed.h"
@@ -10,13 +11,33 @@
 
 typedef struct {
     int64_t into, from, user, id;
+    const char *gone; /* the field whose contact is there no more */
 } merge_job_t;
+
+/* Neither merged by somebody else meanwhile, nor erased. */
+static int check_side(tx_t *tx, merge_job_t *j, const char *field, int64_t id)
+{
+    int64_t now;
+    int rc = contact_now(tx, id, &now);
+
+    if (rc == WERR_OK && now != id) {
+        rc = WERR_NOTFOUND;
+    }
+    j->gone = rc == WERR_NOTFOUND ? field : NULL;
+    return rc;
+}
 
 static int do_merge(tx_t *tx, void *arg)
 {
     merge_job_t *j = arg;
+    int rc = check_side(tx, j, "from", j->from);
 
-    return contact_merge_by(tx, j->into, j->from, j->user, &j->id);
+    if (rc == WERR_OK) {
+        rc = check_side(tx, j, "into", j->into);
+    }
+    return rc == WERR_OK
+               ? contact_merge_by(tx, j->into, j->from, j->user, &j->id)
+               : rc;
 }
 
 static int do_undo(tx_t *tx, void *arg)
@@ -24,6 +45,11 @@ static int do_undo(tx_t *tx, void *arg)
     merge_job_t *j = arg;
 
     return contact_unmerge(tx, j->id, j->user, &j->into, &j->from);
+}
+
+static void refuse_side(invalid_t *invalid, const char *field)
+{
+    invalid_add(invalid, field, "The selected %s is invalid.", field);
 }
 
 /* Who a field names. 0: answered, or noted in invalid. */
@@ -35,7 +61,7 @@ static int64_t read_side(request_t *r, const json_t *body, invalid_t *invalid,
     int rc = text != NULL ? contact_of_text(r, text, &c) : WERR_OK;
 
     if (rc == WERR_INVALID || (rc == WERR_OK && c.id == 0)) {
-        invalid_add(invalid, field, "The selected %s is invalid.", field);
+        refuse_side(invalid, field);
     } else if (rc != WERR_OK) {
         response_error(&r->response, rc);
     }
@@ -93,7 +119,10 @@ static void merge(request_t *r, const json_t *body)
         return; /* a fault, and answered */
     }
     rc = keyed_request(r, &invalid, &k);
-    if (rc < 0) {
+    if (rc == WERR_NOTFOUND && j.gone != NULL) {
+        refuse_side(&invalid, j.gone);
+        (void)invalid_answer(&invalid, &r->response);
+    } else if (rc < 0) {
         response_error(&r->response, rc);
     }
 }
