@@ -14,8 +14,10 @@
 DB_QUERY(old_raw_events,
          "DELETE FROM raw_events WHERE id < "
          "(SELECT min(id) FROM raw_events) + $2 AND received_at < $1");
+/* The newest stays: when it was is when somebody who has seen it looked. */
 DB_QUERY(old_events, "DELETE FROM events WHERE seq < "
-                     "(SELECT min(seq) FROM events) + $2 AND created_at < $1");
+                     "(SELECT min(seq) FROM events) + $2 AND created_at < $1 "
+                     "AND seq < (SELECT max(seq) FROM events)");
 DB_QUERY(old_idempotency,
          "DELETE FROM idempotency WHERE (user_id, key) IN "
          "(SELECT user_id, key FROM idempotency WHERE created_at < $1 "

@@ -41,11 +41,25 @@ static void old_rows_go_young_ones_stay(void **state)
     assert_int_equal(ASK(f, "SELECT count(*) FROM outbox"), 3);
 }
 
+/* What a writer has seen keeps its time, however long nothing happens. */
+static void the_newest_event_stays(void **state)
+{
+    fixture_t *f = *state;
+
+    RUN(f, "DELETE FROM events");
+    RUN(f, "INSERT INTO events (seq, kind, session_id, created_at) VALUES "
+           "(7, 1, 1, 0), (8, 1, 1, 0)");
+    assert_int_equal(domain_housekeep(&f->d), 1);
+    assert_int_equal(ASK(f, "SELECT min(seq) FROM events"), 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(old_rows_go_young_ones_stay,
                                         fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(the_newest_event_stays, fixture_setup,
+                                        fixture_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
