@@ -24,7 +24,7 @@ typedef struct {
     char base[64]; /* of the REST contract */
 } sim_t;
 
-static void sim_start(sim_t *sim)
+static inline void sim_start(sim_t *sim)
 {
     const char *script = getenv("WACRM_SIMULATOR");
     int out[2];
@@ -52,13 +52,13 @@ static void sim_start(sim_t *sim)
                    sim->port);
 }
 
-static void sim_stop(sim_t *sim)
+static inline void sim_stop(sim_t *sim)
 {
     assert_int_equal(kill(sim->pid, SIGTERM), 0);
     assert_int_equal(waitpid(sim->pid, NULL, 0), sim->pid);
 }
 
-static size_t sim_on_write(char *data, size_t one, size_t n, void *arg)
+static inline size_t sim_on_write(char *data, size_t one, size_t n, void *arg)
 {
     FILE *f = arg;
 
@@ -66,7 +66,8 @@ static size_t sim_on_write(char *data, size_t one, size_t n, void *arg)
 }
 
 /* One control call: its JSON, the caller's to json_decref(). body NULL: GET. */
-static json_t *sim_call(const sim_t *sim, const char *path, const char *body)
+static inline json_t *sim_call(const sim_t *sim, const char *path,
+                               const char *body)
 {
     CURL *easy = curl_easy_init();
     char url[256], *text = NULL;
@@ -95,13 +96,13 @@ static json_t *sim_call(const sim_t *sim, const char *path, const char *body)
     return root;
 }
 
-static void sim_do(const sim_t *sim, const char *path, const char *body)
+static inline void sim_do(const sim_t *sim, const char *path, const char *body)
 {
     json_decref(sim_call(sim, path, body));
 }
 
 /* Calls that it got, by a filter such as "route=send.text". */
-static int sim_count(const sim_t *sim, const char *filter)
+static inline int sim_count(const sim_t *sim, const char *filter)
 {
     char path[200];
     json_t *root;
@@ -112,6 +113,23 @@ static int sim_count(const sim_t *sim, const char *filter)
     n = (int)json_integer_value(json_object_get(root, "total"));
     json_decref(root);
     return n;
+}
+
+/* One for a group of tests. */
+static sim_t sim;
+
+static inline int group_start(void **state)
+{
+    (void)state;
+    sim_start(&sim);
+    return 0;
+}
+
+static inline int group_stop(void **state)
+{
+    (void)state;
+    sim_stop(&sim);
+    return 0;
 }
 
 #endif

@@ -9,7 +9,6 @@
 #include "simulator.h"
 
 static web_t web;
-static sim_t sim;
 static gw_client_t *client;
 static gateway_account_t account;
 static _Atomic int thens, steps;
@@ -234,20 +233,6 @@ static void refuses(void **state)
     web_start(&web);
     assert_int_equal(web_status(&web, "GET", "/ask/0", 1, "", NULL), 503);
     assert_int_equal(thens, 0);
-}
-
-static int group_start(void **state)
-{
-    (void)state;
-    sim_start(&sim);
-    return 0;
-}
-
-static int group_stop(void **state)
-{
-    (void)state;
-    sim_stop(&sim);
-    return 0;
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -21,8 +21,6 @@
 
 #define CALLS_MAX 64
 
-static sim_t sim;
-
 /* Calls that the test wants, and how they ended. */
 typedef struct {
     gw_request_t request;
@@ -513,20 +511,6 @@ static void sleeps_when_idle(void **state)
     (void)usleep(200000);
     assert_int_equal(bench.ticks, ticks);
     assert_true(ticks < 10);
-}
-
-static int group_start(void **state)
-{
-    (void)state;
-    sim_start(&sim);
-    return 0;
-}
-
-static int group_stop(void **state)
-{
-    (void)state;
-    sim_stop(&sim);
-    return 0;
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
