@@ -367,4 +367,6 @@ static inline int teardown(void **state)
     return 0;
 }
 
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
 #endif

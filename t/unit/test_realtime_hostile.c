@@ -366,8 +366,6 @@ static void test_all_queues(void **state)
     assert_int_equal(rt_frames_bytes(), before);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
