@@ -121,6 +121,9 @@ int store_open(store_t **out, store_options_t *o)
         rc = forget_statistics(store->writer);
     }
     if (rc == WERR_OK) {
+        rc = touched_watch(&store->touched, store->writer);
+    }
+    if (rc == WERR_OK) {
         rc = checkpoint_start(store);
     }
     if (rc < 0) {
@@ -190,7 +193,9 @@ static int commit(store_t *store, db_t *db)
     if (db->broken) {
         return db->broken;
     }
+    touched_look_up(&store->touched, db);
     rc = sqlite_run(db, "COMMIT");
+    touched_publish(&store->touched);
     if (rc == WERR_OK) {
         store->commits++;
         store->commit_us += mono_us() - start;
@@ -207,6 +212,7 @@ static int write_locked(store_t *store, store_fn fn, void *arg)
     if (rc < 0) {
         return rc;
     }
+    touched_begin(&store->touched);
     db->broken = WERR_OK;
     db->writing = true;
     rc = fn(db, arg);
@@ -248,9 +254,39 @@ int store_write(store_t *store, store_fn fn, void *arg)
     return rc;
 }
 
-int64_t store_commits(store_t *store)
+/* ---- what has changed since ---- */
+
+static int64_t later(int64_t a, int64_t b)
 {
-    return store->commits;
+    return a > b ? a : b;
+}
+
+int64_t store_version(store_t *store)
+{
+    return store->touched.version;
+}
+
+int64_t store_changed(store_t *store, store_topics_t topics)
+{
+    const touched_t *t = &store->touched;
+    int64_t last = t->last_everything;
+
+    if ((topics & STORE_ANYTHING) != 0) {
+        return t->version;
+    }
+    for (; topics != 0; topics &= topics - 1) {
+        last = later(last, t->last_topic[__builtin_ctzll(topics)]);
+    }
+    return last;
+}
+
+int64_t store_chat_changed(store_t *store, int64_t chat, int64_t contact)
+{
+    const touched_t *t = &store->touched;
+
+    return later(t->last_everything,
+                 later(t->last_chat[(uint64_t)chat % TOUCHED_ROWS],
+                       t->last_person[(uint64_t)contact % TOUCHED_ROWS]));
 }
 
 /* ---- figures ---- */

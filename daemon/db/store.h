@@ -43,9 +43,32 @@ int store_write(store_t *store, store_fn fn, void *arg) WACRM_CHECKED;
 /* true while somebody waits for the writer: time to end a long batch. */
 bool store_contended(store_t *store);
 
-/* Grows with every commit, before its store_write() returns: what was read
- * while it stood still is still so. */
-int64_t store_commits(store_t *store);
+/* ---- what has changed since ---- */
+
+/* A set of what an answer depends on. */
+typedef uint64_t store_topics_t;
+/* Who may see what: users, sessions, their members. */
+#define STORE_ACCESS ((store_topics_t)1 << 62)
+/* Whatever is in the database. */
+#define STORE_ANYTHING ((store_topics_t)1 << 63)
+/* The list of a session's chats: what it shows of chats, contacts and
+ * messages, and their order. */
+store_topics_t store_topic_session(int64_t id);
+
+/*
+ * The number of commits that have returned, or are about to. What is read in a
+ * transaction that begins after this call is of that version or of a later
+ * one.
+ */
+int64_t store_version(store_t *store);
+/*
+ * The last version that has changed any of them: what is of that version, or
+ * of a later one, still holds. A commit is counted before its store_write()
+ * returns, so that who writes reads what they wrote.
+ */
+int64_t store_changed(store_t *store, store_topics_t topics);
+/* The same of one chat's row, its messages and its contact. */
+int64_t store_chat_changed(store_t *store, int64_t chat, int64_t contact);
 
 /* A consistent copy into a new file (VACUUM INTO), fsynced. */
 int store_backup(store_t *store, const char *path) WACRM_CHECKED;

@@ -10,6 +10,7 @@
 
 #include "db/sqlite.h"
 #include "db/store.h"
+#include "db/touched.h"
 
 /* First come, first served. */
 typedef struct {
@@ -26,6 +27,7 @@ struct store_s {
     char *path;
     db_t *writer; /* under lock */
     ticket_lock_t lock;
+    touched_t touched;
 
     pthread_t checkpointer;
     bool checkpointer_runs;

@@ -93,6 +93,18 @@ static void write_key(const domain_t *d, const asked_t *a, buf_t *key)
     }
 }
 
+/* What the list is of: a change of anything else leaves it as it is. The
+ * index of a search is nobody's row. */
+static store_topics_t topics_of(const asked_t *a)
+{
+    store_topics_t topics = STORE_ACCESS; /* and the names of sessions */
+
+    for (size_t i = 0; i < a->sessions.n; i++) {
+        topics |= store_topic_session(a->sessions.ids[i]);
+    }
+    return a->search != NULL ? STORE_ANYTHING : topics;
+}
+
 static int look_into(void *arg, int64_t chat, int64_t contact, bool *hit)
 {
     return search_in_chat(arg, chat, contact, hit);
@@ -179,12 +191,14 @@ static int get_body(const request_t *r, const asked_t *a, ready_t **out)
         buf_free(&key);
         return WERR_NOMEM;
     }
-    /* Before the read begins: what is rendered is this old at most. Commits
-     * and not events, as imports, settings and midnight raise none. */
-    int64_t version = store_commits(r->options->domain->store);
+    store_t *store = r->options->domain->store;
+    int64_t needed = store_changed(store, topics_of(a));
     int rc = WERR_OK;
-    *out = cache_get(cache, key.data, key.len, version);
+    *out = cache_get(cache, key.data, key.len, needed);
     if (*out == NULL) {
+        /* Before the read begins: what is rendered is this old at most. */
+        int64_t version = store_version(store);
+        version = version > needed ? version : needed;
         rc = render(r, a, out);
         if (rc == WERR_OK) {
             cache_fill(cache, key.data, key.len, version, *out);

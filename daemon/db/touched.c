@@ -1,0 +1,264 @@
+#include "db/touched.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Declared where SQLITE_ENABLE_PREUPDATE_HOOK is, which says how the library
+ * was built and not how we are. */
+#ifndef SQLITE_ENABLE_PREUPDATE_HOOK
+void *sqlite3_preupdate_hook(
+    sqlite3 *handle,
+    void (*hook)(void *arg, sqlite3 *handle, int op, const char *database,
+                 const char *table, sqlite3_int64 old_id, sqlite3_int64 new_id),
+    void *arg);
+int sqlite3_preupdate_old(sqlite3 *handle, int column, sqlite3_value **value);
+int sqlite3_preupdate_new(sqlite3 *handle, int column, sqlite3_value **value);
+#endif
+
+typedef enum { OTHER, ACCESS, CHATS, CONTACTS, MESSAGES } shows_t;
+
+typedef struct {
+    const char *table;
+    shows_t shows;
+} table_t;
+
+/*
+ * By name. OTHER: nothing of it is in a list of chats, nor does it say who
+ * may see what.
+ */
+static const table_t tables[] = {
+    {"audit", OTHER},
+    {"backfill_chats", OTHER},
+    {"backfills", OTHER},
+    {"chats", CHATS},
+    {"consents", OTHER},
+    {"contact_aliases", OTHER},
+    {"contact_changes", OTHER},
+    {"contact_info", OTHER},
+    {"contacts", CONTACTS},
+    {"counters", OTHER},
+    {"dead_letters", OTHER},
+    {"donations", OTHER},
+    {"events", OTHER},
+    {"idempotency", OTHER},
+    {"media", OTHER},
+    {"merge_aliases", OTHER},
+    {"merge_chats", OTHER},
+    {"merge_contacts", OTHER},
+    {"merge_rows", OTHER},
+    {"merges", OTHER},
+    {"message_media", OTHER},
+    {"message_template_sends", OTHER},
+    {"message_templates", OTHER},
+    {"messages", MESSAGES},
+    {"notes", OTHER},
+    {"outbox", OTHER},
+    {"parked", OTHER},
+    {"raw_events", OTHER},
+    {"reactions", OTHER},
+    {"refresh_tokens", OTHER},
+    {"reminders", OTHER},
+    {"revoked_tokens", OTHER},
+    {"search_changes", OTHER},
+    {"segment_changes", OTHER},
+    {"session_members", ACCESS},
+    {"sessions", ACCESS},
+    {"spool_positions", OTHER},
+    {"users", ACCESS},
+};
+
+DB_QUERY(sessions_of_contact,
+         "SELECT session_id FROM chats WHERE contact_id = $1");
+
+static int compare(const void *name, const void *table)
+{
+    return strcmp(name, ((const table_t *)table)->table);
+}
+
+static size_t slot(int64_t id)
+{
+    return (uint64_t)id % TOUCHED_ROWS;
+}
+
+store_topics_t store_topic_session(int64_t id)
+{
+    return (store_topics_t)1 << (uint64_t)id % TOUCHED_SESSIONS;
+}
+
+/* ---- in a transaction ---- */
+
+typedef struct {
+    touched_t *t;
+    sqlite3 *handle;
+    bool was, is; /* there is a row before, after */
+} change_t;
+
+typedef void (*note_fn)(touched_t *t, int64_t id);
+
+static void note_session(touched_t *t, int64_t id)
+{
+    t->topics |= store_topic_session(id);
+}
+
+static void note_chat(touched_t *t, int64_t id)
+{
+    t->chats[slot(id) / 64] |= UINT64_C(1) << slot(id) % 64;
+}
+
+static void note_person(touched_t *t, int64_t id)
+{
+    for (size_t i = 0; i < t->npeople; i++) {
+        if (t->people[i] == id) {
+            return;
+        }
+    }
+    if (t->npeople == TOUCHED_PEOPLE) {
+        t->everything = true;
+        return;
+    }
+    t->people[t->npeople++] = id;
+}
+
+/* The id in a column, before and after. */
+static void note_column(const change_t *c, int column, note_fn note)
+{
+    sqlite3_value *value = NULL;
+
+    if (c->was) {
+        if (sqlite3_preupdate_old(c->handle, column, &value) != SQLITE_OK) {
+            c->t->everything = true;
+            return;
+        }
+        note(c->t, sqlite3_value_int64(value));
+    }
+    if (c->is) {
+        if (sqlite3_preupdate_new(c->handle, column, &value) != SQLITE_OK) {
+            c->t->everything = true;
+            return;
+        }
+        note(c->t, sqlite3_value_int64(value));
+    }
+}
+
+static void on_change(void *arg, sqlite3 *handle, int op, const char *database,
+                      const char *name, sqlite3_int64 before,
+                      sqlite3_int64 after)
+{
+    touched_t *t = arg;
+    change_t c = {t, handle, op != SQLITE_INSERT, op != SQLITE_DELETE};
+    const table_t *table =
+        bsearch(name, tables, sizeof(tables) / sizeof(tables[0]),
+                sizeof(tables[0]), compare);
+
+    t->anything = true;
+    if (table == NULL || strcmp(database, "main") != 0) {
+        t->everything = true;
+        return;
+    }
+    switch (table->shows) {
+    case ACCESS:
+        t->topics |= STORE_ACCESS;
+        break;
+    case CHATS:
+        note_chat(t, c.was ? before : after);
+        note_chat(t, c.is ? after : before);
+        note_column(&c, t->chat_session, note_session);
+        break;
+    case CONTACTS:
+        note_person(t, c.was ? before : after);
+        note_person(t, c.is ? after : before);
+        break;
+    case MESSAGES:
+        note_column(&c, t->message_session, note_session);
+        note_column(&c, t->message_chat, note_chat);
+        break;
+    case OTHER:
+        break;
+    }
+}
+
+static int column_of(db_t *db, const char *sql, int *out)
+{
+    int64_t column = 0;
+    int rc = sqlite_int(db, sql, &column);
+
+    *out = (int)column;
+    return rc;
+}
+
+int touched_watch(touched_t *t, db_t *writer)
+{
+    int rc = column_of(writer,
+                       "SELECT cid FROM pragma_table_info('chats') "
+                       "WHERE name = 'session_id'",
+                       &t->chat_session);
+
+    if (rc == WERR_OK) {
+        rc = column_of(writer,
+                       "SELECT cid FROM pragma_table_info('messages') "
+                       "WHERE name = 'session_id'",
+                       &t->message_session);
+    }
+    if (rc == WERR_OK) {
+        rc = column_of(writer,
+                       "SELECT cid FROM pragma_table_info('messages') "
+                       "WHERE name = 'chat_id'",
+                       &t->message_chat);
+    }
+    if (rc == WERR_OK) {
+        (void)sqlite3_preupdate_hook(writer->handle, on_change, t);
+    }
+    return rc;
+}
+
+void touched_begin(touched_t *t)
+{
+    t->anything = t->everything = false;
+    t->topics = 0;
+    t->npeople = 0;
+    memset(t->chats, 0, sizeof(t->chats));
+}
+
+void touched_look_up(touched_t *t, db_t *writer)
+{
+    for (size_t i = 0; !t->everything && i < t->npeople; i++) {
+        db_stmt_t *s = db_stmt(writer, &sessions_of_contact);
+        int rc;
+
+        db_bind_i64(s, 1, t->people[i]);
+        while ((rc = db_step(s)) == DB_ROW) {
+            note_session(t, db_i64(s, 0));
+        }
+        if (rc != DB_DONE) {
+            t->everything = true;
+        }
+    }
+}
+
+/* ---- after it ---- */
+
+/*
+ * The number of the commit comes last: who reads it, and then begins to read
+ * the database, sees this commit and all that is said here of it.
+ */
+void touched_publish(touched_t *t)
+{
+    int64_t version = t->version + 1;
+
+    /* It has changed no row: something that rows do not tell of. */
+    if (t->everything || !t->anything) {
+        t->last_everything = version;
+    }
+    for (store_topics_t left = t->topics; left != 0; left &= left - 1) {
+        t->last_topic[__builtin_ctzll(left)] = version;
+    }
+    for (size_t i = 0; i < TOUCHED_ROWS / 64; i++) {
+        for (uint64_t left = t->chats[i]; left != 0; left &= left - 1) {
+            t->last_chat[i * 64 + (size_t)__builtin_ctzll(left)] = version;
+        }
+    }
+    for (size_t i = 0; i < t->npeople; i++) {
+        t->last_person[slot(t->people[i])] = version;
+    }
+    t->version = version;
+}
