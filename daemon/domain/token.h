@@ -8,6 +8,9 @@
 #include "domain/domain.h"
 
 #define TOKEN_TEXT_MAX 80
+/* Bytes of a key of token_refresh(). */
+#define TOKEN_KEY_MIN 32
+#define TOKEN_KEY_MAX 128
 /* No access token may live longer: a revocation by subject ends then. */
 #define TOKEN_ACCESS_MAX_S (366 * 86400)
 
@@ -18,7 +21,8 @@ typedef struct {
     int64_t access_exp;           /* s */
 } token_pair_t;
 
-/* A new sign-in. access_exp and refresh_ms come from the configuration. */
+/* A new sign-in. access_exp: when the access token ends, s; refresh_until: the
+ * refresh token, ms. */
 int token_issue(tx_t *tx, int64_t user, int64_t access_exp,
                 int64_t refresh_until, token_pair_t *out) WACRM_CHECKED;
 /*
@@ -29,8 +33,6 @@ int token_issue(tx_t *tx, int64_t user, int64_t access_exp,
  * WERR_OK then, because a used one revokes its whole family, and that has to be
  * committed.
  */
-#define TOKEN_KEY_MIN 32
-#define TOKEN_KEY_MAX 128
 int token_refresh(tx_t *tx, const char *refresh, const char *key,
                   int64_t access_exp, int64_t refresh_until, bool *denied,
                   token_pair_t *out) WACRM_CHECKED;

@@ -1,8 +1,6 @@
 /*
  * user.h - the people who work here: CS agents, supervisors, administrators.
- *
- * Passwords are hashed by libxcrypt's yescrypt ($y$), one at a time in the
- * process (each takes some 16 MB).
+ * Their passwords: password.h.
  */
 #ifndef WACRM_DOMAIN_USER_H
 #define WACRM_DOMAIN_USER_H
