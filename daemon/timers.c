@@ -9,6 +9,7 @@
 #include "domain/housekeeping.h"
 #include "domain/reminder.h"
 #include "domain/token.h"
+#include "domain/token_revoke.h"
 
 #define SOON_MS       INT64_C(5000)
 #define MINUTE_MS     INT64_C(60000)

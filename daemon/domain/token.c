@@ -8,6 +8,7 @@
 #include <openssl/rand.h>
 
 #include "base/log.h"
+#include "domain/token_revoke.h"
 
 #define RANDOM_BYTES 32
 #define HASH_TEXT    65
@@ -22,46 +23,10 @@ DB_QUERY(token_find,
          " JOIN users AS u ON u.id = t.user_id WHERE t.token_hash = $1");
 DB_QUERY(token_use, "UPDATE refresh_tokens SET used_at = $2 WHERE id = $1");
 DB_QUERY(token_take_back, "DELETE FROM refresh_tokens WHERE id = $1");
-DB_QUERY(token_take_back_jti,
-         "INSERT INTO revoked_tokens (kind, id, not_before, expires_at)"
-         " SELECT 'jti', access_jti, 0, access_exp FROM refresh_tokens"
-         " WHERE id = $1 AND access_exp > $2"
-         " ON CONFLICT (kind, id) DO NOTHING");
 DB_QUERY(token_family_of, "SELECT family FROM refresh_tokens"
                           " WHERE user_id = $1 AND access_jti = $2");
-DB_QUERY(token_revoke_family, "UPDATE refresh_tokens SET revoked_at = $2"
-                              " WHERE family = $1 AND revoked_at IS NULL");
-DB_QUERY(token_revoke_all, "UPDATE refresh_tokens SET revoked_at = $2"
-                           " WHERE user_id = $1 AND revoked_at IS NULL");
-DB_QUERY(token_revoke_jti,
-         "INSERT INTO revoked_tokens (kind, id, not_before, expires_at)"
-         " VALUES ('jti', $1, 0, $2) ON CONFLICT (kind, id) DO NOTHING");
-DB_QUERY(token_revoke_family_jti,
-         "INSERT INTO revoked_tokens (kind, id, not_before, expires_at)"
-         " SELECT 'jti', access_jti, 0, access_exp FROM refresh_tokens"
-         " WHERE family = $1 AND access_exp > $2"
-         " ON CONFLICT (kind, id) DO NOTHING");
-DB_QUERY(token_revoke_recent_jti,
-         "INSERT INTO revoked_tokens (kind, id, not_before, expires_at)"
-         " SELECT 'jti', access_jti, 0, access_exp FROM refresh_tokens"
-         " WHERE user_id = $1 AND created_at >= $2"
-         " ON CONFLICT (kind, id) DO NOTHING");
-DB_QUERY(token_revoke_sub,
-         "INSERT INTO revoked_tokens (kind, id, not_before, expires_at)"
-         " VALUES ('sub', $1, $2, $3) ON CONFLICT (kind, id)"
-         " DO UPDATE SET not_before = excluded.not_before,"
-         " expires_at = excluded.expires_at");
-DB_QUERY(token_user_not_before,
-         "UPDATE users SET not_before = $2, updated_at = $3 WHERE id = $1");
 DB_QUERY(token_user_ahead,
          "SELECT 1 FROM users WHERE id = $1 AND not_before > $2");
-DB_QUERY(token_revoked,
-         "SELECT kind, id, not_before, expires_at FROM revoked_tokens"
-         " WHERE expires_at > $1");
-DB_QUERY(token_revoked_one, "SELECT not_before FROM revoked_tokens"
-                            " WHERE kind = $1 AND id = $2");
-DB_QUERY(token_revoked_pair, "SELECT revoked_at FROM refresh_tokens"
-                             " WHERE user_id = $1 AND access_jti = $2");
 DB_QUERY(token_expire_refresh,
          "DELETE FROM refresh_tokens WHERE expires_at < $1");
 DB_QUERY(token_expire_revoked,
@@ -163,22 +128,6 @@ int token_issue(tx_t *tx, int64_t user, int64_t access_exp,
                : rc;
 }
 
-static int revoke_family(tx_t *tx, const char *family)
-{
-    db_stmt_t *s = db_stmt(tx->db, &token_revoke_family);
-    db_bind_text(s, 1, family);
-    db_bind_i64(s, 2, tx->now);
-    int rc = db_exec(s);
-    if (rc == WERR_OK) {
-        s = db_stmt(tx->db, &token_revoke_family_jti);
-        db_bind_text(s, 1, family);
-        db_bind_i64(s, 2, tx->now / 1000);
-        rc = db_exec(s);
-    }
-    tx->revoked = true;
-    return rc;
-}
-
 typedef struct {
     int64_t id, user, expires;
     bool used, revoked, active;
@@ -235,13 +184,9 @@ static int take_back(tx_t *tx, const refresh_t *t, const char *next, bool *lost)
     if (!*lost) {
         return rc == WERR_NOTFOUND ? WERR_OK : rc;
     }
-    db_stmt_t *s = db_stmt(tx->db, &token_take_back_jti);
-    db_bind_i64(s, 1, n.id);
-    db_bind_i64(s, 2, tx->now / 1000);
-    rc = db_exec(s);
+    rc = token_revoke_beside(tx, n.id);
     if (rc == WERR_OK) {
-        tx->revoked = true;
-        s = db_stmt(tx->db, &token_take_back);
+        db_stmt_t *s = db_stmt(tx->db, &token_take_back);
         db_bind_i64(s, 1, n.id);
         rc = db_exec(s);
     }
@@ -262,7 +207,7 @@ static int use_refresh(tx_t *tx, const refresh_t *t, const char *next,
         *good = false;
         log_warn("token", "msg=\"refresh token used twice\" user=%lld",
                  (long long)t->user);
-        return revoke_family(tx, t->family);
+        return token_revoke_family(tx, t->family);
     }
     db_stmt_t *s = db_stmt(tx->db, &token_use);
     db_bind_i64(s, 1, t->id);
@@ -305,15 +250,11 @@ int token_refresh(tx_t *tx, const char *refresh, const char *key,
 int token_logout(tx_t *tx, int64_t user, const char *jti, int64_t exp)
 {
     char family[TOKEN_TEXT_MAX] = "";
-    db_stmt_t *s = db_stmt(tx->db, &token_revoke_jti);
-    db_bind_text(s, 1, jti);
-    db_bind_i64(s, 2, exp);
-    int rc = db_exec(s);
+    int rc = token_revoke_jti(tx, jti, exp);
     if (rc != WERR_OK) {
         return rc;
     }
-    tx->revoked = true;
-    s = db_stmt(tx->db, &token_family_of);
+    db_stmt_t *s = db_stmt(tx->db, &token_family_of);
     db_bind_i64(s, 1, user);
     db_bind_text(s, 2, jti);
     rc = db_first(s);
@@ -325,106 +266,7 @@ int token_logout(tx_t *tx, int64_t user, const char *jti, int64_t exp)
     }
     snprintf(family, sizeof(family), "%s", db_text(s, 0));
     db_done(s);
-    return revoke_family(tx, family);
-}
-
-/*
- * not_before is in seconds, so a token of this very second would pass it:
- * those are revoked one by one, and a new sign-in need not wait.
- */
-int token_revoke_user(tx_t *tx, int64_t user)
-{
-    int64_t now = tx->now / 1000;
-    char id[24];
-    snprintf(id, sizeof(id), "%lld", (long long)user);
-
-    db_stmt_t *s = db_stmt(tx->db, &token_revoke_recent_jti);
-    db_bind_i64(s, 1, user);
-    db_bind_i64(s, 2, now * 1000);
-    int rc = db_exec(s);
-    if (rc == WERR_OK) {
-        s = db_stmt(tx->db, &token_revoke_all);
-        db_bind_i64(s, 1, user);
-        db_bind_i64(s, 2, tx->now);
-        rc = db_exec(s);
-    }
-    if (rc == WERR_OK) {
-        s = db_stmt(tx->db, &token_revoke_sub);
-        db_bind_text(s, 1, id);
-        db_bind_i64(s, 2, now);
-        db_bind_i64(s, 3, now + TOKEN_ACCESS_MAX_S);
-        rc = db_exec(s);
-    }
-    if (rc == WERR_OK) {
-        s = db_stmt(tx->db, &token_user_not_before);
-        db_bind_i64(s, 1, user);
-        db_bind_i64(s, 2, now);
-        db_bind_i64(s, 3, tx->now);
-        rc = db_exec(s);
-    }
-    tx->revoked = true;
-    return rc;
-}
-
-int token_revoked_walk(db_t *db, int64_t now, token_revoked_cb cb, void *ctx)
-{
-    db_stmt_t *s = db_stmt(db, &token_revoked);
-    db_bind_i64(s, 1, now - TOKEN_REVOKED_KEEP_S);
-    int rc = db_step(s);
-    while (rc == DB_ROW) {
-        int stop = cb(ctx, strcmp(db_text(s, 0), "sub") == 0, db_text(s, 1),
-                      db_i64(s, 2), db_i64(s, 3));
-        if (stop != 0) {
-            db_done(s);
-            return stop;
-        }
-        rc = db_step(s);
-    }
-    return rc;
-}
-
-/* not_before of an entry; WERR_NOTFOUND. */
-static int find_revoked(db_t *db, const char *kind, const char *id,
-                        int64_t *not_before)
-{
-    db_stmt_t *s = db_stmt(db, &token_revoked_one);
-    db_bind_text(s, 1, kind);
-    db_bind_text(s, 2, id);
-    int rc = db_first(s);
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    *not_before = db_i64(s, 0);
-    db_done(s);
-    return WERR_OK;
-}
-
-int token_is_revoked(db_t *db, int64_t user, const char *jti, int64_t seen,
-                     bool *revoked)
-{
-    int64_t not_before;
-    char id[24];
-    *revoked = true;
-    int rc = find_revoked(db, "jti", jti, &not_before);
-    if (rc != WERR_NOTFOUND) {
-        return rc;
-    }
-    db_stmt_t *s = db_stmt(db, &token_revoked_pair);
-    db_bind_i64(s, 1, user);
-    db_bind_text(s, 2, jti);
-    rc = db_first(s);
-    if (rc == DB_ROW) {
-        *revoked = !db_is_null(s, 0);
-        db_done(s);
-        return WERR_OK;
-    }
-    if (rc != WERR_NOTFOUND) {
-        return rc;
-    }
-    snprintf(id, sizeof(id), "%lld", (long long)user);
-    rc = find_revoked(db, "sub", id, &not_before);
-    *revoked = rc == WERR_OK && not_before >= seen;
-    return rc == WERR_NOTFOUND ? WERR_OK : rc;
+    return token_revoke_family(tx, family);
 }
 
 int token_expire(tx_t *tx)

@@ -9,7 +9,7 @@
 #include "domain/audit.h"
 #include "domain/event.h"
 #include "domain/password.h"
-#include "domain/token.h"
+#include "domain/token_revoke.h"
 
 DB_QUERY(user_by_id,
          "SELECT id, name, email, role, active, active_session_id, not_before"

@@ -10,7 +10,7 @@
 #include "domain/audit.h"
 #include "domain/event.h"
 #include "domain/password.h"
-#include "domain/token.h"
+#include "domain/token_revoke.h"
 
 DB_QUERY_SCAN(user_rows,
               "SELECT id, name, email, role, active, created_at FROM users "

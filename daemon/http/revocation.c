@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "domain/token.h"
+#include "domain/token_revoke.h"
 
 struct revocation_s {
     domain_t *domain;

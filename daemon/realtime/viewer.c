@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "domain/token.h"
+#include "domain/token_revoke.h"
 #include "realtime/internal.h"
 
 static int find(realtime_t *rt, int64_t user, rt_viewer_t **out)

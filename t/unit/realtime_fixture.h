@@ -14,7 +14,6 @@
 
 #include "base/log.h"
 #include "domain/event.h"
-#include "domain/token.h"
 #include "domain/user.h"
 #include "realtime/internal.h"
 #include "realtime/sign.h"

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "domain/token.h"
+#include "domain/token_revoke.h"
 #include "edge/jwt_gate.h"
 #include "http/auth.h"
 #include "timers.h"

@@ -1,6 +1,9 @@
 /* realtime: channels: who may subscribe, who hears, whose access ends. */
 #include "realtime_fixture.h"
 
+#include "domain/token.h"
+#include "domain/token_revoke.h"
+
 /* ---- subscriptions ---- */
 
 static void refuse(ws_t *w, const char *channel)

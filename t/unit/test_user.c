@@ -3,7 +3,6 @@
 
 #include <time.h>
 
-#include "domain/token.h"
 
 static crm_t crm;
 static db_t *db;
