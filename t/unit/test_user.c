@@ -3,7 +3,6 @@
 
 #include <time.h>
 
-
 static crm_t crm;
 static db_t *db;
 
