@@ -10,6 +10,7 @@
 #include "domain/contact.h"
 #include "domain/donor.h"
 #include "domain/event.h"
+#include "domain/fresh_id.h"
 
 DB_QUERY(unmerge_get, "SELECT into_id, from_id, undone_at IS NOT NULL "
                       "FROM merges WHERE id = $1");
@@ -51,8 +52,8 @@ DB_QUERY(unmerge_contact,
          "name, opted_out, vip, pledge, donor, talk_points, talk_at, "
          "talk_day, talk_read_day, segment, created_at, $4 "
          "FROM merge_contacts WHERE merge_id = $1 AND contact_id = $2");
-DB_QUERY(unmerge_contact_new, "SELECT max(id) + 1 FROM contacts");
-DB_QUERY(unmerge_chat_new, "SELECT max(id) + 1 FROM chats");
+DB_QUERY(unmerge_contact_new, "SELECT " FRESH_ID("contacts"));
+DB_QUERY(unmerge_chat_new, "SELECT " FRESH_ID("chats"));
 DB_QUERY(unmerge_alias_made,
          "DELETE FROM contact_aliases WHERE contact_id = $2 AND alias IN "
          "(SELECT alias FROM merge_aliases WHERE merge_id = $1 "
