@@ -9,7 +9,6 @@
 #include <sys/un.h>
 
 
-#define NGX_WACRM_SPOOL_SIZE      ((off_t) 4 * 1024 * 1024 * 1024)
 #define NGX_WACRM_SPOOL_SIZE_MIN  ((off_t) 1024 * 1024)
 #define NGX_WACRM_SPOOL_SIZE_MAX  ((off_t) 1024 * 1024 * 1024 * 1024)
 
@@ -315,7 +314,7 @@ ngx_wacrm_create_main_conf(ngx_conf_t *cf)
      *     mcf->notify = { 0, NULL };
      */
 
-    mcf->size = NGX_WACRM_SPOOL_SIZE;
+    mcf->size = SPOOL_DEFAULT_SIZE;
 
     if (ngx_wacrm_metrics_init(cf, &mcf->metrics) != NGX_OK) {
         return NULL;

@@ -16,11 +16,10 @@
 
 #include "spool/spool.h"
 
-#define SPOOL_LAYOUT       1 /* of the environment; a later one is refused */
-#define SPOOL_DEFAULT_SIZE ((uint64_t)4 << 30)
-#define SPOOL_MIN_SIZE     ((uint64_t)1 << 20)
-#define SPOOL_SEQ_LEN      8
-#define SPOOL_REASON_MAX   200
+#define SPOOL_LAYOUT     1 /* of the environment; a later one is refused */
+#define SPOOL_MIN_SIZE   ((uint64_t)1 << 20)
+#define SPOOL_SEQ_LEN    8
+#define SPOOL_REASON_MAX 200
 
 typedef struct {
     char *path; /* by realpath() */

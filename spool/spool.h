@@ -47,9 +47,13 @@ const char *spool_strerror(int rc);
 
 typedef struct spool_s spool_t;
 
+/* Of the map where nothing else is configured, in nginx.conf as in
+ * wacrmd.conf: room for a million events. */
+#define SPOOL_DEFAULT_SIZE ((uint64_t)1 << 30)
+
 typedef struct {
     uint64_t size;   /* LMDB map, bytes, >= 1 MiB; 0 = what the environment
-                        has, 4 GiB for a new one */
+                        has, SPOOL_DEFAULT_SIZE for a new one */
     bool create;     /* make the directory (2770) and the environment if
                         they are not there; files are set to 0660 */
     char error[256]; /* out: what happened, in words, when the call failed;

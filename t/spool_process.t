@@ -123,6 +123,22 @@ is($r->{status}, 405, 'other methods');
 is($r->{headers}{allow}, 'GET, HEAD', 'Allow');
 $t->finish;
 
+# the same as wacrmd's, and what the examples say
+my %size = (
+    'conf/nginx.conf'  => qr/\bwacrm_spool \S+ size=(\d+)g\s/,
+    'conf/wacrmd.conf' => qr/^spool_size = (\d+)g$/m,
+    'docs/configuration.md' => qr/^\| `spool_size` \|[^|]*\| `(\d+)g` \|/m,
+);
+$t = new('wacrm_spool %%DIR%%/spool;');
+$t->start;
+my $limit = $t->metrics->{wacrm_spool_limit_bytes};
+$t->finish;
+for my $file (sort keys %size) {
+    open my $fh, '<', $file or die "$file: $!";
+    my ($g) = do { local $/; <$fh> } =~ $size{$file};
+    is($limit, int(($g << 30) / 5) * 4, "default size: $file says so too");
+}
+
 $t = new('wacrm_spool %%DIR%%/spool size=1m;');
 $t->start;
 my $big = '"' . ('x' x 100_000) . '"';

@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "config_table.h"
 #include "config_value.h"
+#include "spool/spool.h"
 
 #define DOCUMENT "docs/configuration.md"
 
@@ -171,7 +172,7 @@ static void defaults(void **state)
     assert_string_equal(c.database, "/var/lib/wacrm/wacrm.db");
     assert_int_equal(c.jwt_secret_len, 32);
     assert_int_equal(c.access_ttl_s, 43200);
-    assert_int_equal(c.spool_size, 1 << 30);
+    assert_int_equal(c.spool_size, SPOOL_DEFAULT_SIZE);
     assert_int_equal(c.ngateways, 1);
     assert_string_equal(c.gateways[0].name, "main");
     assert_string_equal(c.gateways[0].driver, "waapi");
