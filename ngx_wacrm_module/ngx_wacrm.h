@@ -130,6 +130,8 @@ ngx_uint_t ngx_wacrm_metrics_source(ngx_conf_t *cf, ngx_str_t *name);
 ngx_uint_t ngx_wacrm_metrics_zone(ngx_conf_t *cf, ngx_str_t *name);
 
 void ngx_wacrm_count_event(ngx_uint_t source, ngx_wacrm_event_e result);
+void ngx_wacrm_count_events(ngx_uint_t source, ngx_wacrm_event_e result,
+    ngx_uint_t events);
 void ngx_wacrm_count_commit(ngx_uint_t records, ngx_uint_t bytes,
     ngx_uint_t usec);
 void ngx_wacrm_count_jwt(ngx_wacrm_jwt_e result);

@@ -10,8 +10,11 @@
 /* how long a request waits for its commit */
 #define NGX_WACRM_COMMIT_WAIT   5000
 
-/* idle batches that are kept, and the arena that one may keep */
-#define NGX_WACRM_COMMIT_SPARE  2
+/*
+ * Idle batches that are kept, and the arena that one may keep.  In one turn of
+ * the event loop several may come back, and as many be asked for.
+ */
+#define NGX_WACRM_COMMIT_SPARE  8
 #define NGX_WACRM_COMMIT_ARENA  (512 * 1024)
 
 
@@ -80,6 +83,9 @@ static void ngx_wacrm_commit_complete(ngx_event_t *ev);
 static void ngx_wacrm_commit_timeout(ngx_event_t *ev);
 static void ngx_wacrm_commit_answer(ngx_wacrm_batch_t *batch,
     ngx_wacrm_event_e result);
+static void ngx_wacrm_commit_count(ngx_wacrm_batch_t *batch,
+    ngx_wacrm_event_e result);
+static void ngx_wacrm_commit_prefetch(ngx_wacrm_batch_t *batch, ngx_uint_t i);
 static void ngx_wacrm_commit_unwait(ngx_wacrm_batch_t *batch);
 static void ngx_wacrm_commit_recycle(ngx_wacrm_batch_t *batch);
 static void ngx_wacrm_commit_free_batch(ngx_wacrm_batch_t *batch);
@@ -195,13 +201,16 @@ ngx_wacrm_commit_add(ngx_http_request_t *r, spool_record_t *record,
     /*
      * A lone event waits only for those that came in the same poll.  Under
      * load the thread is done long before this loop comes to hear of it:
-     * then the disk gets its next batch at once.
+     * then the disk gets its next batch at once, but no small one, for most
+     * of what a commit costs does not depend on the number of events.
      */
 
     if (ngx_wacrm_commit.flying == NULL) {
         ngx_post_event(&ngx_wacrm_commit.start, &ngx_posted_events);
 
-    } else if (ngx_wacrm_commit_finished()) {
+    } else if (ngx_wacrm_commit.nwaiting >= conf->max / 2
+               && ngx_wacrm_commit_finished())
+    {
         ngx_wacrm_commit_ahead();
     }
 
@@ -573,7 +582,11 @@ ngx_wacrm_commit_answer(ngx_wacrm_batch_t *batch, ngx_wacrm_event_e result)
     ngx_wacrm_entry_t   *e;
     ngx_http_request_t  *r;
 
+    ngx_wacrm_commit_count(batch, result);
+
     for (i = 0; i < batch->n; i++) {
+        ngx_wacrm_commit_prefetch(batch, i);
+
         e = &batch->entries[i];
 
         if (e->answered) {
@@ -581,7 +594,6 @@ ngx_wacrm_commit_answer(ngx_wacrm_batch_t *batch, ngx_wacrm_event_e result)
         }
 
         e->answered = 1;
-        ngx_wacrm_count_event(e->source, result);
 
         r = e->request;
 
@@ -597,6 +609,67 @@ ngx_wacrm_commit_answer(ngx_wacrm_batch_t *batch, ngx_wacrm_event_e result)
         e->done(r, result);
 
         ngx_http_run_posted_requests(c);
+    }
+}
+
+
+/*
+ * Counts those that are to be answered, before any of them is: who has an
+ * answer finds it counted.  The counters are shared by all workers, so they
+ * are touched once for each run of events of one source.
+ */
+
+static void
+ngx_wacrm_commit_count(ngx_wacrm_batch_t *batch, ngx_wacrm_event_e result)
+{
+    ngx_uint_t          i, n;
+    ngx_wacrm_entry_t  *e;
+
+    e = batch->entries;
+
+    for (i = 0, n = 0; i < batch->n; i++) {
+
+        if (!e[i].answered) {
+            n++;
+        }
+
+        if (n && (i + 1 == batch->n || e[i + 1].source != e[i].source)) {
+            ngx_wacrm_count_events(e[i].source, result, n);
+            n = 0;
+        }
+    }
+}
+
+
+/*
+ * While some hundred requests waited, one after the other has left the
+ * processor's cache: the next ones are called back while this one is answered.
+ */
+
+static void
+ngx_wacrm_commit_prefetch(ngx_wacrm_batch_t *batch, ngx_uint_t i)
+{
+    ngx_http_request_t  *r;
+
+    if (i + 4 < batch->n) {
+        r = batch->entries[i + 4].request;
+
+        if (r) {
+            __builtin_prefetch(&r->connection);
+            __builtin_prefetch(&r->pool);
+            __builtin_prefetch(&r->headers_out);
+            __builtin_prefetch(&r->main);
+        }
+    }
+
+    if (i + 2 < batch->n) {
+        r = batch->entries[i + 2].request;
+
+        if (r) {
+            __builtin_prefetch(r->connection);
+            __builtin_prefetch(r->ctx);
+            __builtin_prefetch(r->pool);
+        }
     }
 }
 

@@ -307,6 +307,14 @@ ngx_wacrm_metrics_get(void)
 void
 ngx_wacrm_count_event(ngx_uint_t source, ngx_wacrm_event_e result)
 {
+    ngx_wacrm_count_events(source, result, 1);
+}
+
+
+void
+ngx_wacrm_count_events(ngx_uint_t source, ngx_wacrm_event_e result,
+    ngx_uint_t events)
+{
     ngx_wacrm_name_t     *n;
     ngx_wacrm_metrics_t  *metrics;
 
@@ -319,7 +327,8 @@ ngx_wacrm_count_event(ngx_uint_t source, ngx_wacrm_event_e result)
     n = metrics->sources.elts;
 
     (void) ngx_atomic_fetch_add(
-               &metrics->counters->sources[n[source].slot].count[result], 1);
+               &metrics->counters->sources[n[source].slot].count[result],
+               events);
 }
 
 

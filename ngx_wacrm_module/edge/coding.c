@@ -2,33 +2,29 @@
 
 #include <stdint.h>
 
-static int hex_value(unsigned char ch)
-{
-    if (ch >= '0' && ch <= '9') {
-        return ch - '0';
-    }
-    ch |= 0x20;
-    if (ch >= 'a' && ch <= 'f') {
-        return ch - 'a' + 10;
-    }
-    return -1;
-}
+/* The value of a digit plus one; 0: none. */
+static const unsigned char hex_digits[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+    ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+    ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+    ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 bool hex_decode(unsigned char *out, size_t out_len, const char *in, size_t len)
 {
-    int hi, lo;
+    unsigned hi, lo;
     size_t i;
 
     if (len % 2 != 0 || len / 2 != out_len) {
         return false;
     }
     for (i = 0; i < out_len; i++) {
-        hi = hex_value((unsigned char)in[2 * i]);
-        lo = hex_value((unsigned char)in[2 * i + 1]);
-        if (hi < 0 || lo < 0) {
+        hi = hex_digits[(unsigned char)in[2 * i]];
+        lo = hex_digits[(unsigned char)in[2 * i + 1]];
+        if (hi == 0 || lo == 0) {
             return false;
         }
-        out[i] = (unsigned char)(hi << 4 | lo);
+        out[i] = (unsigned char)((hi - 1) << 4 | (lo - 1));
     }
     return true;
 }

@@ -5,6 +5,7 @@
  */
 #include "edge/json_check.h"
 
+#include <endian.h>
 #include <string.h>
 
 enum {
@@ -35,6 +36,7 @@ enum {
     S_FAILED
 };
 
+#define STEP  8 /* bytes of a string looked at together */
 #define ONES  0x0101010101010101ull
 #define HIGHS 0x8080808080808080ull
 
@@ -189,28 +191,32 @@ static bytes_t run_between(json_check_t *c, bytes_t p, bytes_t end)
 /* ---- strings ---- */
 
 /*
- * True if none of the eight bytes ends or bends a plain run: quote,
- * backslash, control character, anything but ASCII.
+ * To the first of STEP bytes that ends or bends a plain run: quote, backslash,
+ * control character, anything but ASCII; STEP if there is none.
  */
-static inline bool plain8(uint64_t w)
+static inline unsigned plain(bytes_t p)
 {
-    uint64_t quote = w ^ ONES * '"';
-    uint64_t slash = w ^ ONES * '\\';
-    uint64_t found = (w - ONES * 0x20) | (quote - ONES) | (slash - ONES) | w;
+    uint64_t w, quote, slash, found;
 
-    return (found & HIGHS) == 0;
+    memcpy(&w, p, sizeof(w));
+    w = le64toh(w);
+    quote = w ^ ONES * '"';
+    slash = w ^ ONES * '\\';
+    /* a borrow may mark bytes behind the first one found, none before it */
+    found = ((w - ONES * 0x20) | (quote - ONES) | (slash - ONES) | w) & HIGHS;
+    return found == 0 ? STEP : (unsigned)__builtin_ctzll(found) / 8;
 }
 
 static inline bytes_t skip_plain(bytes_t p, bytes_t end)
 {
-    uint64_t w;
+    unsigned n;
 
-    while (end - p >= 8) {
-        memcpy(&w, p, sizeof(w));
-        if (!plain8(w)) {
-            break;
+    while (end - p >= STEP) {
+        n = plain(p);
+        p += n;
+        if (n < STEP) {
+            return p;
         }
-        p += 8;
     }
     while (p < end && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\') {
         p++;

@@ -375,6 +375,32 @@ static bool nested(size_t depth, const char *inner,
     return good;
 }
 
+/* Each byte at each place of a string: looked at eight together, or alone. */
+static void the_places(void **state)
+{
+    char text[40];
+    json_check_t whole, single;
+
+    (void)state;
+    for (unsigned ch = 0; ch < 256; ch++) {
+        for (size_t at = 1; at < sizeof(text) - 1; at++) {
+            memset(text, 'x', sizeof(text));
+            text[0] = text[sizeof(text) - 1] = '"';
+            text[at] = (char)ch;
+            json_check_init(&whole);
+            json_check_init(&single);
+            (void)json_check_update(&whole, text, sizeof(text));
+            for (size_t i = 0; i < sizeof(text); i++) {
+                (void)json_check_update(&single, text + i, 1);
+            }
+            assert_int_equal(whole.state, single.state);
+            assert_int_equal(whole.offset, single.offset);
+            assert_int_equal(json_check_final(&whole),
+                             ch >= ' ' && ch < 128 && ch != '"' && ch != '\\');
+        }
+    }
+}
+
 static void the_depth(void **state)
 {
     (void)state;
@@ -515,9 +541,8 @@ static void against_jansson(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_cases),
-        cmocka_unit_test(the_offset),
-        cmocka_unit_test(the_depth),
+        cmocka_unit_test(the_cases),       cmocka_unit_test(the_offset),
+        cmocka_unit_test(the_places),      cmocka_unit_test(the_depth),
         cmocka_unit_test(against_jansson),
     };
 
