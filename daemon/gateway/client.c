@@ -14,11 +14,9 @@
 #define POLL_MAX_MS      60000
 #define TICK_MIN_MS      5
 #define HOST_CONNECTIONS 16
-#define LOGIN_GAP_MS     30000
 #define GUEST_TIMEOUT_S  15
-#define TOKEN_LIFE_MS    INT64_C(86400000)
 
-/* ---- ends of calls ---- */
+/* ---- calls ---- */
 
 static void unlink_call(gw_call_t *call)
 {
@@ -65,7 +63,7 @@ static void end_call(gw_call_t *call, int http_status, const char *why)
     end_call_as(call, CURLE_ABORTED_BY_CALLBACK, http_status, why);
 }
 
-static void perform(gw_call_t *call)
+void gw_call_perform(gw_call_t *call)
 {
     if (gw_call_prepare(call) == WERR_OK &&
         curl_multi_add_handle(call->client->multi, call->easy) == CURLM_OK) {
@@ -74,67 +72,6 @@ static void perform(gw_call_t *call)
     }
     /* told from the loop, never from inside gw_call */
     call->verdict = GW_CALL_BROKEN;
-}
-
-/* ---- login ---- */
-
-static bool can_login(const gw_login_t *login)
-{
-    return login->driver && login->driver->login && login->account->email &&
-           login->account->password && clock_mono_ms() >= login->not_before;
-}
-
-/* Lets the calls that waited for a login go on, or end. */
-static void release_waiting(gw_client_t *c, const gw_login_t *login, bool ok)
-{
-    gw_call_t *call = c->calls, *next;
-
-    for (; call; call = next) {
-        next = call->next;
-        if (call->login != login || !call->waiting) {
-            continue;
-        }
-        call->waiting = false;
-        if (ok) {
-            perform(call);
-        } else {
-            call->verdict = GW_CALL_UNAUTHORISED;
-        }
-    }
-}
-
-static void login_done(gw_call_t *call, const gw_result_t *r)
-{
-    gw_client_t *c = call->client;
-    gw_login_t *login = call->login;
-    char token[GW_TOKEN_MAX] = "";
-    bool ok;
-
-    if (r->http_status >= 200 && r->http_status < 300) {
-        login->driver->login_reply(r->body, r->len, token, sizeof(token));
-    }
-    ok = token[0] != '\0';
-    login->running = false;
-    login->away = r->no_connection;
-    if (ok) {
-        memcpy(login->token, token, sizeof(token));
-        login->generation++;
-        if (c->o.token_store) {
-            c->o.token_store(c->o.arg, login->account->name, login->token,
-                             clock_now_ms() + TOKEN_LIFE_MS);
-        }
-        log_info("gateway", "msg=\"signed in\" account=%s",
-                 log_str(login->account->name));
-    } else {
-        login->not_before = clock_mono_ms() + LOGIN_GAP_MS;
-        log_warn("gateway",
-                 "msg=\"sign-in failed\" account=%s status=%d "
-                 "error=%s",
-                 log_str(login->account->name), r->http_status,
-                 log_str(r->error));
-    }
-    explicit_bzero(token, sizeof(token));
-    release_waiting(c, login, ok);
 }
 
 static void link_call(gw_call_t *call)
@@ -148,8 +85,8 @@ static void link_call(gw_call_t *call)
     c->calls = call;
 }
 
-static gw_call_t *new_call(gw_client_t *c, gw_login_t *login,
-                           gw_request_t *request)
+gw_call_t *gw_call_begin(gw_client_t *c, gw_login_t *login,
+                         gw_request_t *request)
 {
     gw_call_t *call = gw_call_new(c, login, request);
 
@@ -161,58 +98,6 @@ static gw_call_t *new_call(gw_client_t *c, gw_login_t *login,
     return call;
 }
 
-static int start_login(gw_client_t *c, gw_login_t *login)
-{
-    gw_request_t request;
-    gw_call_t *call;
-    int rc;
-
-    if (login->running) {
-        return WERR_OK;
-    }
-    gw_request_init(&request);
-    rc = login->driver->login(login->account, &request);
-    if (rc != WERR_OK) {
-        gw_request_free(&request);
-        return rc;
-    }
-    call = new_call(c, login, &request);
-    if (!call) {
-        return WERR_NOMEM;
-    }
-    call->is_login = true;
-    login->running = true;
-    perform(call);
-    return WERR_OK;
-}
-
-/* After a 401: true if the call waits or runs once more. */
-static bool sign_in_again(gw_call_t *call)
-{
-    gw_login_t *login = call->login;
-
-    if (call->is_login || !call->request.authorised) {
-        return false;
-    }
-    if (call->generation != login->generation && !call->renewed) {
-        /* another call has brought a newer token meanwhile */
-        call->renewed = true;
-        perform(call);
-        return true;
-    }
-    if (call->signed_in) {
-        /* a fresh token is of no use either: no login per message */
-        login->not_before = clock_mono_ms() + LOGIN_GAP_MS;
-        return false;
-    }
-    call->signed_in = true;
-    if (!can_login(login) || start_login(call->client, login) != WERR_OK) {
-        return false;
-    }
-    call->waiting = true;
-    return true;
-}
-
 static void complete(gw_call_t *call, CURLcode code)
 {
     gw_result_t result;
@@ -220,11 +105,11 @@ static void complete(gw_call_t *call, CURLcode code)
     (void)curl_multi_remove_handle(call->client->multi, call->easy);
     call->running = false;
     gw_call_result(call, code, &result);
-    if (result.http_status == 401 && sign_in_again(call)) {
+    if (result.http_status == 401 && gw_login_again(call)) {
         return;
     }
     if (call->is_login) {
-        login_done(call, &result);
+        gw_login_done(call, &result);
     }
     finish(call, &result);
 }
@@ -244,35 +129,18 @@ static gw_login_t *login_of(gw_client_t *c, const gateway_account_t *account)
     return NULL;
 }
 
-static void load_token(gw_client_t *c, gw_login_t *login)
-{
-    login->loaded = true;
-    login->token[0] = '\0';
-    login->generation++;
-    if (c->o.token_load) {
-        c->o.token_load(c->o.arg, login->account->name, login->token,
-                        sizeof(login->token));
-    }
-    if (login->token[0] == '\0' && login->account->token) {
-        (void)snprintf(login->token, sizeof(login->token), "%s",
-                       login->account->token);
-    }
-}
-
 static void start_call(gw_call_t *call)
 {
     gw_login_t *login = call->login;
 
-    if (atomic_exchange(&login->reload, false) || !login->loaded) {
-        load_token(call->client, login);
-    }
-    if (call->request.authorised && can_login(login) &&
+    gw_login_load(call->client, login);
+    if (call->request.authorised && gw_login_can(login) &&
         (login->running || login->token[0] == '\0') &&
-        start_login(call->client, login) == WERR_OK) {
+        gw_login_start(call->client, login) == WERR_OK) {
         call->waiting = true;
         return;
     }
-    perform(call);
+    gw_call_perform(call);
 }
 
 int gw_call(gw_client_t *c, const gateway_account_t *account,
@@ -285,7 +153,7 @@ int gw_call(gw_client_t *c, const gateway_account_t *account,
         gw_request_free(request);
         return WERR_INVALID;
     }
-    call = new_call(c, login, request);
+    call = gw_call_begin(c, login, request);
     if (!call) {
         return WERR_NOMEM;
     }
@@ -393,7 +261,7 @@ static void end_stranded(gw_client_t *c)
         if (call->is_login) {
             gw_result_t none = {.error = "no memory"};
 
-            login_done(call, &none);
+            gw_login_done(call, &none);
         }
         if (call->verdict == GW_CALL_UNAUTHORISED && call->login->away) {
             end_call_as(call, CURLE_COULDNT_CONNECT, 0,

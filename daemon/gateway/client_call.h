@@ -83,4 +83,25 @@ int gw_call_prepare(gw_call_t *call) WACRM_CHECKED;
 /* How it ended; body lives as long as the call. */
 void gw_call_result(gw_call_t *call, CURLcode code, gw_result_t *out);
 
+/* On the client's thread. A new call among those in flight, done still NULL;
+ * takes request over, also on failure (NULL). */
+gw_call_t *gw_call_begin(gw_client_t *c, gw_login_t *login,
+                         gw_request_t *request);
+/* Runs it. What cannot be run gets its verdict: never ended from in here. */
+void gw_call_perform(gw_call_t *call);
+
+/* ---- client_login.c, on the client's thread ---- */
+
+/* The bearer that is kept, or that of the configuration, if there is none yet
+ * or it has to be looked for again. */
+void gw_login_load(gw_client_t *c, gw_login_t *login);
+/* Whether the account can sign in, and not so soon after a failure. */
+bool gw_login_can(const gw_login_t *login);
+/* Begins a sign-in, if none is under way. */
+int gw_login_start(gw_client_t *c, gw_login_t *login) WACRM_CHECKED;
+/* How one ended: the calls that waited for it go on, or get their verdict. */
+void gw_login_done(gw_call_t *call, const gw_result_t *r);
+/* After a 401: true if the call waits, or runs once more. */
+bool gw_login_again(gw_call_t *call);
+
 #endif
