@@ -244,6 +244,10 @@ const option_t config_options[] = {
 const size_t config_noptions =
     sizeof(config_options) / sizeof(config_options[0]);
 
+_Static_assert(sizeof(config_options) / sizeof(config_options[0]) <=
+                   CONFIG_OPTIONS_MAX,
+               "every option has a place");
+
 const char *option_type_text(option_type_t type)
 {
     static const char *const texts[] = {

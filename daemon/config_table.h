@@ -39,6 +39,7 @@ typedef struct {
     const char *text;     /* of the documentation */
 } option_t;
 
+#define CONFIG_OPTIONS_MAX 128 /* at least as many as there are */
 extern const option_t config_options[];
 extern const size_t config_noptions;
 
