@@ -70,7 +70,7 @@ typedef enum {
 } ngx_wacrm_rate_e;
 
 
-/* ngx_wacrm_module.c */
+/* ngx_wacrm_spool.c */
 
 /*
  * The spool of this process; NULL before it is open, after a failed open
@@ -90,6 +90,9 @@ void ngx_wacrm_spool_failed(void);
 
 /* Tells wacrmd that there is work; never blocks, never fails. */
 void ngx_wacrm_spool_notify(void);
+
+
+/* ngx_wacrm_answer.c */
 
 /* Sends status with a JSON body; the result is for ngx_http_finalize_request */
 ngx_int_t ngx_wacrm_send_json(ngx_http_request_t *r, ngx_uint_t status,

@@ -1,6 +1,6 @@
 /*
- * ngx_wacrm_conf.h - main configuration of ngx_wacrm_module, and answers that
- * are not JSON.
+ * ngx_wacrm_conf.h - main configuration of ngx_wacrm_module, its processes, and
+ * answers that are not JSON.
  */
 
 #ifndef _NGX_WACRM_CONF_H_INCLUDED_
@@ -41,6 +41,13 @@ ngx_int_t ngx_wacrm_metrics_init(ngx_conf_t *cf, ngx_wacrm_metrics_t *metrics);
 
 /* Content handler of wacrm_metrics. */
 ngx_int_t ngx_wacrm_metrics_handler(ngx_http_request_t *r);
+
+/* Opens the spool in a worker; one that cannot be opened is tried again. */
+ngx_int_t ngx_wacrm_init_process(ngx_cycle_t *cycle);
+void ngx_wacrm_exit_process(ngx_cycle_t *cycle);
+
+/* 1 where an event would not be stored now: no spool, or no room in it. */
+ngx_uint_t ngx_wacrm_spool_refuses(void);
 
 /* 405 where only GET and HEAD are allowed. */
 ngx_int_t ngx_wacrm_refuse_method(ngx_http_request_t *r);

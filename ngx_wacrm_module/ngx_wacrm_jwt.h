@@ -1,9 +1,9 @@
 /*
  * ngx_wacrm_jwt.h - what the files of ngx_wacrm_jwt_module share.
  *
- * ngx_wacrm_jwt_module.c: directives and the access phase;
- * ngx_wacrm_jwt_keys.c: the key files; ngx_wacrm_jwt_verify.c: one token of
- * one request; ngx_wacrm_jwt_cache.c: those verified before;
+ * ngx_wacrm_jwt_module.c: directives; ngx_wacrm_jwt_access.c: the access
+ * phase; ngx_wacrm_jwt_keys.c: the key files; ngx_wacrm_jwt_verify.c: one
+ * token of one request; ngx_wacrm_jwt_cache.c: those verified before;
  * ngx_wacrm_jwt_variables.c: its claims; ngx_wacrm_jwt_identity.c: the
  * X-Wacrm-* headers.
  */
@@ -84,6 +84,9 @@ char *ngx_wacrm_jwt_key_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* Preconfiguration: $wacrm_jwt_sub, $wacrm_jwt_claim_NAME. */
 ngx_int_t ngx_wacrm_jwt_add_variables(ngx_conf_t *cf);
+
+/* Access phase: 401, 403 or 503, or the identity is set. */
+ngx_int_t ngx_wacrm_jwt_access_handler(ngx_http_request_t *r);
 
 /* Phase handlers: no X-Wacrm-* header of a client goes further. */
 ngx_int_t ngx_wacrm_jwt_post_read_handler(ngx_http_request_t *r);

@@ -1,0 +1,225 @@
+/*
+ * ngx_wacrm_spool.c - the spool of each process: opened, told of, given up.
+ */
+
+#include "ngx_wacrm_commit.h"
+#include "ngx_wacrm_conf.h"
+
+#include <sys/un.h>
+
+
+/* the spool grows by pages: with less than this an event may not fit */
+#define NGX_WACRM_SPOOL_SPARE     8192
+
+#define NGX_WACRM_SPOOL_RETRY     1000
+/* a spool that stays closed is told about once a minute */
+#define NGX_WACRM_SPOOL_REPEAT    60
+
+
+typedef struct {
+    spool_t               *spool;
+    ngx_event_t            retry;
+    ngx_uint_t             failures;
+    ngx_socket_t           socket;
+    struct sockaddr_un     notify;
+} ngx_wacrm_process_t;
+
+
+static void ngx_wacrm_open_notify(ngx_wacrm_main_conf_t *mcf, ngx_log_t *log);
+static void ngx_wacrm_open_spool(ngx_event_t *ev);
+
+
+static ngx_wacrm_process_t  ngx_wacrm_process = { .socket = (ngx_socket_t) -1 };
+
+
+spool_t *
+ngx_wacrm_spool(void)
+{
+    return ngx_wacrm_process.spool;
+}
+
+
+ngx_uint_t
+ngx_wacrm_spool_configured(ngx_http_request_t *r)
+{
+    ngx_wacrm_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_wacrm_module);
+
+    return mcf->path.len != 0;
+}
+
+
+void
+ngx_wacrm_spool_failed(void)
+{
+    if (ngx_wacrm_process.spool == NULL) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ALERT, ngx_wacrm_process.retry.log, 0,
+                  "wacrm spool failed, it is closed and opened again");
+
+    spool_close(&ngx_wacrm_process.spool);
+
+    if (!ngx_exiting) {
+        ngx_add_timer(&ngx_wacrm_process.retry, NGX_WACRM_SPOOL_RETRY);
+    }
+}
+
+
+void
+ngx_wacrm_spool_notify(void)
+{
+    if (ngx_wacrm_process.socket == (ngx_socket_t) -1) {
+        return;
+    }
+
+    /* wacrmd may be away or behind: it also looks by itself */
+
+    (void) sendto(ngx_wacrm_process.socket, "1", 1, MSG_DONTWAIT|MSG_NOSIGNAL,
+                  (struct sockaddr *) &ngx_wacrm_process.notify,
+                  sizeof(struct sockaddr_un));
+}
+
+
+ngx_uint_t
+ngx_wacrm_spool_refuses(void)
+{
+    int           rc;
+    spool_stat_t  st;
+
+    if (ngx_wacrm_process.spool == NULL) {
+        return 1;
+    }
+
+    rc = spool_stat(ngx_wacrm_process.spool, &st);
+
+    if (rc == SPOOL_OK) {
+        return st.bytes + NGX_WACRM_SPOOL_SPARE > st.limit;
+    }
+
+    /* without traffic nobody else would notice */
+
+    if ((rc == SPOOL_IO || rc == SPOOL_CORRUPT) && !ngx_wacrm_commit_busy()) {
+        ngx_wacrm_spool_failed();
+    }
+
+    return 1;
+}
+
+
+ngx_int_t
+ngx_wacrm_init_process(ngx_cycle_t *cycle)
+{
+    ngx_wacrm_main_conf_t  *mcf;
+
+    /* the cache processes come here too */
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_wacrm_module);
+
+    if (mcf == NULL || mcf->path.len == 0) {
+        return NGX_OK;
+    }
+
+    ngx_wacrm_process.retry.handler = ngx_wacrm_open_spool;
+    ngx_wacrm_process.retry.log = cycle->log;
+    ngx_wacrm_process.retry.data = mcf;
+    ngx_wacrm_process.retry.cancelable = 1;
+
+    ngx_wacrm_open_notify(mcf, cycle->log);
+    ngx_wacrm_open_spool(&ngx_wacrm_process.retry);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_wacrm_exit_process(ngx_cycle_t *cycle)
+{
+    /* the thread pools have been stopped before */
+
+    ngx_wacrm_commit_exit();
+
+    spool_close(&ngx_wacrm_process.spool);
+
+    if (ngx_wacrm_process.socket != (ngx_socket_t) -1) {
+        ngx_close_socket(ngx_wacrm_process.socket);
+        ngx_wacrm_process.socket = (ngx_socket_t) -1;
+    }
+}
+
+
+static void
+ngx_wacrm_open_notify(ngx_wacrm_main_conf_t *mcf, ngx_log_t *log)
+{
+    int                  fd;
+    struct sockaddr_un  *sun;
+
+    if (mcf->notify.len == 0) {
+        return;
+    }
+
+    fd = socket(AF_UNIX, SOCK_DGRAM|SOCK_NONBLOCK|SOCK_CLOEXEC, 0);
+
+    if (fd == -1) {
+        ngx_log_error(NGX_LOG_ERR, log, ngx_socket_errno,
+                      "wacrm spool: no socket for notify");
+        return;
+    }
+
+    sun = &ngx_wacrm_process.notify;
+
+    ngx_memzero(sun, sizeof(struct sockaddr_un));
+    sun->sun_family = AF_UNIX;
+    ngx_memcpy(sun->sun_path, mcf->notify.data, mcf->notify.len);
+
+    ngx_wacrm_process.socket = fd;
+}
+
+
+static void
+ngx_wacrm_open_spool(ngx_event_t *ev)
+{
+    int                     rc;
+    spool_options_t         options;
+    ngx_wacrm_main_conf_t  *mcf;
+
+    mcf = ev->data;
+
+    ngx_memzero(&options, sizeof(spool_options_t));
+    options.size = mcf->size;
+    options.create = true;
+
+    rc = spool_open(&ngx_wacrm_process.spool, (char *) mcf->path.data,
+                    &options);
+
+    if (rc == SPOOL_OK) {
+
+        if (ngx_wacrm_process.failures) {
+            ngx_log_error(NGX_LOG_NOTICE, ev->log, 0,
+                          "wacrm spool \"%V\" is open after %ui failures",
+                          &mcf->path, ngx_wacrm_process.failures);
+        }
+
+        ngx_wacrm_process.failures = 0;
+        return;
+    }
+
+    ngx_wacrm_process.spool = NULL;
+
+    if (ngx_wacrm_process.failures++ % NGX_WACRM_SPOOL_REPEAT == 0) {
+        ngx_log_error(NGX_LOG_EMERG, ev->log, 0,
+                      "wacrm spool \"%V\" cannot be opened: %s (%s)",
+                      &mcf->path, spool_strerror(rc), options.error);
+    }
+
+    if (!ngx_exiting) {
+        ngx_add_timer(ev, NGX_WACRM_SPOOL_RETRY);
+    }
+}
