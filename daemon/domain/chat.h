@@ -16,13 +16,13 @@ typedef enum {
     INBOX_FAILED
 } inbox_filter_t;
 
-/* Which chats: those of these messages and those with these contacts. has()
- * (NULL: nobody) says the same of one chat, quicker than the chats of many are
- * put in order: then it is asked of each, newest first, until the page is full.
- * Where there are neither contacts nor others, it is told 0 for the contact. */
+/* Which chats: these, and those with these contacts. has() (NULL: nobody) says
+ * the same of one chat, quicker than the chats of many are put in order: then
+ * it is asked of each, newest first, until the page is full. Where there are
+ * neither contacts nor others, it is told 0 for the contact. */
 typedef struct {
-    const int64_t *messages, *contacts;
-    size_t nmessages, ncontacts;
+    const int64_t *chats, *contacts;
+    size_t nchats, ncontacts;
     bool partial; /* there are others: only has() knows */
     int (*has)(void *arg, int64_t chat, int64_t contact, bool *hit);
     void *arg;

@@ -11,7 +11,7 @@
 #include "search/internal.h"
 
 /* To be raised with every change of the tables: the index is made anew. */
-#define VERSION "2"
+#define VERSION "3"
 
 static const char settings[] = "PRAGMA synchronous = NORMAL;"
                                "PRAGMA cache_size = -4000;"
@@ -30,7 +30,7 @@ static const char tables[] =
     "CREATE VIRTUAL TABLE message_words USING "
     "fts5vocab (message_index, instance);"
     "CREATE VIRTUAL TABLE people_index USING fts5 (text, scope, "
-    "columnsize = 0, tokenize = 'trigram');"
+    "columnsize = 0, tokenize = 'trigram');" CHAT_MAP_TABLE
     "CREATE TABLE state (version INTEGER NOT NULL, born INTEGER NOT NULL, "
     "position INTEGER NOT NULL, changes INTEGER NOT NULL, "
     "people INTEGER NOT NULL, people_changes INTEGER NOT NULL, "
@@ -123,6 +123,9 @@ int index_open(index_t *ix, const char *path, index_state_t *st)
     if (rc == WERR_OK) {
         rc = prepare_all(ix);
     }
+    if (rc == WERR_OK) {
+        rc = chat_map_open(&ix->chats, ix->db, true);
+    }
     if (rc != WERR_OK) {
         log_warn("search", "msg=\"cannot open the index\" error=%s",
                  log_str(ix->db != NULL ? db_message(ix->db) : error));
@@ -138,6 +141,7 @@ void index_close(index_t *ix)
     (void)sqlite3_finalize(ix->add_person);
     (void)sqlite3_finalize(ix->forget_person);
     ix->add = ix->forget = ix->add_person = ix->forget_person = NULL;
+    chat_map_close(&ix->chats);
     sqlite_shut(&ix->db);
 }
 
@@ -148,6 +152,7 @@ int index_begin(index_t *ix)
 
 void index_rollback(index_t *ix)
 {
+    chat_map_drop(&ix->chats);
     if (ix->db != NULL && sqlite_in_transaction(ix->db)) {
         (void)sqlite3_exec(ix->db->handle, "ROLLBACK", NULL, NULL, NULL);
     }
@@ -208,7 +213,11 @@ int index_forget_person(index_t *ix, int64_t id)
 int index_commit(index_t *ix, const index_state_t *st)
 {
     char sql[320];
+    int rc = chat_map_flush(&ix->chats);
 
+    if (rc != WERR_OK) {
+        return rc;
+    }
     (void)snprintf(sql, sizeof(sql),
                    "UPDATE state SET born = %" PRId64 ", position = %" PRId64
                    ", changes = %" PRId64 ", people = %" PRId64

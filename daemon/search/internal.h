@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "db/sqlite.h"
+#include "search/chat_map.h"
 #include "search/people.h"
 #include "search/search.h"
 #include "search/terms.h"
@@ -33,6 +34,7 @@ enum {
 typedef struct {
     db_t *db;
     sqlite3_stmt *add, *forget, *add_person, *forget_person;
+    chat_map_t chats;
 } index_t;
 
 /* Opens it to write; makes it if it is not there. WERR_FUTURE: another
@@ -65,7 +67,8 @@ typedef struct search_reader_s {
     struct search_reader_s *next;
     int64_t generation; /* of the file; -1: it could not be opened */
     db_t *db;           /* NULL: none */
-    sqlite3_stmt *find, *vocabulary, *find_person;
+    sqlite3_stmt *find, *find_up, *vocabulary, *find_person;
+    chat_map_t chats;
     words_t *words;
 } search_reader_t;
 
@@ -75,6 +78,18 @@ void reader_free(search_reader_t *r);
 /* It failed with rc: goes on without the file, which is made anew if it is
  * damaged. */
 void reader_drop(search_t *s, search_reader_t *r, int rc);
+
+/* ---- look_hits.c ---- */
+
+typedef struct {
+    uint64_t *bits;
+    size_t size; /* chats below it fit; 0: too many to have a set of them */
+    size_t n;    /* that are in */
+} chat_set_t;
+
+int chat_set_init(chat_set_t *set, int64_t last) WACRM_CHECKED;
+void chat_set_free(chat_set_t *set);
+bool chat_set_has(const chat_set_t *set, int64_t chat);
 
 /* ---- look.c ---- */
 
@@ -86,10 +101,13 @@ struct search_look_s {
     index_state_t state;
     terms_t terms;
     names_t names;
-    buf_t match;               /* of terms, for the index; empty: not yet */
-    search_hits_t hits;        /* search_hits(); first none */
-    int64_t *ids;              /* those of hits */
-    int64_t from, from_people; /* no hit from here on that is not in hits */
+    buf_t match;         /* of terms, for the index; empty: not yet */
+    search_hits_t hits;  /* search_hits(); first none */
+    chat_set_t chats;    /* where messages are hits that were gathered: */
+    int64_t from, upto;  /* all from here on, and all up to here */
+    int64_t *list;       /* those chats, if they are all */
+    int64_t *people;     /* contacts of hits */
+    int64_t from_people; /* no hit from here on that is not in hits */
 };
 
 /* A row that the index has wrong, and whether it is a hit. */
@@ -129,6 +147,11 @@ int changes_add(changes_t *c, int64_t id, bool hit) WACRM_CHECKED;
 int find_indexed(finding_t *f, sqlite3_stmt *s,
                  void (*match)(const finding_t *f, buf_t *out),
                  const changes_t *changes) WACRM_CHECKED;
+/* The rows below f->before that have changed since they were indexed; to be
+ * freed. */
+int look_changes(const finding_t *f, changes_t *changes) WACRM_CHECKED;
+/* The expression for the index. */
+void look_match(const finding_t *f, buf_t *out);
 /* The index failed: all of it from the database from now on. */
 void look_without_index(finding_t *f, int rc);
 

@@ -36,6 +36,7 @@ static void end_snapshots(search_look_t *l)
 {
     if (l->reader != NULL && l->reader->db != NULL) {
         sqlite_reset_all(l->reader->db);
+        chat_map_drop(&l->reader->chats);
         if (sqlite_in_transaction(l->reader->db)) {
             (void)sqlite3_exec(l->reader->db->handle, "ROLLBACK", NULL, NULL,
                                NULL);
@@ -156,7 +157,9 @@ void search_end(search_look_t **look)
         reader_give(l->search, l->reader);
     }
     buf_free(&l->match);
-    free(l->ids);
+    chat_set_free(&l->chats);
+    free(l->list);
+    free(l->people);
     free(l);
     *look = NULL;
 }
@@ -218,7 +221,7 @@ int changes_add(changes_t *c, int64_t id, bool hit)
     return WERR_OK;
 }
 
-static int read_changed(const finding_t *f, changes_t *changes)
+int look_changes(const finding_t *f, changes_t *changes)
 {
     db_stmt_t *s = db_stmt(f->look->db, &search_changed);
     int rc;
@@ -393,7 +396,7 @@ static int may_see(finding_t *f, int64_t id, bool *out)
 }
 
 /* The words that begin alike are looked up once. */
-static void write_match(const finding_t *f, buf_t *out)
+void look_match(const finding_t *f, buf_t *out)
 {
     search_look_t *l = f->look;
     terms_vocabulary_t v = {.expand = expand, .arg = l};
@@ -411,10 +414,10 @@ static void write_match(const finding_t *f, buf_t *out)
 static int find_in_index(finding_t *f)
 {
     changes_t changes = {0};
-    int rc = read_changed(f, &changes);
+    int rc = look_changes(f, &changes);
 
     if (rc == WERR_OK) {
-        rc = find_indexed(f, f->look->reader->find, write_match, &changes);
+        rc = find_indexed(f, f->look->reader->find, look_match, &changes);
     }
     free(changes.rows);
     return rc;

@@ -11,9 +11,11 @@ static const char settings[] = "PRAGMA cache_size = -4000;";
 static void shut(search_reader_t *r)
 {
     (void)sqlite3_finalize(r->find);
+    (void)sqlite3_finalize(r->find_up);
     (void)sqlite3_finalize(r->vocabulary);
     (void)sqlite3_finalize(r->find_person);
-    r->find = r->vocabulary = r->find_person = NULL;
+    r->find = r->find_up = r->vocabulary = r->find_person = NULL;
+    chat_map_close(&r->chats);
     sqlite_shut(&r->db);
 }
 
@@ -26,6 +28,9 @@ static int prepare(search_reader_t *r)
         {"SELECT rowid FROM message_index WHERE message_index MATCH ?1 "
          "AND rowid < ?2 ORDER BY rowid DESC",
          &r->find},
+        {"SELECT rowid FROM message_index WHERE message_index MATCH ?1 "
+         "AND rowid < ?2 ORDER BY rowid",
+         &r->find_up},
         {"SELECT term FROM message_words WHERE term >= ?1 AND term < ?2 "
          "LIMIT 1",
          &r->vocabulary},
@@ -40,7 +45,8 @@ static int prepare(search_reader_t *r)
         code = sqlite3_prepare_v3(r->db->handle, all[i].sql, -1,
                                   SQLITE_PREPARE_PERSISTENT, all[i].out, NULL);
     }
-    return code == SQLITE_OK ? WERR_OK : sqlite_fail(r->db, code);
+    return code == SQLITE_OK ? chat_map_open(&r->chats, r->db, false)
+                             : sqlite_fail(r->db, code);
 }
 
 /* Without a file the reader goes without: all is read from the messages. */

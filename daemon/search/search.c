@@ -23,9 +23,10 @@
 
 DB_QUERY(search_born, "SELECT applied_at FROM schema_version "
                       "WHERE version = 1");
-DB_QUERY(search_above, "SELECT id, session_id, body, "
-                       "CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END "
-                       "FROM messages WHERE id > $1 ORDER BY id LIMIT $2");
+DB_QUERY(search_above,
+         "SELECT id, session_id, body, "
+         "CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END, "
+         "chat_id FROM messages WHERE id > $1 ORDER BY id LIMIT $2");
 DB_QUERY(search_last, "SELECT (SELECT coalesce(max(id), 0) FROM messages), "
                       "(SELECT coalesce(max(id), 0) FROM search_changes), "
                       "(SELECT coalesce(max(id), 0) FROM contacts), "
@@ -33,7 +34,8 @@ DB_QUERY(search_last, "SELECT (SELECT coalesce(max(id), 0) FROM messages), "
 /* Of each message the oldest of its changes: that body is in the index. */
 DB_QUERY(search_handed_over,
          "SELECT s.message_id, s.session_id, s.body, m.session_id, m.body, "
-         "CASE WHEN m.id IS NULL OR m.deleted_at IS NOT NULL THEN 1 ELSE 0 END "
+         "CASE WHEN m.id IS NULL OR m.deleted_at IS NOT NULL THEN 1 ELSE 0 "
+         "END, m.chat_id "
          "FROM search_changes s LEFT JOIN messages m ON m.id = s.message_id "
          "WHERE s.id > $1 AND NOT EXISTS (SELECT 1 FROM search_changes e "
          "WHERE e.message_id = s.message_id AND e.id > $1 AND e.id < s.id) "
@@ -204,6 +206,31 @@ static int ensure_index(follower_t *f)
 
 /* ---- a round ---- */
 
+/* Its words stay as they are. */
+static bool is_moved_only(db_stmt_t *s)
+{
+    size_t len = db_text_len(s, 4);
+
+    return db_i64(s, 5) == 0 && !db_is_null(s, 2) &&
+           db_i64(s, 1) == db_i64(s, 3) && db_text_len(s, 2) == len &&
+           memcmp(db_text(s, 2), db_text(s, 4), len) == 0;
+}
+
+static int take_change(follower_t *f, db_stmt_t *s)
+{
+    int64_t id = db_i64(s, 0);
+    int rc = WERR_OK;
+
+    if (!db_is_null(s, 2)) {
+        rc = index_forget(&f->index, id, db_i64(s, 1), db_text(s, 2),
+                          db_text_len(s, 2));
+    }
+    return rc == WERR_OK && db_i64(s, 5) == 0
+               ? index_add(&f->index, id, db_i64(s, 3), db_text(s, 4),
+                           db_text_len(s, 4))
+               : rc;
+}
+
 static int take_changes(follower_t *f)
 {
     db_stmt_t *s = db_stmt(f->db, &search_handed_over);
@@ -216,14 +243,9 @@ static int take_changes(follower_t *f)
         if (id > f->state.position) {
             continue; /* is read as it now is */
         }
-        rc = WERR_OK;
-        if (!db_is_null(s, 2)) {
-            rc = index_forget(&f->index, id, db_i64(s, 1), db_text(s, 2),
-                              db_text_len(s, 2));
-        }
-        if (rc == WERR_OK && db_i64(s, 5) == 0) {
-            rc = index_add(&f->index, id, db_i64(s, 3), db_text(s, 4),
-                           db_text_len(s, 4));
+        rc = is_moved_only(s) ? WERR_OK : take_change(f, s);
+        if (rc == WERR_OK) {
+            rc = chat_map_put(&f->index.chats, id, db_i64(s, 6));
         }
         if (rc != WERR_OK) {
             db_done(s);
@@ -246,6 +268,9 @@ static int take_messages(follower_t *f, int64_t *n)
         if (db_i64(s, 3) == 0) {
             rc = index_add(&f->index, db_i64(s, 0), db_i64(s, 1), db_text(s, 2),
                            db_text_len(s, 2));
+        }
+        if (rc == WERR_OK) {
+            rc = chat_map_put(&f->index.chats, db_i64(s, 0), db_i64(s, 4));
         }
         if (rc != WERR_OK) {
             db_done(s);

@@ -73,12 +73,13 @@ int search_people(search_look_t *look, const session_set_t *sessions,
                   bool alone, int64_t before, int64_t *ids,
                   size_t *n) WACRM_CHECKED;
 /*
- * Hits anywhere, whoever may see them, the newest first; they stay until
- * search_end(). Where they are many these are the newest of them.
+ * Hits anywhere, whoever may see them: the chats of messages (`all` only), and
+ * contacts, the newest first. They stay until search_end(). Where they are too
+ * many, some are gathered, which search_in_chat() knows.
  */
 typedef struct {
-    const int64_t *messages, *contacts;
-    size_t nmessages, ncontacts;
+    const int64_t *chats, *contacts;
+    size_t nchats, ncontacts;
     bool all; /* and there are no more */
 } search_hits_t;
 int search_hits(search_look_t *look, search_hits_t *out) WACRM_CHECKED;

@@ -354,9 +354,9 @@ static double look_up_inbox(desk_t *d, const char *text,
         search_hits(look, &hits) != WERR_OK) {
         die(text, "failed");
     }
-    inbox_search_t found = {.messages = hits.messages,
+    inbox_search_t found = {.chats = hits.chats,
                             .contacts = hits.contacts,
-                            .nmessages = hits.nmessages,
+                            .nchats = hits.nchats,
                             .ncontacts = hits.ncontacts,
                             .partial = !hits.all,
                             .has = look_into,

@@ -313,9 +313,9 @@ static void found(void **state)
 {
     fixture_t *f = *state;
     int64_t ids[300], none = 0, two[3] = {3, 5, 3};
-    inbox_search_t all = {.messages = ids, .nmessages = 300};
+    inbox_search_t all = {.chats = ids, .nchats = 300};
     inbox_search_t some = {
-        .messages = ids, .nmessages = 2, .contacts = two, .ncontacts = 3};
+        .chats = ids, .nchats = 2, .contacts = two, .ncontacts = 3};
     inbox_search_t nothing = {0};
     inbox_query_t q = {.search = &all, .limit = 7};
     size_t total = 0;
@@ -323,7 +323,7 @@ static void found(void **state)
 
     many(f, 60);
     for (int64_t i = 0; i < 300; i++) {
-        ids[i] = 300 - i; /* most of them are no messages */
+        ids[i] = 300 - i; /* most of them are no chats */
     }
     do {
         p = inbox(f, q);

@@ -305,6 +305,22 @@ static void many_words_begin_alike(void **state)
     assert_int_equal(both(d, "panjang1* kataa"), 4);
 }
 
+/* One more each time: the words are handed over in groups. */
+static void as_many_words_as_there_are(void **state)
+{
+    desk_t *d = *state;
+    char text[64];
+
+    for (int i = 1; i <= 40; i++) {
+        snprintf(text, sizeof(text), "awalan%02d kata", i);
+        tell(d, text);
+        wait_caught_up(d);
+        assert_int_equal(both(d, "awal"), i);
+        assert_int_equal(both(d, "kata awalan"), i);
+        assert_int_equal(both(d, "awal* kata"), i);
+    }
+}
+
 /* ---- catching up and changes ---- */
 
 static void complete_while_it_catches_up(void **state)
@@ -702,13 +718,21 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(words_are_found),        T(nothing_breaks_it),
-        T(many_words_begin_alike), T(complete_while_it_catches_up),
-        T(a_long_backlog),         T(edits_and_deletions),
-        T(an_id_is_used_again),    T(any_order_of_things),
-        T(only_what_may_be_seen),  T(pages_without_gaps),
-        T(a_damaged_file),         T(a_lost_file),
-        T(another_database),       T(snippets),
+        T(words_are_found),
+        T(nothing_breaks_it),
+        T(many_words_begin_alike),
+        T(as_many_words_as_there_are),
+        T(complete_while_it_catches_up),
+        T(a_long_backlog),
+        T(edits_and_deletions),
+        T(an_id_is_used_again),
+        T(any_order_of_things),
+        T(only_what_may_be_seen),
+        T(pages_without_gaps),
+        T(a_damaged_file),
+        T(a_lost_file),
+        T(another_database),
+        T(snippets),
     };
 
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);

@@ -14,6 +14,7 @@
 #include <sqlite3.h>
 
 #include "base/log.h"
+#include "search/chat_map.h"
 
 #define CONTACTS 400
 #define CHATS    500
@@ -22,6 +23,8 @@
 #define ROUNDS   120
 #define FAR      1000000
 #define CLOSE    4500
+#define LONG     6000
+#define PENDING  "SELECT count(*) FROM search_changes WHERE body IS NOT NULL"
 
 /* A word of rank n is in every (n + 2)nd message or so. */
 static const char *const words[] = {"zakat", "infak", "subuh",  "kirim",
@@ -32,7 +35,8 @@ typedef struct {
     fixture_t *f;
     search_t *search;
     sqlite3 *db;
-    int next; /* id of a message */
+    char path[200]; /* of the index */
+    int next;       /* id of a message */
     int64_t found[IDS_MAX], wanted[IDS_MAX];
 } desk_t;
 
@@ -93,9 +97,8 @@ static void make_message(desk_t *d, int id, bool frequent)
 
 /* Most chats are of the first session, hardly any of the last; half of them
  * have been silent since long. */
-static void make_desk(desk_t *d)
+static void make_chats(desk_t *d)
 {
-    sql(d, "BEGIN");
     for (int i = 2; i <= SESSIONS; i++) {
         char text[200];
 
@@ -121,6 +124,18 @@ static void make_desk(desk_t *d)
     }
     sql(d, "INSERT INTO chats (session_id, contact_id) SELECT 2, id FROM "
            "contacts WHERE id % 4 = 0");
+}
+
+static void set_order(desk_t *d)
+{
+    sql(d, "UPDATE chats SET last_ts = coalesce((SELECT max(ts) FROM messages "
+           "WHERE chat_id = chats.id), 0) / 7 * 7");
+}
+
+static void make_desk(desk_t *d)
+{
+    sql(d, "BEGIN");
+    make_chats(d);
     for (int i = 1; i <= 3000; i++) {
         make_message(d, i, i % 5 == 0);
     }
@@ -129,8 +144,21 @@ static void make_desk(desk_t *d)
         make_message(d, FAR + i, true);
     }
     d->next = FAR + CLOSE;
-    sql(d, "UPDATE chats SET last_ts = coalesce((SELECT max(ts) FROM messages "
-           "WHERE chat_id = chats.id), 0) / 7 * 7");
+    set_order(d);
+    sql(d, "COMMIT");
+}
+
+/* No gaps: most words are read to their last hit. One was frequent once, and
+ * is rare now: it is not. */
+static void make_long_desk(desk_t *d)
+{
+    sql(d, "BEGIN");
+    make_chats(d);
+    for (int i = 1; i <= LONG; i++) {
+        make_message(d, i, i < LONG / 2 || i % 15 == 0);
+    }
+    d->next = LONG + 1;
+    set_order(d);
     sql(d, "COMMIT");
 }
 
@@ -265,9 +293,9 @@ static bool write_page(desk_t *d, const query_t *q, inbox_query_t *page,
     assert_int_equal(search_begin(d->search, d->f->db, q->typed, &look),
                      WERR_OK);
     assert_int_equal(search_hits(look, &hits), WERR_OK);
-    inbox_search_t found = {.messages = hits.messages,
+    inbox_search_t found = {.chats = hits.chats,
                             .contacts = hits.contacts,
-                            .nmessages = hits.nmessages,
+                            .nchats = hits.nchats,
                             .ncontacts = hits.ncontacts,
                             .partial = !hits.all,
                             .has = look_into,
@@ -373,27 +401,111 @@ static void it_is_what_a_scan_finds(void **state)
     assert_true(indexed); /* the index was asked, and not the tables alone */
 }
 
-/* The newest hits are all that is gathered: the others are read. */
-static void hits_that_lie_close(void **state)
+static void wait_indexed(desk_t *d)
 {
-    desk_t *d = *state;
-    search_look_t *look;
-    search_hits_t hits;
     search_stat_t st;
 
-    srand(6);
-    make_desk(d);
     do {
         search_wake(d->search);
         usleep(1000);
         search_stat(d->search, &st);
-    } while (st.position < FAR + CLOSE - 1 || st.people < CONTACTS);
-    assert_int_equal(search_begin(d->search, d->f->db, "sering", &look),
-                     WERR_OK);
+    } while (st.position < d->next - 1 || st.people < CONTACTS);
+}
+
+/* Of each message, as the database has it. */
+static void map_is_right(desk_t *d)
+{
+    sqlite3_stmt *s, *block;
+    int seen = 0;
+    sqlite3 *index;
+
+    assert_int_equal(sqlite3_open(d->path, &index), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(d->db,
+                                        "SELECT id, chat_id FROM messages", -1,
+                                        &s, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(index,
+                                        "SELECT chats FROM message_chats "
+                                        "WHERE block = ?1",
+                                        -1, &block, NULL),
+                     SQLITE_OK);
+    while (sqlite3_step(s) == SQLITE_ROW) {
+        int64_t id = sqlite3_column_int64(s, 0);
+        const uint8_t *chats;
+
+        sqlite3_bind_int64(block, 1, id / CHAT_MAP_MESSAGES);
+        assert_int_equal(sqlite3_step(block), SQLITE_ROW);
+        assert_int_equal(sqlite3_column_bytes(block, 0), CHAT_MAP_MESSAGES * 3);
+        chats = sqlite3_column_blob(block, 0);
+        chats += id % CHAT_MAP_MESSAGES * 3;
+        assert_int_equal(chats[0] | chats[1] << 8 | chats[2] << 16,
+                         sqlite3_column_int64(s, 1));
+        sqlite3_reset(block);
+        seen++;
+    }
+    assert_true(seen > 3000);
+    sqlite3_finalize(s);
+    sqlite3_finalize(block);
+    sqlite3_close(index);
+}
+
+static size_t chats_found(desk_t *d, const char *text, bool *all)
+{
+    search_look_t *look;
+    search_hits_t hits;
+
+    assert_int_equal(search_begin(d->search, d->f->db, text, &look), WERR_OK);
     assert_int_equal(search_hits(look, &hits), WERR_OK);
-    assert_false(hits.all);
-    assert_in_range(hits.nmessages, 1, CLOSE - 1);
+    *all = hits.all;
     search_end(&look);
+    return hits.nchats;
+}
+
+/* All hits of a word are read, or the newest and a part of the oldest; while
+ * messages come, go and are moved, and the index has them or not. */
+static void a_long_time(void **state)
+{
+    desk_t *d = *state;
+    bool all;
+    query_t q;
+
+    srand(7);
+    make_long_desk(d);
+    wait_indexed(d);
+    map_is_right(d);
+    assert_true(chats_found(d, "subuh", &all) > 100);
+    assert_true(all);
+    (void)chats_found(d, "zakat", &all);
+    assert_false(all);
+    (void)chats_found(d, "sering", &all);
+    assert_false(all);
+    for (int i = 0; i < ROUNDS; i++) {
+        make_query(&q);
+        inbox_agrees(d, &q);
+        change_some(d);
+        if (rand() % 3 == 0) {
+            search_wake(d->search);
+        }
+    }
+    wait_indexed(d);
+    for (int i = 0; i < 10000 && ASK(d->f, PENDING) > 0; i++) {
+        search_wake(d->search);
+        usleep(1000);
+    }
+    map_is_right(d);
+}
+
+/* The newest hits are all that is gathered: the others are read. */
+static void hits_that_lie_close(void **state)
+{
+    desk_t *d = *state;
+    bool all;
+
+    srand(6);
+    make_desk(d);
+    wait_indexed(d);
+    (void)chats_found(d, "sering", &all);
+    assert_false(all);
     for (int i = 0; i < 40; i++) {
         query_t q;
 
@@ -406,14 +518,13 @@ static void hits_that_lie_close(void **state)
 static int setup(void **state)
 {
     desk_t *d = calloc(1, sizeof(*d));
-    char path[200];
     void *f;
 
     assert_non_null(d);
     assert_int_equal(fixture_setup(&f), 0);
     d->f = f;
-    snprintf(path, sizeof(path), "%s/search.db", d->f->dir);
-    assert_int_equal(search_start(&d->search, d->f->store, path), WERR_OK);
+    snprintf(d->path, sizeof(d->path), "%s/search.db", d->f->dir);
+    assert_int_equal(search_start(&d->search, d->f->store, d->path), WERR_OK);
     assert_int_equal(sqlite3_open(d->f->path, &d->db), SQLITE_OK);
     sqlite3_busy_timeout(d->db, 5000);
     sql(d, "PRAGMA synchronous = OFF");
@@ -438,6 +549,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(it_is_what_a_scan_finds),
         T(hits_that_lie_close),
+        T(a_long_time),
     };
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 

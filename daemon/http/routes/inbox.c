@@ -121,9 +121,9 @@ static int find_hits(const request_t *r, const asked_t *a, search_look_t **look,
         rc = search_hits(*look, &hits);
     }
     *found = (inbox_search_t){
-        .messages = hits.messages,
+        .chats = hits.chats,
         .contacts = hits.contacts,
-        .nmessages = hits.nmessages,
+        .nchats = hits.nchats,
         .ncontacts = hits.ncontacts,
         .partial = !hits.all,
         .has = look_into,

@@ -1,0 +1,137 @@
+#include "search/chat_map.h"
+
+#include <string.h>
+
+static const char read_sql[] =
+    "SELECT chats FROM message_chats WHERE block = ?1";
+static const char write_sql[] =
+    "INSERT OR REPLACE INTO message_chats (block, chats) VALUES (?1, ?2)";
+
+static int prepare(chat_map_t *m, const char *sql, sqlite3_stmt **out)
+{
+    int code = sqlite3_prepare_v3(m->db->handle, sql, -1,
+                                  SQLITE_PREPARE_PERSISTENT, out, NULL);
+
+    return code == SQLITE_OK ? WERR_OK : sqlite_fail(m->db, code);
+}
+
+int chat_map_open(chat_map_t *m, db_t *db, bool writes)
+{
+    int rc;
+
+    memset(m, 0, sizeof(*m));
+    m->db = db;
+    m->block = -1;
+    rc = prepare(m, read_sql, &m->read);
+    return rc == WERR_OK && writes ? prepare(m, write_sql, &m->write) : rc;
+}
+
+void chat_map_close(chat_map_t *m)
+{
+    (void)sqlite3_finalize(m->read);
+    (void)sqlite3_finalize(m->write);
+    m->read = m->write = NULL;
+    chat_map_drop(m);
+}
+
+void chat_map_drop(chat_map_t *m)
+{
+    m->block = -1;
+    m->changed = false;
+}
+
+int chat_map_flush(chat_map_t *m)
+{
+    int code;
+
+    if (!m->changed) {
+        return WERR_OK;
+    }
+    code = sqlite3_bind_int64(m->write, 1, m->block);
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_blob(m->write, 2, m->chats, sizeof(m->chats),
+                                 SQLITE_STATIC);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(m->write);
+    }
+    m->changed = code != SQLITE_DONE;
+    int rc = m->changed ? sqlite_fail(m->db, code) : WERR_OK;
+    (void)sqlite3_reset(m->write);
+    return rc;
+}
+
+/* A block that is not there, or of another size: nothing is known of it. */
+static int hold(chat_map_t *m, int64_t block)
+{
+    const void *chats;
+    int code, rc = chat_map_flush(m);
+
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    m->block = -1;
+    code = sqlite3_bind_int64(m->read, 1, block);
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(m->read);
+    }
+    memset(m->chats, 0, sizeof(m->chats));
+    if (code == SQLITE_ROW) {
+        chats = sqlite3_column_blob(m->read, 0);
+        if (chats != NULL &&
+            sqlite3_column_bytes(m->read, 0) == (int)sizeof(m->chats)) {
+            memcpy(m->chats, chats, sizeof(m->chats));
+        }
+    }
+    if (code == SQLITE_ROW || code == SQLITE_DONE) {
+        m->block = block;
+    } else {
+        rc = sqlite_fail(m->db, code);
+    }
+    (void)sqlite3_reset(m->read);
+    return rc;
+}
+
+static int find(chat_map_t *m, int64_t message, uint8_t **place)
+{
+    int64_t block = message / CHAT_MAP_MESSAGES;
+    int rc = block == m->block ? WERR_OK : hold(m, block);
+
+    *place = &m->chats[message % CHAT_MAP_MESSAGES * 3];
+    return rc;
+}
+
+int chat_map_get(chat_map_t *m, int64_t message, int64_t *chat)
+{
+    uint8_t *p;
+    int rc;
+
+    *chat = 0;
+    if (message < 0) {
+        return WERR_OK;
+    }
+    rc = find(m, message, &p);
+    if (rc == WERR_OK) {
+        *chat = p[0] | p[1] << 8 | p[2] << 16;
+    }
+    return rc;
+}
+
+int chat_map_put(chat_map_t *m, int64_t message, int64_t chat)
+{
+    int64_t known = chat > 0 && chat <= CHAT_MAP_MAX ? chat : 0;
+    uint8_t *p;
+    int rc;
+
+    if (message < 0) {
+        return WERR_OK;
+    }
+    rc = find(m, message, &p);
+    if (rc == WERR_OK) {
+        p[0] = (uint8_t)known;
+        p[1] = (uint8_t)(known >> 8);
+        p[2] = (uint8_t)(known >> 16);
+        m->changed = true;
+    }
+    return rc;
+}
