@@ -233,6 +233,23 @@ static int write_locked(store_t *store, store_fn fn, void *arg)
     return rc;
 }
 
+/* For the log. */
+static const char *what_to_do(int rc)
+{
+    switch (rc) {
+    case WERR_FULL:
+        return "make room on the disk of the database (df); it goes on by "
+               "itself then";
+    case WERR_IO:
+        return "look at the disk of the database (dmesg, mount: is it "
+               "read-only?); it goes on by itself once it can be written";
+    case WERR_CORRUPT:
+        return "wacrmctl check; restore a backup";
+    default:
+        return "";
+    }
+}
+
 int store_write(store_t *store, store_fn fn, void *arg)
 {
     int rc;
@@ -247,8 +264,8 @@ int store_write(store_t *store, store_fn fn, void *arg)
     inside = NULL;
     if (werr_is_fault(rc)) {
         store->faults++;
-        log_error("db", "msg=\"write failed\" code=%d error=%s", rc,
-                  log_str(db_message(store->writer)));
+        log_error("db", "msg=\"write failed\" code=%d error=%s do=%s", rc,
+                  log_str(db_message(store->writer)), log_str(what_to_do(rc)));
     }
     ticket_unlock(&store->lock);
     return rc;

@@ -118,9 +118,14 @@ void response_error(response_t *r, int rc)
     case WERR_NOTFOUND:
         response_not_found(r, "Not Found");
         break;
-    case WERR_BUSY:
     case WERR_FULL:
     case WERR_IO:
+        response_busy(r,
+                      "The server cannot use its disk just now. Please try "
+                      "again; if it lasts, tell your administrator.",
+                      5);
+        break;
+    case WERR_BUSY:
     case WERR_TIMEOUT:
     case WERR_STOPPING:
         response_busy(r, "Service Unavailable", 1);

@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,6 +25,7 @@ enum {
     ON_SYNC = 2,   /* fdatasync, fsync */
     ON_WRITE = 4,
     ON_MALLOC = 8, /* and calloc, realloc */
+    ON_OPEN = 16,  /* to write or to make it; and ftruncate */
 };
 
 typedef struct {
@@ -32,7 +34,9 @@ typedef struct {
     _Atomic int32_t run;   /* and how many fail then */
     _Atomic int32_t hits;  /* that have failed, in all processes */
     int32_t err;
-    char file[108]; /* how the path ends; "": any file */
+    /* how the path ends; with a * at its end: how its last part begins; "": any
+     * file */
+    char file[108];
 } fault_t;
 
 static fault_t *control;
@@ -55,20 +59,32 @@ __attribute__((constructor)) static void begin(void)
     close(fd);
 }
 
-static bool ends_so(int fd, const char *want)
+static bool is_meant(const char *path, const char *want)
+{
+    const char *last = strrchr(path, '/');
+    size_t n = strlen(path), wlen = strlen(want);
+
+    if (wlen > 0 && want[wlen - 1] == '*') {
+        return strncmp(last != NULL ? last + 1 : path, want, wlen - 1) == 0;
+    }
+    return n >= wlen && strcmp(path + n - wlen, want) == 0;
+}
+
+static bool is_open_as(int fd, const char *want)
 {
     char link[32];
     char path[512];
-    size_t wlen = strlen(want);
     ssize_t n;
 
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    n = readlink(link, path, sizeof(path));
-    return n >= (ssize_t)wlen && memcmp(path + n - wlen, want, wlen) == 0;
+    n = readlink(link, path, sizeof(path) - 1);
+    path[n > 0 ? n : 0] = '\0';
+    return is_meant(path, want);
 }
 
-/* Whether this one has to fail; errno is set then. fd -1: memory. */
-static bool fails(int call, int fd)
+/* Whether this one has to fail; errno is set then. fd -1: what has the path;
+ * NULL: memory. */
+static bool fails_at(int call, int fd, const char *path)
 {
     bool ours;
 
@@ -76,7 +92,9 @@ static bool fails(int call, int fd)
         return false;
     }
     looking = true;
-    ours = fd < 0 || control->file[0] == '\0' || ends_so(fd, control->file);
+    ours = control->file[0] == '\0' ||
+           (fd >= 0 ? is_open_as(fd, control->file)
+                    : path == NULL || is_meant(path, control->file));
     looking = false;
     if (!ours || atomic_fetch_sub(&control->skip, 1) > 0 ||
         atomic_fetch_sub(&control->run, 1) <= 0) {
@@ -85,6 +103,11 @@ static bool fails(int call, int fd)
     atomic_fetch_add(&control->hits, 1);
     errno = control->err;
     return true;
+}
+
+static bool fails(int call, int fd)
+{
+    return fails_at(call, fd, NULL);
 }
 
 /* The function behind ours; without it nothing can go on. */
@@ -155,6 +178,36 @@ int fsync(int fd)
 
     *(void **)&next = real("fsync");
     return fails(ON_SYNC, fd) ? -1 : next(fd);
+}
+
+static bool opens_to_write(const char *path, int flags)
+{
+    return (flags & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)) != 0 &&
+           fails_at(ON_OPEN, -1, path);
+}
+
+/* As SQLite calls it. */
+int open64(const char *path, int flags, ...)
+{
+    int (*next)(const char *, int, ...);
+    mode_t mode = 0;
+    va_list args;
+
+    va_start(args, flags);
+    if ((flags & (O_CREAT | O_TMPFILE)) != 0) {
+        mode = va_arg(args, mode_t);
+    }
+    va_end(args);
+    *(void **)&next = real("open64");
+    return opens_to_write(path, flags) ? -1 : next(path, flags, mode);
+}
+
+int ftruncate64(int fd, off64_t size)
+{
+    int (*next)(int, off64_t);
+
+    *(void **)&next = real("ftruncate64");
+    return fails(ON_OPEN, fd) ? -1 : next(fd, size);
 }
 
 /* ---- memory ---- */

@@ -34,7 +34,7 @@ use Errno qw(EIO);
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC time);
 
 my $TOOLS = ($ENV{WACRM_TOOLS} || 'build/release/tools');
-my %ON = (pwrite => 1, sync => 2, write => 4, malloc => 8);
+my %ON = (pwrite => 1, sync => 2, write => 4, malloc => 8, open => 16);
 
 sub _make {
     my ($class, $kind, $path, $bytes) = @_;
