@@ -144,6 +144,10 @@ is_deeply([$r->{status}, $r->{json}{message}], [200, 'Session switched'],
     'switching');
 is(call('cs1', GET => '/api/auth/me')->{json}{user}{active_session_id},
     'cs-satu', 'is kept with the user');
+call('supervisor', PATCH => "$BASE/cs-satu", { user_id => $id{cs2} });
+is(call('cs1', GET => '/api/auth/me')->{json}{user}{active_session_id}, undef,
+    'but meant no longer when it is another\'s');
+call('supervisor', PATCH => "$BASE/cs-satu", { user_id => $id{cs1} });
 is(call('cs1', POST => '/api/crm/switch-session', {})->{status}, 422,
     'an id is wanted');
 

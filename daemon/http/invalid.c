@@ -51,9 +51,13 @@ const char *invalid_string(invalid_t *in, const json_t *body, const char *field,
 void invalid_password(invalid_t *in, const char *field, const char *password)
 {
     size_t len = password != NULL ? strlen(password) : PASSWORD_MIN;
-    if (len < PASSWORD_MIN || len > PASSWORD_MAX) {
+    if (len < PASSWORD_MIN) {
         invalid_add(in, field, "The %s field must be at least %d characters.",
                     field, PASSWORD_MIN);
+    } else if (len > PASSWORD_MAX) {
+        invalid_add(in, field,
+                    "The %s field must not be greater than %d bytes.", field,
+                    PASSWORD_MAX);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "domain/audit.h"
+#include "domain/session_row.h"
 #include "domain/token.h"
 #include "http/invalid.h"
 #include "http/routes/routes.h"
@@ -13,19 +14,39 @@
 
 DB_QUERY(auth_session_name, "SELECT session_id FROM sessions WHERE id = $1");
 
+/* "" where there is none, or it is no longer theirs to see: what they do not
+ * name means another one then (session_acting()). */
+static int active_name(db_t *db, const user_t *u, char *out, size_t size)
+{
+    session_set_t visible = {0};
+    bool sees;
+    out[0] = '\0';
+    if (u->active_session == 0) {
+        return WERR_OK;
+    }
+    int rc = session_visible(db, u, &visible);
+    sees = rc == WERR_OK && session_set_has(&visible, u->active_session);
+    session_set_free(&visible);
+    if (!sees) {
+        return rc;
+    }
+    db_stmt_t *s = db_stmt(db, &auth_session_name);
+    db_bind_i64(s, 1, u->active_session);
+    rc = db_first(s);
+    if (rc == DB_ROW) {
+        snprintf(out, size, "%s", db_text(s, 0));
+        db_done(s);
+        rc = WERR_OK;
+    }
+    return rc == WERR_NOTFOUND ? WERR_OK : rc;
+}
+
 static int write_user(db_t *db, const user_t *u, buf_t *b)
 {
-    char session[USER_TEXT_MAX] = "";
-    if (u->active_session != 0) {
-        db_stmt_t *s = db_stmt(db, &auth_session_name);
-        db_bind_i64(s, 1, u->active_session);
-        int rc = db_first(s);
-        if (rc == DB_ROW) {
-            snprintf(session, sizeof(session), "%s", db_text(s, 0));
-            db_done(s);
-        } else if (rc != WERR_NOTFOUND) {
-            return rc;
-        }
+    char session[SESSION_WIRE_MAX];
+    int rc = active_name(db, u, session, sizeof(session));
+    if (rc != WERR_OK) {
+        return rc;
     }
     jw_open_object(b, "user");
     jw_i64(b, "id", u->id);
