@@ -58,9 +58,14 @@ int domain_init(domain_t *d, store_t *store, const domain_settings_t *s)
     return rc;
 }
 
+int64_t domain_today(const domain_t *d)
+{
+    return clock_day_of(clock_now_ms(), d->settings.utc_offset_s);
+}
+
 int64_t domain_version(const domain_t *d)
 {
-    int64_t day = clock_day_of(clock_now_ms(), d->settings.utc_offset_s);
+    int64_t day = domain_today(d);
 
     return (day << DAY_SHIFT) + atomic_load(&d->last_seq);
 }

@@ -75,6 +75,9 @@ typedef struct {
 int domain_init(domain_t *d, store_t *store,
                 const domain_settings_t *s) WACRM_CHECKED;
 
+/* The day it is, of the organisation. */
+int64_t domain_today(const domain_t *d);
+
 /* Changes whenever anything that the inbox shows may have changed. */
 int64_t domain_version(const domain_t *d);
 

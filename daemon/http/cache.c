@@ -5,6 +5,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
+
+#define AGE_MS 60000
 /* A renderer that takes longer than this is not waited for. */
 #define WAIT_SECONDS 5
 
@@ -15,6 +18,7 @@ typedef struct {
     uint64_t used;
     ready_t *ready;
     int64_t version;        /* of ready */
+    int64_t until;          /* ready may be handed out, ms, monotonic */
     int flights;            /* renderers at work */
     int64_t flight_version; /* the newest of them; -1: it gave up */
 } entry_t;
@@ -142,6 +146,33 @@ static entry_t *claim(cache_t *c, const void *key, size_t len, uint64_t hash)
     return e;
 }
 
+static bool holds(const entry_t *e, int64_t version)
+{
+    return e->ready != NULL && e->version >= version &&
+           e->until > clock_mono_ms();
+}
+
+static ready_t *hand_out(cache_t *c, entry_t *e)
+{
+    e->used = ++c->clock;
+    c->stat.hits++;
+    return ready_ref(e->ready);
+}
+
+ready_t *cache_peek(cache_t *c, const void *key, size_t len, int64_t version)
+{
+    uint64_t hash = hash_of(key, len);
+    ready_t *hit = NULL;
+
+    pthread_mutex_lock(&c->lock);
+    entry_t *e = find(c, key, len, hash);
+    if (e != NULL && holds(e, version)) {
+        hit = hand_out(c, e);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return hit;
+}
+
 ready_t *cache_get(cache_t *c, const void *key, size_t len, int64_t version)
 {
     uint64_t hash = hash_of(key, len);
@@ -152,8 +183,8 @@ ready_t *cache_get(cache_t *c, const void *key, size_t len, int64_t version)
 
     pthread_mutex_lock(&c->lock);
     entry_t *e = find(c, key, len, hash);
-    while (e != NULL && (e->ready == NULL || e->version < version) &&
-           e->flights > 0 && e->flight_version >= version) {
+    while (e != NULL && !holds(e, version) && e->flights > 0 &&
+           e->flight_version >= version) {
         c->stat.waits++;
         int rc = pthread_cond_timedwait(&c->landed, &c->lock, &until);
         e = find(c, key, len, hash);
@@ -161,10 +192,8 @@ ready_t *cache_get(cache_t *c, const void *key, size_t len, int64_t version)
             break;
         }
     }
-    if (e != NULL && e->ready != NULL && e->version >= version) {
-        hit = ready_ref(e->ready);
-        e->used = ++c->clock;
-        c->stat.hits++;
+    if (e != NULL && holds(e, version)) {
+        hit = hand_out(c, e);
     } else {
         e = e != NULL ? e : claim(c, key, len, hash);
         if (e != NULL) {
@@ -202,6 +231,7 @@ void cache_fill(cache_t *c, const void *key, size_t len, int64_t version,
             drop_body(c, e);
             e->ready = ready_ref(ready);
             e->version = version;
+            e->until = clock_mono_ms() + AGE_MS;
             e->used = ++c->clock;
             c->stat.bytes += ready_size(ready);
             make_room(c, e);

@@ -4,7 +4,8 @@
  *
  * Many tabs refetch after one event: the first renders, the others wait for
  * it. A body of an older version is never handed out, so that a writer reads
- * what it wrote. Small and bounded; the least recently used go.
+ * what it wrote; nor one of more than a minute, as figures that age are in it.
+ * Small and bounded; the least recently used go.
  */
 #ifndef WACRM_HTTP_CACHE_H
 #define WACRM_HTTP_CACHE_H
@@ -21,10 +22,12 @@ void cache_free(cache_t **cache);
 
 /*
  * The body of key at version or later: one reference, the caller's. NULL:
- * the caller has to render it and then to call cache_fill() or
- * cache_abandon() with the same key and version.
+ * the caller has to render it and then to call cache_fill(), with that version
+ * or a later one, or cache_abandon().
  */
 ready_t *cache_get(cache_t *c, const void *key, size_t len, int64_t version);
+/* The same, but NULL only says that it is not there now. */
+ready_t *cache_peek(cache_t *c, const void *key, size_t len, int64_t version);
 /* Keeps a reference of its own. */
 void cache_fill(cache_t *c, const void *key, size_t len, int64_t version,
                 ready_t *ready);

@@ -27,7 +27,8 @@ typedef enum {
     REQUEST_HEAD, /* the handler has not been called yet */
     REQUEST_BODY,
     REQUEST_QUEUED,
-    REQUEST_DONE, /* answered by a worker */
+    REQUEST_FOLLOWS, /* flights.h */
+    REQUEST_DONE,    /* answered by a worker */
     REQUEST_SENT
 } request_state_t;
 
@@ -38,6 +39,10 @@ struct request_s {
     struct MHD_Connection *connection;
     request_state_t state;
     int64_t started_us;
+    int64_t version; /* store_version() before anything was read for it */
+
+    bool leads;             /* flights.h; */
+    struct request_s *next; /* the one that follows the same */
 
     char *target; /* as it came, not decoded */
     size_t path_len;

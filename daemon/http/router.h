@@ -18,9 +18,10 @@ typedef enum {
 } access_t;
 
 enum {
-    ROUTE_HEAVY = 1,  /* hashes a password: one at a time */
-    ROUTE_FILE = 2,   /* its body may hold a file */
-    ROUTE_BACKEND = 4 /* public, but signed: a body as large as any user's */
+    ROUTE_HEAVY = 1,   /* hashes a password: one at a time */
+    ROUTE_FILE = 2,    /* its body may hold a file */
+    ROUTE_BACKEND = 4, /* public, but signed: a body as large as any user's */
+    ROUTE_VIEW = 8     /* a list of the cache, of which views.h knows */
 };
 
 typedef struct {

@@ -50,7 +50,7 @@ const route_t http_routes[] = {
     {"GET", "/api/crm/reports/rfm", ACCESS_USER, route_report_rfm, 0},
     {"GET", "/api/crm/reports/sybunt", ACCESS_USER, route_report_sybunt, 0},
     {"GET", "/api/crm/events", ACCESS_USER, route_events, 0},
-    {"GET", "/api/crm/inbox", ACCESS_USER, route_inbox, 0},
+    {"GET", "/api/crm/inbox", ACCESS_USER, route_inbox, ROUTE_VIEW},
     {"GET", "/api/crm/inbox/{chatId}", ACCESS_USER, route_chat, 0},
     {"POST", "/api/crm/inbox/{chatId}/read", ACCESS_USER, route_chat_read, 0},
     {"POST", "/api/crm/inbox/{chatId}/star", ACCESS_USER, route_chat_star, 0},

@@ -193,16 +193,75 @@ static enum MHD_Result send_answer(request_t *r)
                               r->mhd);
 }
 
+/* Which view it is, if it has been asked for so before and nothing that
+ * decides it has changed since. Who asks is read from each request. */
+static bool find_view(request_t *r, view_t *view)
+{
+    http_server_t *s = r->server;
+    if ((r->match.route->flags & ROUTE_VIEW) == 0 ||
+        identity_read(r->connection, &r->identity) != IDENTITY_OK) {
+        return false;
+    }
+    const view_ask_t ask = {r->identity.user, request_header(r, "X-Session-Id"),
+                            r->target};
+    return views_find(s->views, &ask, view) &&
+           view->day == domain_today(s->options.domain);
+}
+
+/* From the cache, if what it has still holds. */
+static bool answer_view(request_t *r, const view_t *view)
+{
+    http_server_t *s = r->server;
+    int64_t needed = store_changed(s->options.domain->store, view->topics);
+    ready_t *ready = cache_peek(s->cache, view->key, view->len, needed);
+    if (ready == NULL) {
+        return false;
+    }
+    response_ready(&r->response, ready, request_header(r, "If-None-Match"));
+    atomic_fetch_add_explicit(&s->stats.at_once, 1, memory_order_relaxed);
+    answer_log(r, stats_now_us() - r->started_us);
+    return true;
+}
+
+/* false: there is no place. */
+static bool pass_on(request_t *r, const view_t *view)
+{
+    http_server_t *s = r->server;
+    bool heavy = (r->match.route->flags & ROUTE_HEAVY) != 0;
+    if (!jobs_reserve(s->jobs, heavy)) {
+        return false;
+    }
+    MHD_suspend_connection(r->connection);
+    if (view != NULL) {
+        flights_lead(s->flights, r, view);
+    }
+    jobs_put(s->jobs, &r->job, heavy);
+    return true;
+}
+
 static enum MHD_Result dispatch(request_t *r)
 {
     http_server_t *s = r->server;
+    bool again = r->state == REQUEST_FOLLOWS;
+    atomic_fetch_add(&s->open, again ? 0 : 1);
     r->state = REQUEST_QUEUED;
-    atomic_fetch_add(&s->open, 1);
-    if (!answer_at_once(r)) {
-        bool heavy = (r->match.route->flags & ROUTE_HEAVY) != 0;
-        if (jobs_reserve(s->jobs, heavy)) {
-            MHD_suspend_connection(r->connection);
-            jobs_put(s->jobs, &r->job, heavy);
+    if (again || !answer_at_once(r)) {
+        view_t view;
+        bool known = find_view(r, &view);
+        if (known && answer_view(r, &view)) {
+            r->mhd = response_build(&r->response, &r->shared);
+            return send_answer(r);
+        }
+        if (known && !again) {
+            r->state = REQUEST_FOLLOWS;
+            if (flights_follow(s->flights, r, &view)) {
+                atomic_fetch_add_explicit(&s->stats.followed, 1,
+                                          memory_order_relaxed);
+                return MHD_YES;
+            }
+            r->state = REQUEST_QUEUED;
+        }
+        if (pass_on(r, known ? &view : NULL)) {
             return MHD_YES;
         }
         atomic_fetch_add(&s->stats.queue_full, 1);
@@ -238,6 +297,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection,
             *len = 0;
             return MHD_YES;
         }
+        return dispatch(r);
+    case REQUEST_FOLLOWS:
         return dispatch(r);
     case REQUEST_DONE:
         return send_answer(r);
@@ -322,6 +383,12 @@ static int start_parts(http_server_t *s)
     int rc = jobs_new(&s->jobs, QUEUE_MAX, QUEUE_HEAVY_MAX);
     if (rc == WERR_OK) {
         rc = cache_new(&s->cache, CACHE_ENTRIES, CACHE_BYTES);
+    }
+    if (rc == WERR_OK) {
+        rc = views_new(&s->views, s->options.domain->store);
+    }
+    if (rc == WERR_OK) {
+        rc = flights_new(&s->flights);
     }
     if (rc == WERR_OK) {
         rc = awaits_new(&s->awaits, s->jobs);
@@ -439,6 +506,8 @@ void http_stop(http_server_t **server, int64_t timeout_ms)
     revocation_stop(&s->revocation);
     awaits_leave(&s->awaits);
     jobs_free(&s->jobs);
+    flights_free(&s->flights);
+    views_free(&s->views);
     cache_free(&s->cache);
     free(s->socket_path);
     if (s->secret != NULL) {

@@ -10,12 +10,14 @@
 #include "http/auth.h"
 #include "http/awaits.h"
 #include "http/cache.h"
+#include "http/flights.h"
 #include "http/http.h"
 #include "http/jobs.h"
 #include "http/peer.h"
 #include "http/request.h"
 #include "http/revocation.h"
 #include "http/stats.h"
+#include "http/views.h"
 
 #define HTTP_WORKERS_MAX 64
 
@@ -29,6 +31,8 @@ struct http_server_s {
     peers_t peers; /* of the I/O thread */
     jobs_t *jobs;
     cache_t *cache;
+    views_t *views;
+    flights_t *flights;
     revocation_t *revocation;
     awaits_t *awaits;
     stats_t stats;
@@ -38,6 +42,8 @@ struct http_server_s {
     size_t nworkers;
 };
 
+/* The log's line of an answer that took run_us. */
+void answer_log(const request_t *r, int64_t run_us);
 /* Runs jobs until the queue is closed; arg: http_server_t. */
 void *worker_main(void *arg);
 

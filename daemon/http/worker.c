@@ -94,6 +94,7 @@ bool request_as(request_t *r, int64_t user)
 
 static void serve(request_t *r)
 {
+    r->version = store_version(r->options->domain->store);
     if (!query_parse(&r->query, r->target[r->path_len] == '?'
                                     ? r->target + r->path_len + 1
                                     : NULL)) {
@@ -122,7 +123,7 @@ static void run(request_t *r)
 }
 
 /* Paths hold phone numbers: the log has the route's pattern. */
-static void note(const request_t *r, int64_t run_us)
+void answer_log(const request_t *r, int64_t run_us)
 {
     log_level_t level = LOG_DEBUG;
     if (r->response.status == 503) {
@@ -138,11 +139,22 @@ static void note(const request_t *r, int64_t run_us)
               (long long)run_us);
 }
 
+/* They look into the cache again. */
+static void resume_all(request_t *r)
+{
+    while (r != NULL) {
+        request_t *next = r->next;
+        MHD_resume_connection(r->connection);
+        r = next;
+    }
+}
+
 void *worker_main(void *arg)
 {
     http_server_t *s = arg;
     db_t *db = NULL;
     job_t *job;
+    (void)pthread_setname_np(pthread_self(), "http-worker");
     while ((job = jobs_take(s->jobs)) != NULL) {
         request_t *r = (request_t *)job;
         int64_t begin = stats_now_us();
@@ -161,12 +173,14 @@ void *worker_main(void *arg)
         if (r->await != NULL && await_begin(r)) {
             continue; /* it keeps its place; it may run elsewhere by now */
         }
-        note(r, stats_now_us() - begin);
+        answer_log(r, stats_now_us() - begin);
         r->mhd = r->upgrade.wanted ? upgrade_response(r)
                                    : response_build(&r->response, &r->shared);
         r->state = REQUEST_DONE;
+        request_t *followers = flights_end(s->flights, r);
         /* From here on the request is the I/O thread's, and soon gone. */
         MHD_resume_connection(r->connection);
+        resume_all(followers);
         jobs_done(s->jobs, heavy);
     }
     store_reader_close(&db);

@@ -56,6 +56,29 @@ static void test_versions(void **state)
     assert_null(c);
 }
 
+/* Who only looks does not have to render. */
+static void test_peek(void **state)
+{
+    cache_stat_t st;
+    cache_t *c;
+    (void)state;
+    assert_int_equal(cache_new(&c, 4, 1 << 20), WERR_OK);
+    assert_null(cache_peek(c, "a", 1, 1));
+    assert_false(ask(c, "a", 2, 0)); /* not made to wait for him */
+    ready_t *r = cache_peek(c, "a", 1, 1);
+    assert_non_null(r);
+    ready_unref(&r);
+    r = cache_peek(c, "a", 1, 2);
+    assert_non_null(r);
+    ready_unref(&r);
+    assert_null(cache_peek(c, "a", 1, 3));
+    assert_null(cache_peek(c, "b", 1, 0));
+    cache_stat(c, &st);
+    assert_int_equal(st.hits, 2);
+    assert_int_equal(st.renders, 1);
+    cache_free(&c);
+}
+
 static void test_eviction_by_count(void **state)
 {
     cache_t *c;
@@ -209,6 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_peek),
         cmocka_unit_test(test_eviction_by_count),
         cmocka_unit_test(test_eviction_by_bytes),
         cmocka_unit_test(test_body_outlives_the_cache),

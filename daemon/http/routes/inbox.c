@@ -1,6 +1,5 @@
 #include <string.h>
 
-#include "base/clock.h"
 #include "domain/chat.h"
 #include "http/paging.h"
 #include "http/routes/routes.h"
@@ -9,8 +8,9 @@
 #define SEARCH_MAX 200
 #define BODY_MAX   (4u << 20)
 
-/* What is asked for, and of which sessions. */
+/* What is asked for, of which sessions, and when. */
 typedef struct {
+    int64_t day;
     inbox_query_t q;
     const char *search; /* NULL: none */
     session_set_t sessions;
@@ -77,11 +77,9 @@ static int read_sessions(const request_t *r, asked_t *a)
 
 /* All that decides what the body shows, but the data: figures and segments
  * move at midnight. */
-static void write_key(const domain_t *d, const asked_t *a, buf_t *key)
+static void write_key(const asked_t *a, buf_t *key)
 {
-    int64_t today = clock_day_of(clock_now_ms(), d->settings.utc_offset_s);
-
-    buf_addf(key, "%lld %d %d %lld %lld %zu ", (long long)today,
+    buf_addf(key, "%lld %d %d %lld %lld %zu ", (long long)a->day,
              (int)a->q.filter, a->q.limit, (long long)a->q.before_ts,
              (long long)a->q.before_id, a->sessions.n);
     for (size_t i = 0; i < a->sessions.n; i++) {
@@ -181,30 +179,57 @@ static int render(const request_t *r, const asked_t *a, ready_t **out)
 }
 
 /* From the cache, or rendered for all who ask meanwhile. */
-static int get_body(const request_t *r, const asked_t *a, ready_t **out)
+static int get_body(const request_t *r, const asked_t *a, const buf_t *key,
+                    ready_t **out)
 {
     cache_t *cache = r->server->cache;
-    buf_t key;
-    buf_init(&key, 0);
-    write_key(r->options->domain, a, &key);
-    if (key.failed) {
-        buf_free(&key);
-        return WERR_NOMEM;
-    }
     store_t *store = r->options->domain->store;
     int64_t needed = store_changed(store, topics_of(a));
     int rc = WERR_OK;
-    *out = cache_get(cache, key.data, key.len, needed);
+    *out = cache_get(cache, key->data, key->len, needed);
     if (*out == NULL) {
         /* Before the read begins: what is rendered is this old at most. */
         int64_t version = store_version(store);
         version = version > needed ? version : needed;
         rc = render(r, a, out);
         if (rc == WERR_OK) {
-            cache_fill(cache, key.data, key.len, version, *out);
+            cache_fill(cache, key->data, key->len, version, *out);
         } else {
-            cache_abandon(cache, key.data, key.len);
+            cache_abandon(cache, key->data, key->len);
         }
+    }
+    return rc;
+}
+
+/* For the next time that it is asked for so: the I/O thread knows then what
+ * it is. Nobody types the same search again. */
+static void keep_view(const request_t *r, const asked_t *a, const buf_t *key)
+{
+    view_t view = {
+        .topics = topics_of(a),
+        .day = a->day,
+        .len = key->len,
+    };
+    const view_ask_t ask = {
+        .user = r->identity.user,
+        .session = request_header(r, "X-Session-Id"),
+        .target = r->target,
+    };
+    if (ask.user == 0 || a->search != NULL || key->len > sizeof(view.key)) {
+        return;
+    }
+    memcpy(view.key, key->data, key->len);
+    views_keep(r->server->views, &ask, &view, r->version);
+}
+
+static int find_body(const request_t *r, const asked_t *a, ready_t **out)
+{
+    buf_t key;
+    buf_init(&key, 0);
+    write_key(a, &key);
+    int rc = key.failed ? WERR_NOMEM : get_body(r, a, &key, out);
+    if (rc == WERR_OK) {
+        keep_view(r, a, &key);
     }
     buf_free(&key);
     return rc;
@@ -216,6 +241,7 @@ void route_inbox(request_t *r)
     asked_t asked;
     ready_t *ready = NULL;
     read_query(r, &invalid, &asked);
+    asked.day = domain_today(r->options->domain);
     if (invalid_answer(&invalid, &r->response)) {
         return;
     }
@@ -229,7 +255,7 @@ void route_inbox(request_t *r)
         return;
     }
     if (rc == WERR_OK) {
-        rc = get_body(r, &asked, &ready);
+        rc = find_body(r, &asked, &ready);
     }
     if (rc != WERR_OK) {
         response_error(&r->response, rc);

@@ -288,6 +288,7 @@ static void write_down(const request_t *r, buf_t *b)
 static void write_http(const request_t *r, buf_t *b)
 {
     cache_stat_t st;
+    size_t views, bytes;
     stats_write(&r->server->stats, b);
     line(b, "http_queue", "gauge", "Requests that wait for a worker.",
          (int64_t)jobs_count(r->server->jobs));
@@ -297,10 +298,17 @@ static void write_http(const request_t *r, buf_t *b)
     line(b, "inbox_cache_renders_total", "counter",
          "Inboxes read from the database.", st.renders);
     line(b, "inbox_cache_waits_total", "counter",
-         "Requests that waited for another one's reading.", st.waits);
+         "Requests that waited for another one's reading.",
+         st.waits + r->server->stats.followed);
+    line(b, "inbox_cache_at_once_total", "counter",
+         "Inboxes answered without a worker.", r->server->stats.at_once);
     line(b, "inbox_cache_evictions_total", "counter", "Views that had to go.",
          st.evictions);
     line(b, "inbox_cache_entries", "gauge", "Views kept.", (int64_t)st.entries);
+    views_size(r->server->views, &views, &bytes);
+    line(b, "inbox_views", "gauge", "Requests whose view is known.",
+         (int64_t)views);
+    line(b, "inbox_views_bytes", "gauge", "Their size.", (int64_t)bytes);
     line(b, "inbox_cache_bytes", "gauge", "Their size.", (int64_t)st.bytes);
 }
 
