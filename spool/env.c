@@ -171,7 +171,7 @@ static int open_dbs(spool_t *s, MDB_txn *txn, bool create)
 }
 
 /* *rc is what LMDB said; the result is one of ours. */
-static int open_state(spool_t *s, bool create, int *rc)
+static int open_state_as_writer(spool_t *s, bool create, int *rc)
 {
     MDB_txn *txn;
     int ours;
@@ -189,6 +189,17 @@ static int open_state(spool_t *s, bool create, int *rc)
     }
     *rc = mdb_txn_commit(txn);
     return spool_rc(s, *rc);
+}
+
+static int open_state(spool_t *s, bool create, int *rc)
+{
+    int ours = spool_writer_enter(s);
+
+    if (ours == SPOOL_OK) {
+        ours = open_state_as_writer(s, create, rc);
+        spool_writer_leave(s);
+    }
+    return ours;
 }
 
 /* One try; *rc as in open_state(). */

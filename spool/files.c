@@ -169,25 +169,45 @@ void spool_dir_close(spool_dir_t *dir)
 
 /* The file is chmod'ed before it gets its name, else another user's process
  * could meet it while the umask still keeps that user out. */
-static int make_lock(const spool_dir_t *dir)
+static int make_lock(const spool_dir_t *dir, const char *lock)
 {
     char name[40];
     int err = 0;
     int fd;
 
-    snprintf(name, sizeof(name), "open.lock.%ld", (long)getpid());
+    snprintf(name, sizeof(name), "%s.%ld", lock, (long)getpid());
     fd = openat(dir->fd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
         return errno;
     }
     if (fchmod(fd, FILE_MODE) != 0 ||
-        (linkat(dir->fd, name, dir->fd, "open.lock", 0) != 0 &&
-         errno != EEXIST)) {
+        (linkat(dir->fd, name, dir->fd, lock, 0) != 0 && errno != EEXIST)) {
         err = errno;
     }
     unlinkat(dir->fd, name, 0);
     close(fd);
     return err;
+}
+
+/* The descriptor of a file that is there for its lock, made if it is not; or a
+ * code < 0. */
+static int lock_file(const spool_dir_t *dir, const char *lock, char *error,
+                     size_t size)
+{
+    int err = 0;
+    int fd;
+
+    fd = openat(dir->fd, lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT) {
+        err = make_lock(dir, lock);
+        fd = openat(dir->fd, lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    }
+    if (fd < 0) {
+        err = err != 0 ? err : errno;
+        snprintf(error, size, "%.150s/%s: %s", dir->path, lock, strerror(err));
+        return spool_errno_code(err);
+    }
+    return fd;
 }
 
 static void nap(long ns)
@@ -199,18 +219,10 @@ static void nap(long ns)
 
 int spool_lock_open(const spool_dir_t *dir, char *error, size_t size)
 {
-    int err = 0;
-    int fd;
+    int fd = lock_file(dir, "open.lock", error, size);
 
-    fd = openat(dir->fd, "open.lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 && errno == ENOENT) {
-        err = make_lock(dir);
-        fd = openat(dir->fd, "open.lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    }
     if (fd < 0) {
-        err = err != 0 ? err : errno;
-        snprintf(error, size, "%.150s/open.lock: %s", dir->path, strerror(err));
-        return spool_errno_code(err);
+        return fd;
     }
     for (int i = 0; i < LOCK_TRIES; i++) {
         if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
@@ -225,6 +237,41 @@ int spool_lock_open(const spool_dir_t *dir, char *error, size_t size)
              dir->path);
     close(fd);
     return SPOOL_BUSY;
+}
+
+int spool_writer_open(spool_t *s, char *error, size_t size)
+{
+    int fd = lock_file(&s->dir, "write.lock", error, size);
+
+    if (fd < 0) {
+        return fd;
+    }
+    s->writer_fd = fd;
+    return SPOOL_OK;
+}
+
+int spool_writer_enter(spool_t *s)
+{
+    int rc;
+
+    /* of one process, all threads share one lock of the file */
+    if (pthread_mutex_lock(&s->writer_lock) != 0) {
+        return SPOOL_BUSY;
+    }
+    do {
+        rc = flock(s->writer_fd, LOCK_EX);
+    } while (rc != 0 && errno == EINTR);
+    if (rc != 0) {
+        pthread_mutex_unlock(&s->writer_lock);
+        return SPOOL_BUSY;
+    }
+    return SPOOL_OK;
+}
+
+void spool_writer_leave(spool_t *s)
+{
+    (void)flock(s->writer_fd, LOCK_UN);
+    pthread_mutex_unlock(&s->writer_lock);
 }
 
 /*

@@ -45,6 +45,10 @@ struct spool_s {
     pthread_rwlock_t gate;
     atomic_int failed; /* the errno after which nothing is believed */
 
+    pthread_mutex_t writer_lock;
+    int writer_fd;             /* of write.lock; -1: not open */
+    _Atomic(MDB_txn *) writer; /* the transaction that has both */
+
     pthread_mutex_t revoked_lock;
     MDB_txn *revoked_txn; /* kept between calls, reset */
 };
@@ -58,6 +62,18 @@ void spool_dir_close(spool_dir_t *dir);
 int spool_errno_code(int err);
 /* Waits for open.lock; the descriptor, or a code < 0. */
 int spool_lock_open(const spool_dir_t *dir, char *error, size_t size);
+/*
+ * The right to write, taken before LMDB's own and given back after it. LMDB
+ * has a robust mutex, which loses a wake-up: where the process that was woken
+ * is killed before it runs, and another one takes the mutex meanwhile, nobody
+ * wakes those who slept behind it (glibc leaves FUTEX_WAITERS to the woken one;
+ * the kernel's handle_futex_death() sees an owner, and does nothing). With a
+ * lock of the kernel's nobody sleeps on that mutex. It may be taken by one
+ * thread that has no transaction.
+ */
+int spool_writer_open(spool_t *s, char *error, size_t size);
+int spool_writer_enter(spool_t *s);
+void spool_writer_leave(spool_t *s);
 /* Gives the files their mode and makes their names durable. */
 int spool_files_settle(const spool_dir_t *dir);
 /* Whether LMDB must not lie on a file system of that statfs() type. */

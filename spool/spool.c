@@ -31,6 +31,9 @@ static void after_fork_child(void)
 {
     for (spool_t *s = registry; s != NULL; s = s->next) {
         atomic_store(&s->forked, true);
+        /* else its lock would outlive a parent that is killed */
+        close(s->writer_fd);
+        s->writer_fd = -1;
     }
     registry = NULL;
     pthread_mutex_unlock(&registry_lock);
@@ -94,6 +97,13 @@ static spool_t *handle_new(spool_dir_t *dir)
         free(s);
         return NULL;
     }
+    if (pthread_mutex_init(&s->writer_lock, NULL) != 0) {
+        pthread_mutex_destroy(&s->revoked_lock);
+        pthread_rwlock_destroy(&s->gate);
+        free(s);
+        return NULL;
+    }
+    s->writer_fd = -1;
     s->dir = *dir;
     dir->fd = -1;
     dir->path = NULL;
@@ -102,6 +112,10 @@ static spool_t *handle_new(spool_dir_t *dir)
 
 static void handle_free(spool_t *s)
 {
+    if (s->writer_fd >= 0) {
+        close(s->writer_fd);
+    }
+    pthread_mutex_destroy(&s->writer_lock);
     pthread_mutex_destroy(&s->revoked_lock);
     pthread_rwlock_destroy(&s->gate);
     spool_dir_close(&s->dir);
@@ -123,7 +137,10 @@ static int open_new(spool_t **out, spool_dir_t *dir, spool_options_t *opt)
         handle_free(s);
         return lock;
     }
-    rc = spool_env_open(s, opt);
+    rc = spool_writer_open(s, opt->error, sizeof(opt->error));
+    if (rc == SPOOL_OK) {
+        rc = spool_env_open(s, opt);
+    }
     close(lock);
     if (rc != SPOOL_OK) {
         handle_free(s);

@@ -11,9 +11,9 @@
  * Every commit is synced (no NOSYNC, NOMETASYNC, MAPASYNC, WRITEMAP): when
  * spool_append() has returned SPOOL_OK the records are on disk.
  *
- * Environment layout: directory `path` with data.mdb and lock.mdb (LMDB), and
- * open.lock (serialises open and close). Sub-databases: events, quarantine,
- * revoked, meta.
+ * Environment layout: directory `path` with data.mdb and lock.mdb (LMDB),
+ * open.lock (serialises open and close) and write.lock (writers).
+ * Sub-databases: events, quarantine, revoked, meta.
  *
  * A spool_t may be used by several threads of one process at once. Never
  * carry one across fork(). A path is opened once per process: a second open

@@ -78,6 +78,43 @@ int spool_map_renew(spool_t *s)
     return spool_rc(s, rc);
 }
 
+/* One try, within the gate. */
+static int begin(spool_t *s, unsigned flags, MDB_txn **txn)
+{
+    bool writes = !(flags & MDB_RDONLY);
+    int rc;
+
+    if (writes && spool_writer_enter(s) != SPOOL_OK) {
+        *txn = NULL;
+        return EBUSY;
+    }
+    rc = mdb_txn_begin(s->env, NULL, flags, txn);
+    if (rc != MDB_SUCCESS) {
+        *txn = NULL;
+    }
+    if (writes && rc == MDB_SUCCESS) {
+        atomic_store(&s->writer, *txn);
+    } else if (writes) {
+        spool_writer_leave(s);
+    }
+    return rc;
+}
+
+static bool is_writer(spool_t *s, const MDB_txn *txn)
+{
+    return atomic_load(&s->writer) == txn;
+}
+
+/* After the transaction: what begin() took, and the gate. */
+static void leave(spool_t *s, bool writer)
+{
+    if (writer) {
+        atomic_store(&s->writer, NULL);
+        spool_writer_leave(s);
+    }
+    spool_gate_leave(s);
+}
+
 int spool_txn_begin(spool_t *s, unsigned flags, MDB_txn **txn)
 {
     int dead;
@@ -89,11 +126,10 @@ int spool_txn_begin(spool_t *s, unsigned flags, MDB_txn **txn)
         if (rc != SPOOL_OK) {
             return rc;
         }
-        rc = mdb_txn_begin(s->env, NULL, flags, txn);
+        rc = begin(s, flags, txn);
         if (rc == MDB_SUCCESS) {
             return SPOOL_OK;
         }
-        *txn = NULL;
         if (rc == MDB_READERS_FULL && i == 0) {
             rc = mdb_reader_check(s->env, &dead);
             spool_gate_leave(s);
@@ -117,6 +153,7 @@ int spool_txn_begin(spool_t *s, unsigned flags, MDB_txn **txn)
 int spool_txn_commit(spool_t *s, MDB_txn **txn)
 {
     MDB_txn *t = *txn;
+    bool writer = is_writer(s, t);
     int rc;
 
     *txn = NULL; /* freed by the commit, also by one that fails */
@@ -129,16 +166,19 @@ int spool_txn_commit(spool_t *s, MDB_txn **txn)
     } else {
         rc = spool_rc(s, rc);
     }
-    spool_gate_leave(s);
+    leave(s, writer);
     return rc;
 }
 
 void spool_txn_abort(spool_t *s, MDB_txn **txn)
 {
+    bool writer;
+
     if (*txn == NULL) {
         return;
     }
+    writer = is_writer(s, *txn);
     mdb_txn_abort(*txn);
     *txn = NULL;
-    spool_gate_leave(s);
+    leave(s, writer);
 }

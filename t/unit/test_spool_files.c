@@ -151,6 +151,7 @@ static void test_modes(void **state)
     assert_int_equal(mode_of("data.mdb"), 0660);
     assert_int_equal(mode_of("lock.mdb"), 0660);
     assert_int_equal(mode_of("open.lock"), 0660);
+    assert_int_equal(mode_of("write.lock"), 0660);
     spool_close(&s);
 }
 
