@@ -95,7 +95,7 @@ my ($rc) = $d->ctl(['user', 'passwd', 'cs2@test.example'], "kata-sandi-baru\n");
 is($rc, 0, 'wacrmctl changes a password');
 is(audit('action=user.password')->{data}[0]{who}, 'wacrmctl', 'noted');
 for my $sql ('UPDATE audit SET who = "x"', 'DELETE FROM audit') {
-    my $out = `sqlite3 -batch -cmd '.timeout 5000' $d->{db} '$sql' 2>&1`;
+    my $out = `sqlite3 -batch -cmd '.timeout 30000' $d->{db} '$sql' 2>&1`;
     like($out, qr/append-only/, "$sql: refused");
 }
 
@@ -176,7 +176,7 @@ api($admin, GET => "crm/contacts/$budi/consent", undef, 404, 'nobody there');
 ok($d->wait_for(sub { $d->sql('SELECT count(*) FROM search_changes WHERE body'
     . ' IS NOT NULL') == 0 }), 'the index has forgotten')
     or diag($d->sql('SELECT count(*) FROM search_changes'));
-my $dump = `sqlite3 -readonly $d->{db} .dump`;
+my $dump = `sqlite3 -readonly -cmd '.timeout 30000' $d->{db} .dump`;
 my @left = grep { /rahasia/i || /\Q$budi\E(?!\d)/ } split /\n/, $dump;
 is(scalar @left, 0, 'no word, name or number is left') or diag($left[0]);
 is($d->sql("SELECT count(*) FROM raw_events WHERE length(record) = 0"), 2,

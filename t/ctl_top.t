@@ -72,18 +72,14 @@ cmp_ok($rate, '<', 61, 'and no more than came');
 
 # a spool that waits
 $d->applied;
-open my $lock, '|-', 'sqlite3', $d->{db} or die "sqlite3: $!";
-$lock->autoflush;
-print {$lock} "BEGIN IMMEDIATE;\n";
-sleep 0.2;
+my $lock = $d->hold;
 $d->event('message.received', { from => '6281210000001', message => 'tunggu',
     id => "WAIT", timestamp => time });
 sleep 0.3;
 $t = once();
 is($t->{spool_records}, 1, 'one waits');
 cmp_ok($t->{lag_ms}, '>=', 250, 'for how long');
-print {$lock} "ROLLBACK;\n";
-close $lock;
+$d->let_go($lock);
 ok($d->applied(30), 'no longer');
 
 # again and again, on a terminal

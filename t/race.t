@@ -36,22 +36,6 @@ sub id_of { $d->sql("SELECT id FROM contacts WHERE phone = '"
 
 # ---- requests at once ----
 
-my $keeper;
-
-sub hold {
-    open $keeper, '|-', 'sqlite3', '-batch', '-cmd', '.timeout 5000', $d->{db}
-        or die "sqlite3: $!";
-    $keeper->autoflush(1);
-    print {$keeper} "BEGIN IMMEDIATE;\n.shell touch $d->{dir}/held\n";
-    $d->wait_for(sub { -e "$d->{dir}/held" }) or die 'not held';
-    unlink "$d->{dir}/held";
-}
-
-sub let_go {
-    print {$keeper} "COMMIT;\n";
-    close $keeper or die 'sqlite3 failed';
-}
-
 sub begin {
     my ($who, $method, $path, $body) = @_;
     pipe my $read, my $write or die $!;
@@ -80,13 +64,13 @@ sub end {
 # Both have looked before the first of them writes.
 sub both {
     my ($first, $second) = @_;
-    hold();
+    my $keeper = $d->hold;
     my @running;
     for ($first, $second) {
         push @running, begin(@$_);
         sleep 0.1;
     }
-    let_go();
+    $d->let_go($keeper);
     return map { end($_) } @running;
 }
 

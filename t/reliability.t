@@ -182,16 +182,6 @@ check(lane('429', rule('limited', retry_after => 1), is => $SENT, taken => 1,
 
 # ---- where wacrmd dies ----
 
-sub hold_database {
-    my $held = "$d->{dir}/held";
-    unlink $held;
-    open my $sqlite, '|-', 'sqlite3', '-batch', $d->{db} or die $!;
-    $sqlite->autoflush(1);
-    print {$sqlite} ".timeout 5000\nBEGIN IMMEDIATE;\n.system touch $held\n";
-    $d->wait_for(sub { -e $held }, 5) or die 'no lock';
-    return $sqlite;
-}
-
 sub in_flight { $d->sql("SELECT count(*) FROM outbox WHERE state = 1") }
 
 # Kills it once the condition is there, and starts it again.
@@ -208,7 +198,7 @@ for my $echo (0, 1) {
 
     # before it is in flight
     my $phone = phone();
-    my $lock = hold_database();
+    my $lock = $d->hold;
     my $pid = fork;
     die "fork: $!" unless defined $pid;
     if (!$pid) {
@@ -218,7 +208,7 @@ for my $echo (0, 1) {
     }
     sleep 0.3;
     $d->wacrmd_kill;
-    close $lock;
+    $d->let_go($lock);
     waitpid $pid, 0;
     $d->wacrmd_start;
     is($d->sql("SELECT count(*) FROM messages WHERE body = 'ditolak$with'"),
@@ -277,13 +267,13 @@ for my $echo (0, 1) {
             known => 1, is => $UNKNOWN, taken => 0, calls => 1),
     );
     $d->wait_for(sub { in_flight() == 3 }, 5);
-    $lock = hold_database();
+    $lock = $d->hold;
     ok($d->wait_for(sub { 3 == grep { my ($c) =
         sends(message => $_->{text}); $c && $c->{status} } @lanes }, 5),
         "answered$with");
     sleep 0.05;
     $d->wacrmd_kill;
-    close $lock;
+    $d->let_go($lock);
     is(in_flight(), 3, 'which the database does not know');
     $d->wacrmd_start;
     check(@lanes);
@@ -461,10 +451,10 @@ sub later {
         ['twice', rule('twice'), is => $SENT, taken => 1, calls => 1];
     # the database is held as they become due, and wacrmd dies over it
     sleep 1.5;
-    my $lock = hold_database();
+    my $lock = $d->hold;
     sleep 0.7;
     $d->wacrmd_kill;
-    close $lock;
+    $d->let_go($lock);
     is($d->sql('SELECT count(*) FROM outbox WHERE state = 7'), scalar @lanes,
         'died as they were due: all still wait');
     $d->wacrmd_start;

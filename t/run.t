@@ -121,7 +121,7 @@ unlike(do { local $/; open my $fh, '<', "$state/log/wacrmd.log"; <$fh> },
 my $end = time + 20;
 my $chats = 0;
 while (time < $end && !$chats) {
-    $chats = `sqlite3 -readonly '$state/wacrm.db' 'SELECT count(*) FROM chats'`;
+    $chats = `sqlite3 -readonly -cmd '.timeout 30000' '$state/wacrm.db' 'SELECT count(*) FROM chats'`;
     chomp $chats;
     sleep 0.2;
 }

@@ -122,13 +122,9 @@ like($out, qr/failed at webhook: .*401: not the secret/, 'is told as that');
 is(($d->ctl(['selftest', @$_]))[0], 2, "@$_") for ['--url', 'ftp://x'],
     ['--timeout', 0], ['--secret-file', '/nowhere'];
 
-open my $lock, '|-', 'sqlite3', $d->{db} or die "sqlite3: $!";
-$lock->autoflush;
-print {$lock} "BEGIN IMMEDIATE;\n";
-select undef, undef, undef, 0.2;
+my $lock = $d->hold;
 fails('spool', 'events wait', 'a database that is held');
-print {$lock} "ROLLBACK;\n";
-close $lock;
+$d->let_go($lock);
 ok($d->applied(30), 'it goes on');
 $d->allow(qr/locked|busy|batch put back|write failed/i);
 

@@ -122,7 +122,8 @@ sub ctl {
 
 sub sql {
     my ($sql) = @_;
-    open my $fh, '-|', 'sqlite3', '-batch', "$state/wacrm.db", $sql
+    open my $fh, '-|', 'sqlite3', '-batch', '-cmd', '.timeout 30000',
+        "$state/wacrm.db", $sql
         or die "sqlite3: $!";
     local $/;
     return scalar <$fh> // '';

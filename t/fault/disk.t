@@ -125,11 +125,7 @@ ok(found("kata$n"), 'and finds');
 
 # ---- the database, held by another process for ten seconds ----
 
-my $held = "$dir/held";
-open my $sqlite, '|-', 'sqlite3', '-batch', $d->{db} or die $!;
-$sqlite->autoflush(1);
-print {$sqlite} ".timeout 5000\nBEGIN IMMEDIATE;\n.system touch $held\n";
-$d->wait_for(sub { -e $held }, 5) or die 'no lock';
+my $lock = $d->hold;
 my $begun = time;
 is(event(), 200, 'the database is held: events are taken') for 1 .. 20;
 is(inbox(), 200, 'the inbox can be read');
@@ -138,7 +134,7 @@ $r = $d->api(POST => '/api/crm/messages/send', token => $token,
 is($r->{status}, 503, 'sending: 503, once five seconds are over');
 ok($r->{headers}{'retry-after'}, 'with Retry-After');
 sleep 0.1 while time - $begun < 10;
-close $sqlite;
+$d->let_go($lock);
 is($d->api(POST => '/api/crm/messages/send', token => $token,
     json => { phone => '628120001', message => 'lepas' })->{status}, 200,
     'let go after ten: sending works');

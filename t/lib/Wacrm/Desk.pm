@@ -39,7 +39,8 @@ sim_start, sim_stop one of them; nginx is $d->{nginx}, a Wacrm::Nginx.
 api($method => $path, token =>, json =>, headers => {}) and sim($path, $json)
 return {status, headers, body, json}; sql($query) the first column of the first
 row in scalar context, a list of rows (array references) otherwise; change($sql)
-writes; ctl([args], $stdin) (exit code, output). event($name => {data}) posts a
+writes; hold() takes the right to write from wacrmd, until let_go() of what it
+returned; ctl([args], $stdin) (exit code, output). event($name => {data}) posts a
 signed event of the seed's shape and returns the status; sound() asserts what
 holds in the database whatever has happened; applied() waits until
 wacrmd has taken all that the spool holds; calls(%query) are those that the
@@ -345,7 +346,7 @@ sub sql {
     my ($self, $query) = @_;
 
     open my $fh, '-|', 'sqlite3', '-batch', '-readonly', '-separator', "\x1f",
-        '-newline', "\x1e", '-cmd', '.timeout 5000',
+        '-newline', "\x1e", '-cmd', '.timeout 30000',
         $self->{db}, $query or die "sqlite3: $!";
     local $/;
     my $out = <$fh>;
@@ -359,8 +360,30 @@ sub sql {
 sub change {
     my ($self, $statement) = @_;
 
-    system('sqlite3', '-batch', '-cmd', '.timeout 5000',
+    system('sqlite3', '-batch', '-cmd', '.timeout 30000',
         $self->{db}, $statement) == 0 or die "sqlite3: $?";
+}
+
+# -bail: what follows a BEGIN that was refused would say that it holds.
+sub hold {
+    my ($self) = @_;
+
+    my $held = "$self->{dir}/held";
+    unlink $held;
+    open my $sqlite, '|-', 'sqlite3', '-batch', '-bail', '-cmd',
+        '.timeout 30000', $self->{db} or die "sqlite3: $!";
+    $sqlite->autoflush(1);
+    print {$sqlite} "BEGIN IMMEDIATE;\n.system touch $held\n";
+    $self->wait_for(sub { -e $held }, 60) or die 'the database is not held';
+    return $sqlite;
+}
+
+sub let_go {
+    my ($self, $sqlite) = @_;
+
+    # not only EOF: a process forked meanwhile has the pipe as well
+    print {$sqlite} "ROLLBACK;\n.quit\n";
+    close $sqlite or die "sqlite3: $?";
 }
 
 sub event {

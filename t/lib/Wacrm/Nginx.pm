@@ -384,12 +384,47 @@ sub stop {
     $self->wait_for(sub { $self->_reap; !$self->{pid} }, 20);
 
     if ($self->{pid}) {
-        Test::More::diag('nginx does not stop');
+        Test::More::diag("nginx does not stop\n" . $self->_what_it_does);
         $self->kill_all;
         return 0;
     }
 
     return $self->{exit} == 0;
+}
+
+# For a process that should have ended: the state of master and workers, of
+# each thread, and where it stands, if gdb is there.
+sub _what_it_does {
+    my ($self) = @_;
+
+    my $text = '';
+    for my $pid ($self->{pid}, $self->workers(qr/./s)) {
+        for my $task (glob "/proc/$pid/task/*") {
+            my %at = map { $_ => _first_line("$task/$_") }
+                qw(stat wchan syscall);
+            $text .= "$pid $at{stat}\n  wchan $at{wchan} syscall $at{syscall}\n";
+        }
+        for my $fd (glob "/proc/$pid/fd/*") {
+            my $file = readlink $fd;
+            $text .= "  $fd $file\n" if defined $file;
+        }
+        open my $gdb, '-|', "gdb -p $pid -batch -ex 'thread apply all bt'"
+            . ' 2> /dev/null' or next;
+        local $/;
+        $text .= <$gdb> // '';
+        close $gdb;
+    }
+    my @log = split /\n/, $self->log;
+    return join "\n", $text, @log > 40 ? @log[-40 .. -1] : @log;
+}
+
+sub _first_line {
+    my ($path) = @_;
+
+    open my $fh, '<', $path or return '';
+    my $line = <$fh> // '';
+    chomp $line;
+    return $line;
 }
 
 sub kill_all {
