@@ -56,7 +56,7 @@ EOT
 
 sub wait_for {
     my ($code, $seconds) = @_;
-    my $end = time + ($seconds || 10);
+    my $end = time + ($seconds || 60);
     while (time < $end) {
         return 1 if $code->();
         sleep 0.01;
@@ -97,7 +97,7 @@ sub stop {
     my ($signal) = @_;
     kill $signal, $pid;
     my $status = -1;
-    wait_for(sub { waitpid($pid, WNOHANG) > 0 && ($status = $?, 1) }, 12);
+    wait_for(sub { waitpid($pid, WNOHANG) > 0 && ($status = $?, 1) }, 60);
     $pid = undef if $status >= 0;
     return $status;
 }

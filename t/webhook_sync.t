@@ -50,10 +50,12 @@ if ($strace == 0) {
         or POSIX::_exit(127);
 }
 
-my $attached = $t->wait_for(sub {
+my $attached = 0;
+$t->wait_for(sub {
     open my $fh, '<', "/proc/$worker/status" or return 0;
-    return scalar grep { /^TracerPid:\s*[1-9]/ } <$fh>;
-}, 5);
+    $attached = grep { /^TracerPid:\s*[1-9]/ } <$fh>;
+    return $attached || waitpid($strace, POSIX::WNOHANG()) != 0;
+});
 
 SKIP: {
     if (!$attached) {

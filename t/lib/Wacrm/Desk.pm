@@ -243,7 +243,7 @@ sub wacrmd_stop {
 
     my $pid = delete $self->{wacrmd_pid} or return 1;
     kill $signal || 'TERM', $pid;
-    my $end = time + 20;
+    my $end = time + 60;
     while (time < $end) {
         return $? == 0 if waitpid($pid, WNOHANG) > 0;
         sleep 0.01;
@@ -267,14 +267,8 @@ sub log { $_[0]{nginx}->read('wacrmd.log') }
 sub allow { push @{$_[0]{allowed}}, $_[1]; $_[0]{nginx}->allow($_[1]) }
 
 sub wait_for {
-    my ($self, $code, $seconds) = @_;
-
-    my $end = time + ($seconds || 10);
-    while (time < $end) {
-        return 1 if $code->();
-        sleep 0.02;
-    }
-    return 0;
+    my ($self, @args) = @_;
+    return $self->{nginx}->wait_for(@args);
 }
 
 # ---- talking ----
@@ -374,7 +368,7 @@ sub hold {
         '.timeout 30000', $self->{db} or die "sqlite3: $!";
     $sqlite->autoflush(1);
     print {$sqlite} "BEGIN IMMEDIATE;\n.system touch $held\n";
-    $self->wait_for(sub { -e $held }, 60) or die 'the database is not held';
+    $self->wait_for(sub { -e $held }) or die 'the database is not held';
     return $sqlite;
 }
 

@@ -81,7 +81,8 @@ Runs nginx -t: (true if it passed, its output).
 start(), stop($signal = 'QUIT') true if it exited with 0, reload() (waits
 until new workers are there and, with wait => 1, the old ones are gone),
 pid(), workers(), port($n = 1), log() the error log, mark() and log_since($m),
-wait_for(sub {...}, $seconds), wait_log(qr/.../), kill_all (SIGKILL for all of it).
+wait_for(sub {...}, $seconds) (a minute at least), wait_log(qr/.../), kill_all
+(SIGKILL for all of it).
 
 =head2 Requests
 
@@ -118,9 +119,15 @@ use IO::Socket::INET;
 use POSIX qw(WNOHANG);
 use Scalar::Util qw(weaken);
 use Test::More ();
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(CLOCK_MONOTONIC clock_gettime sleep time);
 
 our $ROOT = abs_path(dirname(__FILE__) . '/../../..');
+
+# A wait ends as soon as its condition is there: none is cut off by a machine
+# that is slow or busy before so many seconds.
+my $PATIENCE = 60;
+# and a stop that takes longer is looked into
+my $STOPS_IN = 15;
 
 # a client that aborts must not end the test
 $SIG{PIPE} = 'IGNORE';
@@ -380,8 +387,20 @@ sub stop {
     my ($self, $signal) = @_;
 
     return 1 unless $self->{pid};
+    my $begin = clock_gettime(CLOCK_MONOTONIC);
+    my $late;
     kill $signal || 'QUIT', $self->{pid};
-    $self->wait_for(sub { $self->_reap; !$self->{pid} }, 20);
+    $self->wait_for(sub {
+        $self->_reap;
+        # one that ends after all has told what it waited for
+        if ($self->{pid} && !$late
+            && clock_gettime(CLOCK_MONOTONIC) - $begin > $STOPS_IN)
+        {
+            $late = $self->_what_it_does;
+            Test::More::diag("nginx is slow to stop\n$late");
+        }
+        !$self->{pid};
+    });
 
     if ($self->{pid}) {
         Test::More::diag("nginx does not stop\n" . $self->_what_it_does);
@@ -452,10 +471,10 @@ sub reload {
     my $ok = $self->wait_for(sub {
         my @now = $self->workers;
         @now >= $self->{workers} && !grep { $old{$_} } @now;
-    }, 20);
+    });
 
     if ($ok && $opt{wait}) {
-        $ok = $self->wait_for(sub { !grep { kill 0, $_ } keys %old }, 20);
+        $ok = $self->wait_for(sub { !grep { kill 0, $_ } keys %old });
     }
 
     return $ok;
@@ -464,8 +483,9 @@ sub reload {
 sub wait_for {
     my ($self, $code, $seconds) = @_;
 
-    my $end = time + ($seconds || 10);
-    while (time < $end) {
+    $seconds = $PATIENCE if !$seconds || $seconds < $PATIENCE;
+    my $end = clock_gettime(CLOCK_MONOTONIC) + $seconds;
+    while (clock_gettime(CLOCK_MONOTONIC) < $end) {
         return 1 if $code->();
         sleep 0.02;
     }
@@ -488,7 +508,7 @@ sub connect {
 
     my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
                                   PeerPort => $self->port($n),
-                                  Proto => 'tcp', Timeout => 5);
+                                  Proto => 'tcp', Timeout => $PATIENCE);
     $s->autoflush(1) if $s;
     return $s;
 }
@@ -564,7 +584,7 @@ sub _send {
 sub read_response {
     my ($self, $s, $method, $timeout) = @_;
 
-    my $end = time + ($timeout || 15);
+    my $end = time + ($timeout || $PATIENCE);
     my $buf = delete ${*$s}{wacrm_rest};
     $buf = '' unless defined $buf;
 
