@@ -93,6 +93,7 @@ my $gone = send_text(phone(8), 'tiga kali');
 behave(phone(9), 'close', when => 'after');
 my $closed = send_text(phone(9), 'terputus');
 
+my $pacing = time;
 my @paced = map { send_text(phone(10), "cepat $_") } 1 .. 4;
 
 # ---- order ----
@@ -102,7 +103,7 @@ is(join(',', texts(phone => phone(1))),
     'urut 1,urut 1,urut 1,urut 2,urut 3', 'in order, first things first');
 my @first = $d->calls(route => 'send.text', phone => phone(1));
 my ($other) = $d->calls(route => 'send.text', phone => phone(2));
-cmp_ok($other->{at}, '<', $first[1]{at}, 'another chat does not wait');
+cmp_ok($other->{at}, '<', $first[2]{at}, 'another chat does not wait');
 is(status($free), $SENT, 'and is sent');
 is(attempts($fifo[0]), 3, 'three tries were needed');
 cmp_ok($first[1]{at} - $first[0]{at}, '>=', 950, 'a second apart');
@@ -115,8 +116,9 @@ is(join(',', texts(phone => phone(10))), 'cepat 1,cepat 2,cepat 3,cepat 4',
 is(join(',', map { attempts($_) } @paced), '1,1,1,1',
     'pacing counts no attempt');
 my @at = map { $_->{at} } $d->calls(phone => phone(10));
-is(scalar(grep { $at[$_] - $at[$_ - 1] < 150 } 1 .. 3), 0,
-    'with gaps between them');
+# from before the first: when a busy simulator hears of that says nothing
+is(scalar(grep { $at[$_] - 1000 * $pacing < 200 * $_ - 50 } 1 .. 3), 0,
+    'with gaps between them') or diag "$pacing @at";
 cmp_ok($d->{nginx}->metrics('/metrics/wacrmd')->{wacrm_outbox_deferred_total},
     '>', 0, 'as the metrics tell');
 

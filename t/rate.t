@@ -156,10 +156,19 @@ $r = $t->post('/send?key=a', 'x' x 200_000);
 is($r->{status}, 429, 'a refused request with a body');
 is($t->request('HEAD', '/send?key=a')->{status}, 429, 'HEAD');
 
-is(passed('/fast?key=a', 2), 2, 'a burst of two');
-is(status('/fast?key=a'), 429, 'not of three');
+# three within the tenth of a second that brings the next one
+my ($key, $burst, $third);
+for my $try (1 .. 100) {
+    $key = "burst$try";
+    my $begun = time;
+    $burst = passed("/fast?key=$key", 2);
+    $third = status("/fast?key=$key");
+    last if time - $begun < 0.1;
+}
+is($burst, 2, 'a burst of two');
+is($third, 429, 'not of three');
 sleep 0.12;
-is(status('/fast?key=a'), 200, 'one more after a tenth of a second');
+is(status("/fast?key=$key"), 200, 'one more after a tenth of a second');
 
 # ---- in front of an upstream ----
 

@@ -405,7 +405,8 @@ for my $case (['answered', 'slow', ms => 700], ['lost', 'hang',
     my @rows = $d->sql("SELECT id, body FROM messages WHERE body LIKE"
         . " 'gugur %' ORDER BY id");
     is(scalar @rows, 12, 'each is there once, whoever died');
-    push @all, map { { id => $_->[0], text => $_->[1] } } @rows;
+    # a kill may find one on its way: then nobody knows
+    push @all, map { { id => $_->[0], text => $_->[1], cut => 1 } } @rows;
     ok($d->wait_for(sub { $d->sql("SELECT count(*) FROM outbox WHERE state < 4")
         == 0 }, 40), 'all are settled');
     my $taken = taken();
@@ -422,8 +423,7 @@ for my $case (['answered', 'slow', ms => 700], ['lost', 'hang',
 # ---- what leaves later, under the same faults ----
 
 sub later {
-    my ($phone, $text, $in) = @_;
-    my $at = time + $in;
+    my ($phone, $text, $at) = @_;
     my $r = $d->api(POST => '/api/crm/messages/send', token => $token{cs1},
         json => { phone => $phone, message => $text, scheduled_at =>
             POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime $at)
@@ -434,13 +434,14 @@ sub later {
 }
 
 {
+    my $due = time + 5;
     my @lanes = map { my ($name, %case) = @$_;
         my $phone = phone();
         known($phone) if $case{known};
         behave($phone, %{$case{rule}}) if $case{rule};
         my $text = "nanti $name " . ++$next;
         +{ %case, name => "later, $name", phone => $phone, text => $text,
-            id => later($phone, $text, 2) } }
+            id => later($phone, $text, $due) } }
         ['answers', is => $SENT, taken => 1, calls => 1],
         ['503', rule('status', status => 503), is => $SENT, taken => 1,
             calls => 2],
@@ -450,9 +451,8 @@ sub later {
             calls => 1],
         ['twice', rule('twice'), is => $SENT, taken => 1, calls => 1];
     # the database is held as they become due, and wacrmd dies over it
-    sleep 1.5;
     my $lock = $d->hold;
-    sleep 0.7;
+    sleep 0.1 while time < $due + 0.3;
     $d->wacrmd_kill;
     $d->let_go($lock);
     is($d->sql('SELECT count(*) FROM outbox WHERE state = 7'), scalar @lanes,
@@ -493,7 +493,8 @@ is(join(', ', map { $_->{text} } @double), '', 'nothing was sent twice');
 my %status = map { $_->[0] => $_->[1] }
     $d->sql('SELECT id, status FROM messages WHERE direction = 1');
 my @lost = grep { !defined $status{$_->{id}} || ($status{$_->{id}} >= $SENT
-    && $status{$_->{id}} < $FAILED) != ($taken->{$_->{text}} ? 1 : 0) } @all;
+    && $status{$_->{id}} < $FAILED) != ($taken->{$_->{text}} ? 1 : 0)
+    && !($_->{cut} && $status{$_->{id}} == $UNKNOWN) } @all;
 is(join(', ', map { "$_->{text}: "
     . (defined $status{$_->{id}} ? $status{$_->{id}} : 'gone') } @lost), '',
     'what was taken is sent, and nothing else is');
