@@ -30,10 +30,8 @@ bool command_backfill(command_t *c, const json_t *json)
     }
     s = db_stmt(c->db, &backfill_session);
     db_bind_text(s, 1, name);
-    rc = db_first(s);
-    if (rc == DB_ROW) {
-        session = db_i64(s, 0);
-        db_done(s);
+    rc = db_first_i64(s, &session);
+    if (rc == WERR_OK) {
         rc = domain_write(c->domain, request, &session);
     }
     if (rc == WERR_NOTFOUND) {

@@ -69,6 +69,9 @@ void db_done(db_stmt_t *s);
 /* Steps to the first row and leaves it current: DB_ROW, WERR_NOTFOUND, or an
  * error. The row stays readable until db_done() or the next use. */
 int db_first(db_stmt_t *s) WACRM_CHECKED;
+/* The first column of the first row, and ends its read: WERR_OK,
+ * WERR_NOTFOUND, or an error. */
+int db_first_i64(db_stmt_t *s, int64_t *out) WACRM_CHECKED;
 
 /* Columns from 0. Text is terminated, never NULL for a non-null column, and
  * lives until the next step. */

@@ -282,6 +282,18 @@ int db_first(db_stmt_t *s)
     return rc == DB_DONE ? WERR_NOTFOUND : rc;
 }
 
+int db_first_i64(db_stmt_t *s, int64_t *out)
+{
+    int rc = db_first(s);
+
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    *out = db_i64(s, 0);
+    db_done(s);
+    return WERR_OK;
+}
+
 void db_done(db_stmt_t *s)
 {
     if (s && s->st) {

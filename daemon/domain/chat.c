@@ -18,16 +18,9 @@ DB_QUERY(chat_receipt,
 int chat_session(db_t *db, int64_t chat, int64_t *session)
 {
     db_stmt_t *s = db_stmt(db, &chat_place);
-    int rc;
 
     db_bind_i64(s, 1, chat);
-    rc = db_first(s);
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    *session = db_i64(s, 0);
-    db_done(s);
-    return WERR_OK;
+    return db_first_i64(s, session);
 }
 
 /* One receipt covers all that was unread: a waiting one is enough. */

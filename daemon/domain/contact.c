@@ -111,16 +111,9 @@ int contact_phone(db_t *db, const char *phone, char out[ALIAS_MAX])
 static int merged_into(db_t *db, int64_t id, int64_t *into)
 {
     db_stmt_t *s = db_stmt(db, &contact_merged_into);
-    int rc;
 
     db_bind_i64(s, 1, id);
-    rc = db_first(s);
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    *into = db_i64(s, 0);
-    db_done(s);
-    return WERR_OK;
+    return db_first_i64(s, into);
 }
 
 /* Each merge is later than the one before: it ends. */

@@ -57,7 +57,6 @@ int unmerge_ask(tx_t *tx, const db_query_t *q, int64_t a, int64_t b,
                 int64_t *out)
 {
     db_stmt_t *s = db_stmt(tx->db, q);
-    int rc;
 
     if (a != 0) {
         db_bind_i64(s, 1, a);
@@ -65,12 +64,7 @@ int unmerge_ask(tx_t *tx, const db_query_t *q, int64_t a, int64_t b,
     if (b != 0) {
         db_bind_i64(s, 2, b);
     }
-    rc = db_first(s);
-    if (rc == DB_ROW) {
-        *out = db_i64(s, 0);
-        db_done(s);
-    }
-    return rc;
+    return db_first_i64(s, out);
 }
 
 int unmerge_none(tx_t *tx, const db_query_t *q, int64_t a, int64_t b)
@@ -78,7 +72,7 @@ int unmerge_none(tx_t *tx, const db_query_t *q, int64_t a, int64_t b)
     int64_t id;
     int rc = unmerge_ask(tx, q, a, b, &id);
 
-    if (rc == DB_ROW) {
+    if (rc == WERR_OK) {
         return WERR_CONFLICT;
     }
     return rc == WERR_NOTFOUND ? WERR_OK : rc;
@@ -92,7 +86,6 @@ int unmerge_free_id(tx_t *tx, const db_query_t *there, const db_query_t *fresh,
     *out = old;
     if (rc == WERR_CONFLICT) {
         rc = unmerge_ask(tx, fresh, 0, 0, out);
-        rc = rc == DB_ROW ? WERR_OK : rc;
     }
     return rc;
 }

@@ -226,15 +226,7 @@ int report_retention(db_t *db, const report_year_t *year, buf_t *out,
 
 static int count_donors(db_t *db, int64_t *n)
 {
-    db_stmt_t *s = db_stmt(db, &report_rfm_count);
-    int rc = db_first(s);
-
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    *n = db_i64(s, 0);
-    db_done(s);
-    return WERR_OK;
+    return db_first_i64(db_stmt(db, &report_rfm_count), n);
 }
 
 int report_rfm(db_t *db, int64_t today, buf_t *out, const char *key)

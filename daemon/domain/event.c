@@ -13,15 +13,7 @@ DB_QUERY(event_insert,
 
 int event_number_read(db_t *db, int64_t *seq)
 {
-    db_stmt_t *s = db_stmt(db, &event_counter);
-    int rc = db_first(s);
-
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    *seq = db_i64(s, 0);
-    db_done(s);
-    return WERR_OK;
+    return db_first_i64(db_stmt(db, &event_counter), seq);
 }
 
 int event_number_write(tx_t *tx)

@@ -78,20 +78,13 @@ int message_place(db_t *db, int64_t id, int64_t *session, int64_t *chat)
 static int echo_of(tx_t *tx, int64_t chat, const message_in_t *in, int64_t *id)
 {
     db_stmt_t *s = db_stmt(tx->db, &message_echo_of);
-    int rc;
 
     db_bind_i64(s, 1, chat);
     db_bind_i64(s, 2, in->ts - DAY_MS);
     db_bind_i64(s, 3, in->ts);
     db_bind_text(s, 4, in->text);
     db_bind_text(s, 5, in->type);
-    rc = db_first(s);
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    *id = db_i64(s, 0);
-    db_done(s);
-    return WERR_OK;
+    return db_first_i64(s, id);
 }
 
 /* WERR_NOTFOUND: said on the phone, a message of its own. */

@@ -143,13 +143,9 @@ static int set_next(tx_t *tx, domain_t *d)
 {
     db_stmt_t *s = db_stmt(tx->db, &reminder_next);
     int64_t next = INT64_MAX;
-    int rc = db_first(s);
+    int rc = db_first_i64(s, &next);
 
-    if (rc == DB_ROW) {
-        next = db_i64(s, 0);
-        db_done(s);
-    }
-    if (rc == DB_ROW || rc == WERR_NOTFOUND) {
+    if (rc == WERR_OK || rc == WERR_NOTFOUND) {
         atomic_store(&d->reminder_due, next);
         rc = WERR_OK;
     }

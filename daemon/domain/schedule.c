@@ -64,16 +64,9 @@ static int run(tx_t *tx, const db_query_t *q, int64_t a, int64_t b)
 static int one(db_t *db, const db_query_t *q, int64_t a, int64_t *out)
 {
     db_stmt_t *s = db_stmt(db, q);
-    int rc;
 
     db_bind_i64(s, 1, a);
-    rc = db_first(s);
-    if (rc == DB_ROW) {
-        *out = db_i64(s, 0);
-        db_done(s);
-        return WERR_OK;
-    }
-    return rc;
+    return db_first_i64(s, out);
 }
 
 int schedule_next(db_t *db, int64_t *next)

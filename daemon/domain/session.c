@@ -43,25 +43,13 @@ DB_QUERY(session_of_account,
          "SELECT s.id FROM sessions s JOIN accounts a ON a.id = s.account_id "
          "WHERE s.remote_id = $1 AND a.name = $2");
 
-static int find_id(db_stmt_t *s, int64_t *id)
-{
-    int rc = db_first(s);
-
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    *id = db_i64(s, 0);
-    db_done(s);
-    return WERR_OK;
-}
-
 int account_ensure(tx_t *tx, const char *name, int64_t *id)
 {
     db_stmt_t *s = db_stmt(tx->db, &account_find);
     int rc;
 
     db_bind_text(s, 1, name);
-    rc = find_id(s, id);
+    rc = db_first_i64(s, id);
     if (rc != WERR_NOTFOUND) {
         return rc;
     }
@@ -98,7 +86,7 @@ static int wire_id(db_t *db, const char *account, const char *remote, char *out,
     int rc, n;
 
     db_bind_text(s, 1, remote);
-    rc = find_id(s, &other);
+    rc = db_first_i64(s, &other);
     if (rc == WERR_NOTFOUND) {
         n = snprintf(out, size, "%s", remote);
     } else if (rc == WERR_OK) {
@@ -129,7 +117,7 @@ static int is_everyones(db_t *db, const domain_settings_t *set,
                 strcmp(account, set->default_account) == 0);
         return WERR_OK;
     }
-    rc = find_id(db_stmt(db, &session_any), &any);
+    rc = db_first_i64(db_stmt(db, &session_any), &any);
     *out = rc == WERR_NOTFOUND;
     return rc == WERR_NOTFOUND ? WERR_OK : rc;
 }
@@ -355,7 +343,7 @@ static int default_session(db_t *db, const domain_settings_t *set, int64_t *id)
         db_bind_text(s, 1, set->default_session);
         db_bind_text(s, 2, set->default_account);
     }
-    return find_id(s, id);
+    return db_first_i64(s, id);
 }
 
 int session_acting(db_t *db, const domain_t *d, const user_t *user,
@@ -367,7 +355,7 @@ int session_acting(db_t *db, const domain_t *d, const user_t *user,
     if (wire != NULL && *wire != '\0') {
         s = db_stmt(db, &session_by_wire);
         db_bind_text(s, 1, wire);
-        rc = find_id(s, id);
+        rc = db_first_i64(s, id);
         if (rc == WERR_OK && !session_set_has(visible, *id)) {
             return WERR_NOTFOUND;
         }

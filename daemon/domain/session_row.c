@@ -59,23 +59,12 @@ DB_QUERY(session_member_clear,
 DB_QUERY(session_member_add,
          "INSERT INTO session_members (session_id, user_id) VALUES ($1, $2)");
 
-static int id_of(db_stmt_t *s, int64_t *id)
-{
-    int rc = db_first(s);
-    if (rc == DB_ROW) {
-        *id = db_i64(s, 0);
-        db_done(s);
-        rc = WERR_OK;
-    }
-    return rc;
-}
-
 int session_find_visible(db_t *db, const session_set_t *visible,
                          const char *wire, int64_t *id)
 {
     db_stmt_t *s = db_stmt(db, &session_of_wire);
     db_bind_text(s, 1, wire);
-    int rc = id_of(s, id);
+    int rc = db_first_i64(s, id);
     return rc == WERR_OK && !session_set_has(visible, *id) ? WERR_NOTFOUND : rc;
 }
 
@@ -220,12 +209,12 @@ int session_create(tx_t *tx, session_new_t *n)
     }
     db_stmt_t *s = db_stmt(tx->db, &session_of_wire);
     db_bind_text(s, 1, n->remote);
-    rc = id_of(s, &other);
+    rc = db_first_i64(s, &other);
     if (rc == WERR_NOTFOUND) {
         s = db_stmt(tx->db, &session_of_remote);
         db_bind_i64(s, 1, account);
         db_bind_text(s, 2, n->remote);
-        rc = id_of(s, &other);
+        rc = db_first_i64(s, &other);
     }
     if (rc != WERR_NOTFOUND) {
         return rc == WERR_OK ? WERR_CONFLICT : rc;
@@ -289,7 +278,7 @@ static int check_user(db_t *db, int64_t user)
     int64_t one;
     db_stmt_t *s = db_stmt(db, &session_active_user);
     db_bind_i64(s, 1, user);
-    return id_of(s, &one);
+    return db_first_i64(s, &one);
 }
 
 int session_rename(tx_t *tx, int64_t id, const char *name)

@@ -136,13 +136,7 @@ static int find_revoked(db_t *db, const char *kind, const char *id,
     db_stmt_t *s = db_stmt(db, &token_revoked_one);
     db_bind_text(s, 1, kind);
     db_bind_text(s, 2, id);
-    int rc = db_first(s);
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    *not_before = db_i64(s, 0);
-    db_done(s);
-    return WERR_OK;
+    return db_first_i64(s, not_before);
 }
 
 int token_is_revoked(db_t *db, int64_t user, const char *jti, int64_t seen,

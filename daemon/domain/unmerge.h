@@ -28,7 +28,7 @@ int unmerge_run(tx_t *tx, const db_query_t *q, size_t n,
     unmerge_run(tx, q, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), \
                 (const int64_t[]){__VA_ARGS__})
 
-/* Asks q with $1 = a and $2 = b, of which 0 is none: DB_ROW with the first
+/* Asks q with $1 = a and $2 = b, of which 0 is none: WERR_OK with the first
  * column, WERR_NOTFOUND, or a fault. */
 int unmerge_ask(tx_t *tx, const db_query_t *q, int64_t a, int64_t b,
                 int64_t *out) WACRM_CHECKED;

@@ -61,7 +61,7 @@ static int split_chat(tx_t *tx, const unmerge_t *u, const chat_row_t *c)
     int64_t id, unread = 0;
     int rc = unmerge_ask(tx, &unmerge_chat_owner, c->target, u->into, &unread);
 
-    if (rc != DB_ROW) {
+    if (rc != WERR_OK) {
         return rc == WERR_NOTFOUND ? WERR_CONFLICT : rc;
     }
     unread = c->unread < unread ? c->unread : unread;

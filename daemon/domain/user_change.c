@@ -10,6 +10,7 @@
 #include "domain/audit.h"
 #include "domain/event.h"
 #include "domain/password.h"
+#include "domain/row_json.h"
 #include "domain/token_revoke.h"
 
 DB_QUERY_SCAN(user_rows,
@@ -28,7 +29,7 @@ DB_QUERY(user_update,
          "password_hash = coalesce($5, password_hash), updated_at = $6 "
          "WHERE id = $1");
 
-static void write_row(db_stmt_t *s, const char *key, buf_t *b)
+static void write_row(db_stmt_t *s, buf_t *b, const char *key)
 {
     jw_open_object(b, key);
     jw_i64(b, "id", db_i64(s, 0));
@@ -42,27 +43,14 @@ static void write_row(db_stmt_t *s, const char *key, buf_t *b)
 
 int user_list(db_t *db, const char *key, buf_t *out)
 {
-    db_stmt_t *s = db_stmt(db, &user_rows);
-    int rc;
-    jw_open_array(out, key);
-    while ((rc = db_step(s)) == DB_ROW) {
-        write_row(s, NULL, out);
-    }
-    jw_close_array(out);
-    return rc;
+    return row_write_all(db_stmt(db, &user_rows), write_row, out, key);
 }
 
 int user_write(db_t *db, int64_t id, const char *key, buf_t *out)
 {
     db_stmt_t *s = db_stmt(db, &user_row);
     db_bind_i64(s, 1, id);
-    int rc = db_first(s);
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    write_row(s, key, out);
-    db_done(s);
-    return WERR_OK;
+    return row_write_first(s, write_row, out, key);
 }
 
 typedef struct {

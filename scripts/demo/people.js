@@ -1,7 +1,7 @@
 'use strict';
 /*
  * people.js - who writes in the demo, and what they say. Invented people and
- * numbers; each dialogue is [minutes before it ended, who says what].
+ * numbers.
  */
 
 /* phone, name, the session they write to */

@@ -132,6 +132,47 @@ static void parameters_by_number(void **state)
     free(sql);
 }
 
+DB_QUERY(put_seq, "INSERT INTO test_rows (seq, data) VALUES ($1, x'00')");
+DB_QUERY(seq_from, "SELECT seq FROM test_rows WHERE seq >= $1 ORDER BY seq");
+
+static int put_number(db_t *db, void *arg)
+{
+    db_stmt_t *s = db_stmt(db, &put_seq);
+
+    db_bind_i64(s, 1, *(int64_t *)arg);
+    return db_exec(s);
+}
+
+static int first_from(db_t *db, int64_t from, int64_t *out)
+{
+    db_stmt_t *s = db_stmt(db, &seq_from);
+
+    db_bind_i64(s, 1, from);
+    return db_first_i64(s, out);
+}
+
+static void first_number(void **state)
+{
+    int64_t seq = 7, n = -1;
+    db_t *r = NULL;
+
+    (void)state;
+    assert_int_equal(store_reader(store, &r), WERR_OK);
+    assert_int_equal(first_from(r, 1, &n), WERR_NOTFOUND);
+    assert_int_equal(n, -1);
+    assert_int_equal(store_write(store, put_number, &seq), WERR_OK);
+    seq = 8;
+    assert_int_equal(store_write(store, put_number, &seq), WERR_OK);
+    assert_int_equal(first_from(r, 1, &n), WERR_OK);
+    assert_int_equal(n, 7);
+    /* its read has ended, with one more row behind it */
+    seq = 3;
+    assert_int_equal(store_write(store, put_number, &seq), WERR_OK);
+    assert_int_equal(first_from(r, 1, &n), WERR_OK);
+    assert_int_equal(n, 3);
+    store_reader_close(&r);
+}
+
 static void errors_stick(void **state)
 {
     db_t *r = NULL;
@@ -398,6 +439,7 @@ int main(void)
         T(results),
         T(savepoints),
         T(parameters_by_number),
+        T(first_number),
         T(errors_stick),
         T(foreign_keys_hold),
         T(queries_are_listed),

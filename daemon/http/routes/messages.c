@@ -53,17 +53,6 @@ static int refuse(job_send_t *job, refusal_t why)
     return WERR_CONFLICT;
 }
 
-static int one_number(db_stmt_t *s, int64_t *out)
-{
-    int rc = db_first(s);
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    *out = db_i64(s, 0);
-    db_done(s);
-    return WERR_OK;
-}
-
 /* The ids of what colleagues wrote, here or on the phone itself, since the
  * writer looked; count, or < 0. */
 static int find_newer(db_t *db, const job_send_t *job, int64_t chat,
@@ -73,7 +62,7 @@ static int find_newer(db_t *db, const job_send_t *job, int64_t chat,
     int n = 0;
     db_stmt_t *s = db_stmt(db, &send_seen_at);
     db_bind_i64(s, 1, job->draft->seen_seq);
-    int rc = one_number(s, &seen_at);
+    int rc = db_first_i64(s, &seen_at);
     if (rc != WERR_OK && rc != WERR_NOTFOUND) {
         return rc;
     }
@@ -151,7 +140,7 @@ static int check_chat(tx_t *tx, job_send_t *job)
         db_stmt_t *s = db_stmt(tx->db, &send_chat);
         db_bind_i64(s, 1, job->session);
         db_bind_i64(s, 2, contact);
-        rc = one_number(s, &chat);
+        rc = db_first_i64(s, &chat);
     }
     if (rc == WERR_NOTFOUND) {
         rc = WERR_OK;
