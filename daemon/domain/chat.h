@@ -35,6 +35,10 @@ typedef struct {
     int limit;                    /* 1..200 */
     int64_t before_ts; /* keyset (last_ts, id); before_id 0: from the top */
     int64_t before_id;
+    /* Lines rendered before, which are used and added to; NULL: none. With
+     * store_version() from before the transaction began. */
+    struct lines_s *lines;
+    int64_t version;
 } inbox_query_t;
 
 /*

@@ -3,16 +3,9 @@
  * session, newest first and merged here, or from what a search has found;
  * then one statement for the lines of up to 50 chats.
  */
-#include "domain/chat.h"
-
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
-#include "domain/donor_row.h"
-#include "domain/message_text.h"
-#include "domain/rendered.h"
+#include "domain/chat_line.h"
 #include "domain/some_ids.h"
 
 #define LIMIT_MAX 200
@@ -36,26 +29,11 @@ INBOX_QUERY(starred, "AND c.starred = 1 ");
 INBOX_QUERY(failed, "AND c.failed > 0 ");
 
 DB_QUERY(inbox_last, "SELECT coalesce(max(id), 0) FROM chats");
-#define LINES(name)                                               \
-    "SELECT c.id, s.session_id, " name ", k.phone, m.type, "      \
-    "substr(m.body, 1, 300), m.deleted_at, c.last_ts, c.unread, " \
-    "c.starred, " DONOR_COLUMNS " FROM chats c "                  \
-    "JOIN sessions s ON s.id = c.session_id "                     \
-    "JOIN contacts k ON k.id = c.contact_id "                     \
-    "LEFT JOIN messages m ON m.id = c.last_message_id "           \
-    "WHERE c.id " SOME_IDS
-DB_QUERY(inbox_lines, LINES("k.name"));
-/* What an event tells of it. */
-DB_QUERY(inbox_lines_told, LINES("substr(k.name, 1, " RENDERED_TITLE ")"));
 #define FOUND                                                     \
     "SELECT c.last_ts, c.id, c.session_id, c.unread, c.starred, " \
     "c.failed "
 DB_QUERY(inbox_of_chats, FOUND "FROM chats c WHERE c.id " SOME_IDS);
 DB_QUERY(inbox_of_contacts, FOUND "FROM chats c WHERE c.contact_id " SOME_IDS);
-
-typedef struct {
-    int64_t ts, id;
-} place_t;
 
 typedef struct {
     const inbox_query_t *q;
@@ -335,95 +313,6 @@ static int find_order(db_t *db, order_t *o)
     return rc;
 }
 
-static void write_line(db_stmt_t *s, const domain_t *d, int64_t now,
-                       int64_t today, buf_t *out)
-{
-    donor_row_t donor;
-    char id[24];
-
-    snprintf(id, sizeof(id), "%" PRId64, db_i64(s, 0));
-    donor_row_read(s, 10, &donor);
-    jw_open_object(out, NULL);
-    jw_str(out, "id", id);
-    jw_str(out, "session_id", db_text(s, 1));
-    jw_str(out, "name", db_text(s, 2));
-    jw_str(out, "phone", db_text(s, 3));
-    message_text_line(out, "last_message", db_text(s, 4), db_text(s, 5),
-                      !db_is_null(s, 6));
-    jw_time(out, "timestamp", db_i64(s, 7));
-    jw_i64(out, "unread_count", db_i64(s, 8));
-    jw_bool(out, "is_starred", db_i64(s, 9) != 0);
-    donor_row_write(&donor, &d->settings, today, now, out, "donatur");
-    jw_close_object(out);
-}
-
-typedef struct {
-    size_t at, len; /* of the rendered line; len 0: gone meanwhile */
-} line_t;
-
-static size_t slot_of(const place_t *rows, size_t n, int64_t id)
-{
-    size_t i = 0;
-
-    while (i < n && rows[i].id != id) {
-        i++;
-    }
-    return i;
-}
-
-/* Renders up to SOME chats, and writes them in the order of rows. */
-static int write_some(db_t *db, const domain_t *d, const place_t *rows,
-                      size_t n, int64_t now, buf_t *scratch, buf_t *out)
-{
-    int64_t today = clock_day_of(now, d->settings.utc_offset_s);
-    db_stmt_t *s = db_stmt(db, &inbox_lines);
-    line_t lines[SOME] = {{0}};
-    int rc;
-
-    for (size_t i = 0; i < n; i++) {
-        db_bind_i64(s, (int)i + 1, rows[i].id);
-    }
-    buf_reset(scratch);
-    while ((rc = db_step(s)) == DB_ROW) {
-        size_t slot = slot_of(rows, n, db_i64(s, 0)), at;
-
-        if (slot < n) {
-            scratch->comma = false;
-            at = scratch->len;
-            write_line(s, d, now, today, scratch);
-            lines[slot] = (line_t){at, scratch->len - at};
-        }
-    }
-    if (rc != WERR_OK || scratch->failed) {
-        return rc != WERR_OK ? rc : WERR_NOMEM;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (lines[i].len > 0) {
-            jw_raw(out, NULL, scratch->data + lines[i].at, lines[i].len);
-        }
-    }
-    return WERR_OK;
-}
-
-static int write_lines(db_t *db, const domain_t *d, const order_t *o, size_t n,
-                       buf_t *out)
-{
-    int64_t now = clock_now_ms();
-    buf_t scratch;
-    int rc = WERR_OK;
-
-    buf_init(&scratch, 0);
-    jw_open_array(out, "conversations");
-    for (size_t i = 0; rc == WERR_OK && i < n; i += SOME) {
-        size_t some = n - i < SOME ? n - i : SOME;
-
-        rc = write_some(db, d, &o->rows[i], some, now, &scratch, out);
-    }
-    jw_close_array(out);
-    buf_free(&scratch);
-    return rc == WERR_OK && out->failed ? WERR_NOMEM : rc;
-}
-
 int chat_inbox(db_t *db, const domain_t *d, const inbox_query_t *q, buf_t *out,
                bool *more, int64_t *next_ts, int64_t *next_id)
 {
@@ -450,45 +339,5 @@ int chat_inbox(db_t *db, const domain_t *d, const inbox_query_t *q, buf_t *out,
     *more = o.n == o.want;
     *next_ts = *more ? o.rows[n - 1].ts : 0;
     *next_id = *more ? o.rows[n - 1].id : 0;
-    return write_lines(db, d, &o, n, out);
-}
-
-int chat_render(db_t *db, const domain_t *d, rendered_t *r)
-{
-    int64_t now = clock_now_ms();
-    int64_t today = clock_day_of(now, d->settings.utc_offset_s);
-    int rc = WERR_OK;
-
-    for (size_t i = 0; rc == WERR_OK && i < r->n; i += SOME) {
-        db_stmt_t *s = rendered_bind(db, &inbox_lines_told, r, i);
-
-        while ((rc = db_step(s)) == DB_ROW) {
-            rendered_row_t *row = rendered_begin(r, db_i64(s, 0));
-
-            write_line(s, d, now, today, &r->text);
-            rendered_end(r, row);
-        }
-    }
-    return rc;
-}
-
-int chat_line(db_t *db, const domain_t *d, int64_t chat, buf_t *out,
-              const char *key)
-{
-    rendered_t r;
-
-    rendered_init(&r);
-    rendered_want(&r, chat);
-    int rc = chat_render(db, d, &r);
-    if (rc == WERR_OK && r.rows[0].len == 0) {
-        rc = WERR_NOTFOUND;
-    }
-    if (rc == WERR_OK && r.text.failed) {
-        rc = WERR_NOMEM;
-    }
-    if (rc == WERR_OK) {
-        jw_raw(out, key, r.text.data + r.rows[0].at, r.rows[0].len);
-    }
-    rendered_free(&r);
-    return rc;
+    return chat_lines(db, d, q, o.rows, n, out);
 }

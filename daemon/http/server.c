@@ -391,6 +391,9 @@ static int start_parts(http_server_t *s)
         rc = flights_new(&s->flights);
     }
     if (rc == WERR_OK) {
+        rc = lines_new(&s->lines, s->options.domain->store);
+    }
+    if (rc == WERR_OK) {
         rc = awaits_new(&s->awaits, s->jobs);
     }
     if (rc == WERR_OK && s->options.spool != NULL) {
@@ -507,6 +510,7 @@ void http_stop(http_server_t **server, int64_t timeout_ms)
     awaits_leave(&s->awaits);
     jobs_free(&s->jobs);
     flights_free(&s->flights);
+    lines_free(&s->lines);
     views_free(&s->views);
     cache_free(&s->cache);
     free(s->socket_path);

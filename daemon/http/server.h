@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "domain/lines.h"
 #include "http/auth.h"
 #include "http/awaits.h"
 #include "http/cache.h"
@@ -32,6 +33,7 @@ struct http_server_s {
     jobs_t *jobs;
     cache_t *cache;
     views_t *views;
+    lines_t *lines;
     flights_t *flights;
     revocation_t *revocation;
     awaits_t *awaits;

@@ -152,12 +152,15 @@ static int write_chats(const request_t *r, const asked_t *a, buf_t *b,
     return rc;
 }
 
-static int render(const request_t *r, const asked_t *a, ready_t **out)
+static int render(const request_t *r, asked_t *a, int64_t version,
+                  ready_t **out)
 {
     bool more = false;
     int64_t ts = 0, id = 0;
     char next[CURSOR_MAX] = "";
     buf_t b;
+    a->q.lines = r->server->lines;
+    a->q.version = version;
     buf_init(&b, BODY_MAX);
     jw_open_object(&b, NULL);
     jw_bool(&b, "success", true);
@@ -179,7 +182,7 @@ static int render(const request_t *r, const asked_t *a, ready_t **out)
 }
 
 /* From the cache, or rendered for all who ask meanwhile. */
-static int get_body(const request_t *r, const asked_t *a, const buf_t *key,
+static int get_body(const request_t *r, asked_t *a, const buf_t *key,
                     ready_t **out)
 {
     cache_t *cache = r->server->cache;
@@ -191,7 +194,7 @@ static int get_body(const request_t *r, const asked_t *a, const buf_t *key,
         /* Before the read begins: what is rendered is this old at most. */
         int64_t version = store_version(store);
         version = version > needed ? version : needed;
-        rc = render(r, a, out);
+        rc = render(r, a, version, out);
         if (rc == WERR_OK) {
             cache_fill(cache, key->data, key->len, version, *out);
         } else {
@@ -222,7 +225,7 @@ static void keep_view(const request_t *r, const asked_t *a, const buf_t *key)
     views_keep(r->server->views, &ask, &view, r->version);
 }
 
-static int find_body(const request_t *r, const asked_t *a, ready_t **out)
+static int find_body(const request_t *r, asked_t *a, ready_t **out)
 {
     buf_t key;
     buf_init(&key, 0);
