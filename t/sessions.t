@@ -288,6 +288,20 @@ cmp_ok($r->{json}{today}{first_response}{median_seconds}, '<', 120,
 is($r->{json}{unanswered}{count}, 0, 'nobody waits');
 ok(exists $r->{json}{sending}{$_}, "sending: $_") for qw(queued failed);
 
+# ---- what was never made leaves nobody its number ----
+
+$d->sim('/_sim/behaviour', { do => 'status', status => 422,
+    route => 'sessions.create', body => { success => JSON::PP::false } });
+is(call('cs1', POST => $BASE, { session_name => 'gagal' })->{status}, 400,
+    'one is refused');
+is(call('cs2', POST => $BASE, { session_name => 'jadi' })->{status}, 200,
+    'the next is made');
+my $audit = call('admin', GET => '/api/crm/audit?action=session.create&limit=2')
+    ->{json}{data};
+is_deeply([map { [$_->{user}, $_->{session_id}] } @$audit],
+    [['Cs2', 'jadi'], ['Cs1', undef]],
+    'the audit does not take one for the other');
+
 # ---- without a public address ----
 
 my $e = Wacrm::Desk->new->start;

@@ -1,8 +1,8 @@
 /*
  * fresh_id.h - numbers of rows that are deleted are not given to others. What
- * names a contact, a chat, a merge or a template by its number outlives it: an
- * open page, the audit, the ledger of a merge. SQLite gives the highest number
- * anew once its row is gone.
+ * names a contact, a chat, a session, a merge or a template by its number
+ * outlives it: an open page, the audit, the ledger of a merge. SQLite gives
+ * the highest number anew once its row is gone.
  */
 #ifndef WACRM_DOMAIN_FRESH_ID_H
 #define WACRM_DOMAIN_FRESH_ID_H

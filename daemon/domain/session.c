@@ -8,6 +8,7 @@
 #include "base/phone.h"
 #include "domain/backfill.h"
 #include "domain/event.h"
+#include "domain/fresh_id.h"
 #include "domain/user.h"
 
 #define WIRE_ID_MAX 300
@@ -22,8 +23,9 @@ DB_QUERY(session_set_everyone,
 DB_QUERY(session_by_wire, "SELECT id FROM sessions WHERE session_id = $1");
 DB_QUERY(session_any, "SELECT id FROM sessions WHERE id > 0 LIMIT 1");
 DB_QUERY(session_insert,
-         "INSERT INTO sessions (account_id, remote_id, session_id, everyone, "
-         "name, created_at, updated_at) VALUES ($1, $2, $3, $4, $2, $5, $5)");
+         "INSERT INTO sessions (id, account_id, remote_id, session_id, "
+         "everyone, name, created_at, updated_at) "
+         "VALUES (" FRESH_ID("sessions") ", $1, $2, $3, $4, $2, $5, $5)");
 DB_QUERY(session_state, "SELECT status, raw_status, phone_number, down_since "
                         "FROM sessions WHERE id = $1");
 DB_QUERY(session_update,

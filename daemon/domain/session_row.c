@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "domain/event.h"
+#include "domain/fresh_id.h"
 #include "domain/rendered.h"
 #include "domain/row_json.h"
 
@@ -244,6 +245,10 @@ int session_discard(tx_t *tx, int64_t id)
     }
     bool used = rc == DB_ROW;
     db_done(s);
+    rc = used ? WERR_OK : fresh_id_gone(tx, "sessions", id);
+    if (rc != WERR_OK) {
+        return rc;
+    }
     s = db_stmt(tx->db, used ? &session_give_up : &session_delete_row);
     db_bind_i64(s, 1, id);
     if (used) {
