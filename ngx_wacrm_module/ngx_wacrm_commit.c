@@ -73,6 +73,7 @@ static ngx_wacrm_batch_t *ngx_wacrm_commit_batch(size_t size);
 static ngx_wacrm_batch_t *ngx_wacrm_commit_create_batch(void);
 static ngx_int_t ngx_wacrm_commit_reserve(ngx_wacrm_batch_t *batch,
     size_t size);
+static ngx_uint_t ngx_wacrm_commit_worth(void);
 static ngx_uint_t ngx_wacrm_commit_finished(void);
 static void ngx_wacrm_commit_ahead(void);
 static void ngx_wacrm_commit_start(ngx_event_t *ev);
@@ -201,16 +202,13 @@ ngx_wacrm_commit_add(ngx_http_request_t *r, spool_record_t *record,
     /*
      * A lone event waits only for those that came in the same poll.  Under
      * load the thread is done long before this loop comes to hear of it:
-     * then the disk gets its next batch at once, but no small one, for most
-     * of what a commit costs does not depend on the number of events.
+     * then the disk gets its next batch at once.
      */
 
     if (ngx_wacrm_commit.flying == NULL) {
         ngx_post_event(&ngx_wacrm_commit.start, &ngx_posted_events);
 
-    } else if (ngx_wacrm_commit.nwaiting >= conf->max / 2
-               && ngx_wacrm_commit_finished())
-    {
+    } else if (ngx_wacrm_commit_worth() && ngx_wacrm_commit_finished()) {
         ngx_wacrm_commit_ahead();
     }
 
@@ -352,6 +350,19 @@ ngx_wacrm_commit_reserve(ngx_wacrm_batch_t *batch, size_t size)
     batch->size = want;
 
     return NGX_OK;
+}
+
+
+/*
+ * Whether what waits need not wait for the rest of the poll.  A commit costs
+ * the processor as much as some hundred events in it, so that half a batch is
+ * the least that goes before.
+ */
+
+static ngx_uint_t
+ngx_wacrm_commit_worth(void)
+{
+    return ngx_wacrm_commit.nwaiting >= ngx_wacrm_commit.conf.max / 2;
 }
 
 
@@ -549,7 +560,12 @@ ngx_wacrm_commit_complete(ngx_event_t *ev)
 
     /* the disk works on the next batch while this one is answered */
 
-    ngx_wacrm_commit_next();
+    if (ngx_wacrm_commit_worth()) {
+        ngx_wacrm_commit_next();
+
+    } else if (ngx_wacrm_commit.nwaiting) {
+        ngx_post_event(&ngx_wacrm_commit.start, &ngx_posted_events);
+    }
 
     ngx_wacrm_commit_answer(batch, result);
     ngx_wacrm_commit_recycle(batch);
