@@ -14,7 +14,7 @@
  * Idle batches that are kept, and the arena that one may keep.  In one turn of
  * the event loop several may come back, and as many be asked for.
  */
-#define NGX_WACRM_COMMIT_SPARE  8
+#define NGX_WACRM_COMMIT_SPARE  4
 #define NGX_WACRM_COMMIT_ARENA  (512 * 1024)
 
 
