@@ -62,12 +62,10 @@ static void write_process(const request_t *r, buf_t *b)
 
 static void write_dead(const request_t *r, buf_t *b)
 {
-    db_stmt_t *s = db_stmt(r->db, &metrics_dead);
-    if (db_first(s) == DB_ROW) {
+    int64_t n;
+    if (db_first_i64(db_stmt(r->db, &metrics_dead), &n) == WERR_OK) {
         line(b, "dead_letters", "gauge",
-             "Events that could not be applied and wait for a person.",
-             db_i64(s, 0));
-        db_done(s);
+             "Events that could not be applied and wait for a person.", n);
     }
 }
 
@@ -174,22 +172,14 @@ static void write_spool(const request_t *r, buf_t *b)
          (int64_t)st.quarantine);
 }
 
-static void write_backfills(const request_t *r, buf_t *b)
+/* A gauge with a label: rows of its value and the number. */
+static void write_counts(const request_t *r, buf_t *b, const db_query_t *q,
+                         const char *name, const char *label, const char *help)
 {
-    db_stmt_t *s = db_stmt(r->db, &metrics_backfills);
-    head(b, "backfills", "gauge", "Sessions by the state of their history.");
+    db_stmt_t *s = db_stmt(r->db, q);
+    head(b, name, "gauge", help);
     while (db_step(s) == DB_ROW) {
-        buf_addf(b, "wacrm_backfills{state=\"%s\"} %lld\n", db_text(s, 0),
-                 (long long)db_i64(s, 1));
-    }
-}
-
-static void write_sessions(const request_t *r, buf_t *b)
-{
-    db_stmt_t *s = db_stmt(r->db, &metrics_sessions);
-    head(b, "sessions", "gauge", "WhatsApp numbers by status.");
-    while (db_step(s) == DB_ROW) {
-        buf_addf(b, "wacrm_sessions{status=\"%s\"} %lld\n", db_text(s, 0),
+        buf_addf(b, "wacrm_%s{%s=\"%s\"} %lld\n", name, label, db_text(s, 0),
                  (long long)db_i64(s, 1));
     }
 }
@@ -305,11 +295,11 @@ static void write_http(const request_t *r, buf_t *b)
     line(b, "inbox_cache_evictions_total", "counter", "Views that had to go.",
          st.evictions);
     line(b, "inbox_cache_entries", "gauge", "Views kept.", (int64_t)st.entries);
+    line(b, "inbox_cache_bytes", "gauge", "Their size.", (int64_t)st.bytes);
     views_size(r->server->views, &views, &bytes);
     line(b, "inbox_views", "gauge", "Requests whose view is known.",
          (int64_t)views);
     line(b, "inbox_views_bytes", "gauge", "Their size.", (int64_t)bytes);
-    line(b, "inbox_cache_bytes", "gauge", "Their size.", (int64_t)st.bytes);
 }
 
 void route_metrics(request_t *r)
@@ -324,8 +314,10 @@ void route_metrics(request_t *r)
     write_spool(r, b);
     write_search(r, b);
     write_realtime(r, b);
-    write_sessions(r, b);
-    write_backfills(r, b);
+    write_counts(r, b, &metrics_sessions, "sessions", "status",
+                 "WhatsApp numbers by status.");
+    write_counts(r, b, &metrics_backfills, "backfills", "state",
+                 "Sessions by the state of their history.");
     write_down(r, b);
     write_http(r, b);
 }
