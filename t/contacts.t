@@ -144,7 +144,7 @@ my $begin = time;
 $r = as('cs1', GET => "contacts/$B");
 is($r->{json}{whatsapp}, undef, 'and a profile comes without');
 is($r->{json}{donatur}{name}, 'Ibu Bela', 'with all the rest');
-cmp_ok(time - $begin, '<', 3, 'soon');
+cmp_ok(time - $begin, '<', 10, 'soon');
 $d->sim_start;
 
 # ---- merge and back ----

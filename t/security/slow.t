@@ -67,7 +67,7 @@ sub others {
     my $sent = $d->event('message.received', { from => '6281233300001',
         message => 'x', id => 'SLOW' . ++$d->{count}, timestamp => time });
     is($sent, 200, "$what: the gateway is answered");
-    cmp_ok($worst, '<', 2, sprintf '%s: others wait %.0f ms at most', $what,
+    cmp_ok($worst, '<', 5, sprintf '%s: others wait %.0f ms at most', $what,
         $worst * 1000);
 }
 
