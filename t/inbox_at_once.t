@@ -15,7 +15,7 @@ use lib 't/lib';
 use Wacrm::Desk;
 
 my $ROUNDS = 40;
-my $STRANGE = 3000;
+my $STRANGE = 1500;
 
 my $d = Wacrm::Desk->new(
     session => 'satu',
@@ -90,13 +90,18 @@ my ($chat) = map { $_->[0] } $d->sql("SELECT c.id FROM chats c JOIN contacts k"
 
 # ---- by that thread ----
 
-warm();
-is(warm(), 2 * keys(%token) * @VIEWS, 'warm: none needs a worker');
-my $r = call('cs1', GET => '/api/crm/inbox');
-my $before = metric('inbox_cache_at_once_total');
-is(call('cs1', GET => '/api/crm/inbox', undef,
-    'If-None-Match' => $r->{headers}{etag})->{status}, 304, 'not changed: 304');
-is(metric('inbox_cache_at_once_total'), $before + 1, 'from there, too');
+my $all = 2 * keys(%token) * @VIEWS;
+# what is done beside it (a number that connects) may end one or the other
+ok($d->wait_for(sub { warm() == $all }), 'warm: none needs a worker');
+my $before;
+ok($d->wait_for(sub {
+    my $r = call('cs1', GET => '/api/crm/inbox');
+    $before = metric('inbox_cache_at_once_total');
+    $r = call('cs1', GET => '/api/crm/inbox', undef,
+        'If-None-Match' => $r->{headers}{etag});
+    return $r->{status} == 304
+        && metric('inbox_cache_at_once_total') == $before + 1;
+}), 'not changed: 304, from there, too');
 
 # ---- what it shows ----
 

@@ -21,6 +21,7 @@ struct db_s {
     size_t nstmts;
     int reads;    /* depth of db_read_begin() */
     bool writing; /* inside store_write() */
+    bool asked;   /* for a statement, since then */
     int broken;   /* fault that ended the transaction by itself */
     char message[256];
 };

@@ -145,6 +145,7 @@ db_stmt_t *db_stmt(db_t *db, const db_query_t *query)
     if (!db || !grow(db)) {
         return NULL;
     }
+    db->asked = true;
     slot = find(db->slots, db->nslots, query);
     if (!*slot) {
         *slot = calloc(1, sizeof(**slot));

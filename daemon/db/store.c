@@ -195,7 +195,7 @@ static int commit(store_t *store, db_t *db)
     }
     touched_look_up(&store->touched, db);
     rc = sqlite_run(db, "COMMIT");
-    touched_publish(&store->touched);
+    touched_publish(&store->touched, db->asked);
     if (rc == WERR_OK) {
         store->commits++;
         store->commit_us += mono_us() - start;
@@ -215,6 +215,7 @@ static int write_locked(store_t *store, store_fn fn, void *arg)
     touched_begin(&store->touched);
     db->broken = WERR_OK;
     db->writing = true;
+    db->asked = false;
     rc = fn(db, arg);
     /* a read left open would keep the WAL from being reset */
     sqlite_reset_all(db);

@@ -241,12 +241,11 @@ void touched_look_up(touched_t *t, db_t *writer)
  * The number of the commit comes last: who reads it, and then begins to read
  * the database, sees this commit and all that is said here of it.
  */
-void touched_publish(touched_t *t)
+void touched_publish(touched_t *t, bool asked)
 {
     int64_t version = t->version + 1;
 
-    /* It has changed no row: something that rows do not tell of. */
-    if (t->everything || !t->anything) {
+    if (t->everything || (!t->anything && !asked)) {
         t->last_everything = version;
     }
     for (store_topics_t left = t->topics; left != 0; left &= left - 1) {

@@ -40,7 +40,9 @@ int touched_watch(touched_t *t, db_t *writer) WACRM_CHECKED;
 void touched_begin(touched_t *t);
 /* Before the COMMIT: in which sessions a changed contact has chats. */
 void touched_look_up(touched_t *t, db_t *writer);
-/* After it, also where it has failed; before anybody is told of it. */
-void touched_publish(touched_t *t);
+/* After it, also where it has failed; before anybody is told of it. asked:
+ * what has changed no row was done by statements, and so has changed nothing;
+ * else it was something that no row tells of: everything. */
+void touched_publish(touched_t *t, bool asked);
 
 #endif

@@ -6,8 +6,8 @@
  * traps: docs/http.md. Identity comes from the edge (X-Wacrm-User,
  * X-Wacrm-Token-Id, X-Wacrm-Token-Exp: all there exactly once, or no
  * identity); role, active flag and sessions come from the database at each
- * request. Peers are checked by SO_PEERCRED: root, our own user, or a member
- * of our group.
+ * request, or are known not to have changed since. Peers are checked by
+ * SO_PEERCRED: root, our own user, or a member of our group.
  */
 #ifndef WACRM_HTTP_HTTP_H
 #define WACRM_HTTP_HTTP_H

@@ -3,6 +3,8 @@
 #include "http/stats.h"
 
 const route_t http_routes[] = {
+    /* first, as it is what is asked for most */
+    {"GET", "/api/crm/inbox", ACCESS_USER, route_inbox, ROUTE_VIEW},
     {"POST", "/api/auth/login", ACCESS_PUBLIC, route_login, ROUTE_HEAVY},
     {"POST", "/api/auth/refresh", ACCESS_PUBLIC, route_refresh, 0},
     {"POST", "/api/auth/logout", ACCESS_USER, route_logout, 0},
@@ -50,7 +52,6 @@ const route_t http_routes[] = {
     {"GET", "/api/crm/reports/rfm", ACCESS_USER, route_report_rfm, 0},
     {"GET", "/api/crm/reports/sybunt", ACCESS_USER, route_report_sybunt, 0},
     {"GET", "/api/crm/events", ACCESS_USER, route_events, 0},
-    {"GET", "/api/crm/inbox", ACCESS_USER, route_inbox, ROUTE_VIEW},
     {"GET", "/api/crm/inbox/{chatId}", ACCESS_USER, route_chat, 0},
     {"POST", "/api/crm/inbox/{chatId}/read", ACCESS_USER, route_chat_read, 0},
     {"POST", "/api/crm/inbox/{chatId}/star", ACCESS_USER, route_chat_star, 0},

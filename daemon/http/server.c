@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/dispatch.h"
 
 #define QUEUE_MAX       512
 #define QUEUE_HEAVY_MAX 32
@@ -159,119 +160,6 @@ static void take_body(request_t *r, const char *data, size_t len)
     spill_add(&r->body, data, len);
 }
 
-/* What needs no worker; false: it needs one. */
-static bool answer_at_once(request_t *r)
-{
-    if (r->found == ROUTE_UNKNOWN) {
-        response_not_found(&r->response, "Not Found");
-    } else if (r->found == ROUTE_METHOD) {
-        response_message(&r->response, 405, "Method Not Allowed");
-        response_header(&r->response, "Allow", r->match.allow);
-    } else if (r->body.domain == NULL || spill_end(&r->body) == WERR_OK) {
-        return false;
-    } else if (r->body.rc == WERR_TOOBIG) {
-        response_message(&r->response, 413, "The body is too large.");
-    } else {
-        response_error(&r->response, r->body.rc);
-    }
-    return true;
-}
-
-static enum MHD_Result send_answer(request_t *r)
-{
-    if (r->mhd == NULL) {
-        return MHD_NO; /* no memory for an answer */
-    }
-    if (r->closing && !r->shared) {
-        (void)MHD_add_response_header(r->mhd, "Connection", "close");
-    }
-    long row = r->match.route != NULL ? r->match.route - http_routes : -1;
-    stats_count(&r->server->stats, row, r->response.status,
-                stats_now_us() - r->started_us);
-    r->state = REQUEST_SENT;
-    return MHD_queue_response(r->connection, (unsigned)r->response.status,
-                              r->mhd);
-}
-
-/* Which view it is, if it has been asked for so before and nothing that
- * decides it has changed since. Who asks is read from each request. */
-static bool find_view(request_t *r, view_t *view)
-{
-    http_server_t *s = r->server;
-    if ((r->match.route->flags & ROUTE_VIEW) == 0 ||
-        identity_read(r->connection, &r->identity) != IDENTITY_OK) {
-        return false;
-    }
-    const view_ask_t ask = {r->identity.user, request_header(r, "X-Session-Id"),
-                            r->target};
-    return views_find(s->views, &ask, view) &&
-           view->day == domain_today(s->options.domain);
-}
-
-/* From the cache, if what it has still holds. */
-static bool answer_view(request_t *r, const view_t *view)
-{
-    http_server_t *s = r->server;
-    int64_t needed = store_changed(s->options.domain->store, view->topics);
-    ready_t *ready = cache_peek(s->cache, view->key, view->len, needed);
-    if (ready == NULL) {
-        return false;
-    }
-    response_ready(&r->response, ready, request_header(r, "If-None-Match"));
-    atomic_fetch_add_explicit(&s->stats.at_once, 1, memory_order_relaxed);
-    answer_log(r, stats_now_us() - r->started_us);
-    return true;
-}
-
-/* false: there is no place. */
-static bool pass_on(request_t *r, const view_t *view)
-{
-    http_server_t *s = r->server;
-    bool heavy = (r->match.route->flags & ROUTE_HEAVY) != 0;
-    if (!jobs_reserve(s->jobs, heavy)) {
-        return false;
-    }
-    MHD_suspend_connection(r->connection);
-    if (view != NULL) {
-        flights_lead(s->flights, r, view);
-    }
-    jobs_put(s->jobs, &r->job, heavy);
-    return true;
-}
-
-static enum MHD_Result dispatch(request_t *r)
-{
-    http_server_t *s = r->server;
-    bool again = r->state == REQUEST_FOLLOWS;
-    atomic_fetch_add(&s->open, again ? 0 : 1);
-    r->state = REQUEST_QUEUED;
-    if (again || !answer_at_once(r)) {
-        view_t view;
-        bool known = find_view(r, &view);
-        if (known && answer_view(r, &view)) {
-            r->mhd = response_build(&r->response, &r->shared);
-            return send_answer(r);
-        }
-        if (known && !again) {
-            r->state = REQUEST_FOLLOWS;
-            if (flights_follow(s->flights, r, &view)) {
-                atomic_fetch_add_explicit(&s->stats.followed, 1,
-                                          memory_order_relaxed);
-                return MHD_YES;
-            }
-            r->state = REQUEST_QUEUED;
-        }
-        if (pass_on(r, known ? &view : NULL)) {
-            return MHD_YES;
-        }
-        atomic_fetch_add(&s->stats.queue_full, 1);
-        response_busy(&r->response, "Service Unavailable", 1);
-        r->closing = atomic_load(&s->stopping);
-    }
-    r->mhd = response_build(&r->response, &r->shared);
-    return send_answer(r);
-}
-
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection,
                                   const char *url, const char *method,
                                   const char *version, const char *data,
@@ -297,11 +185,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection,
             *len = 0;
             return MHD_YES;
         }
-        return dispatch(r);
+        return request_dispatch(r);
     case REQUEST_FOLLOWS:
-        return dispatch(r);
+        return request_dispatch(r);
     case REQUEST_DONE:
-        return send_answer(r);
+        return request_send(r);
     default:
         return MHD_NO;
     }

@@ -139,14 +139,42 @@ static void unknown_is_everything(void **state)
     /* so rare that nobody has judged it */
     assert_seen("INSERT INTO settings (name, value) VALUES ('s', 'v')",
                 everything);
-    /* nothing that rows tell of: a configuration that is read anew */
-    assert_seen("UPDATE chats SET unread = 1 WHERE id = 12345", everything);
     /* more people than are looked up */
     assert_seen("INSERT INTO contacts (phone, name, created_at, updated_at)"
                 " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1"
                 " FROM n WHERE i < 65) SELECT 'p' || i, 'n', 0, 0 FROM n",
                 everything);
     assert_seen("DELETE FROM contacts WHERE phone = 'p7'", (seen_t){0});
+}
+
+static int give_nothing(db_t *db, void *arg)
+{
+    (void)db;
+    (void)arg;
+    return WERR_OK;
+}
+
+DB_QUERY(hits_nothing, "UPDATE chats SET unread = 1 WHERE id = 12345");
+
+static int hit_nothing(db_t *db, void *arg)
+{
+    (void)arg;
+    return db_exec(db_stmt(db, &hits_nothing));
+}
+
+static void without_rows(void **state)
+{
+    int64_t v = store_version(store);
+
+    (void)state;
+    assert_int_equal(store_write(store, hit_nothing, NULL), WERR_OK);
+    assert_int_equal(store_version(store), v + 1);
+    assert_int_equal(store_changed(store, store_topic_session(1)) <= v, true);
+    /* no statement: settings that are read anew, under the writer's lock */
+    assert_int_equal(store_write(store, give_nothing, NULL), WERR_OK);
+    assert_int_equal(store_changed(store, store_topic_session(1)), v + 2);
+    assert_int_equal(store_changed(store, STORE_ACCESS), v + 2);
+    assert_int_equal(store_chat_changed(store, 999, 999), v + 2);
 }
 
 static int undone(db_t *db, void *arg)
@@ -240,6 +268,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_no_list, setup_desk, teardown),
         cmocka_unit_test_setup_teardown(unknown_is_everything, setup_desk,
                                         teardown),
+        cmocka_unit_test_setup_teardown(without_rows, setup_desk, teardown),
         cmocka_unit_test_setup_teardown(what_is_undone, setup_desk, teardown),
         cmocka_unit_test_setup_teardown(never_older, setup_desk, teardown),
     };

@@ -199,7 +199,7 @@ static int chats_of(int64_t user, const char *query)
     return n;
 }
 
-/* Asked for twice: the second time by the I/O thread alone. */
+/* Asked for again, by the I/O thread alone. */
 static void assert_warm(int64_t user, const char *query, int want)
 {
     assert_int_equal(chats_of(user, query), want);

@@ -103,9 +103,10 @@ sub run {
         my $m = $d->{nginx}->metrics('/metrics/wacrmd');
         my $r = $last = round_of($d, 1, $ours);
         my $now = $d->{nginx}->metrics('/metrics/wacrmd');
-        my ($renders, $evictions, $commits) = map { ($now->{"wacrm_$_"} - $m->{"wacrm_$_"})
-            / $r->{us} * 1e6 } qw(inbox_cache_renders_total
-            inbox_cache_evictions_total database_commits_total);
+        my ($renders, $at_once, $waits, $commits) = map {
+            ($now->{"wacrm_$_"} - $m->{"wacrm_$_"}) / $r->{us} * 1e6 }
+            qw(inbox_cache_renders_total inbox_cache_at_once_total
+            inbox_cache_waits_total database_commits_total);
         my ($rps, $us) = ceiling($r, $whole, $same);
         push @{$all{ratio}}, $r->{rps} / $rps;
         push @{$all{cpu}}, $us / ($r->{own} + $r->{edge});
@@ -113,10 +114,11 @@ sub run {
         push @{$all{p99}}, $r->{p99} / 1e3;
         say_(sprintf 'round=%d static=%.0f/s (%.1fus) inbox=%.0f/s'
             . ' (%.1f+%.1fus) ratio=%.2f cpu_ratio=%.2f new=%d same=%d'
-            . ' p99=%.1fms renders=%.0f/s evictions=%.0f/s commits=%.0f/s', $round,
+            . ' p99=%.1fms renders=%.0f/s at_once=%.0f/s waits=%.0f/s'
+            . ' commits=%.0f/s', $round,
             $rps, $us, $r->{rps}, $r->{edge},
             $r->{own}, $all{ratio}[-1], $all{cpu}[-1], $r->{new}, $r->{same},
-            $all{p99}[-1], $renders, $evictions, $commits);
+            $all{p99}[-1], $renders, $at_once, $waits, $commits);
     }
     my $events = ($d->sql('SELECT count(*) FROM messages') - $before)
         / (time - $begin);
