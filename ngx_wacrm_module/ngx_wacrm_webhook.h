@@ -2,10 +2,11 @@
  * ngx_wacrm_webhook.h - what the files of ngx_wacrm_webhook_module share.
  *
  * ngx_wacrm_webhook_module.c: directives; ngx_wacrm_webhook_conf.c: reads
- * what they name and builds the signature scheme; ngx_wacrm_webhook_handler.c:
- * one request; ngx_wacrm_webhook_query.c: secrets in its query and the
- * handshake; ngx_wacrm_webhook_answer.c: answers;
- * ngx_wacrm_webhook_filter.c: nginx's own refusals as JSON.
+ * what they name and builds the signature scheme; ngx_wacrm_webhook_size.c:
+ * where client_max_body_size stands; ngx_wacrm_webhook_handler.c: one
+ * request; ngx_wacrm_webhook_query.c: secrets in its query and the handshake;
+ * ngx_wacrm_webhook_answer.c: answers; ngx_wacrm_webhook_filter.c: nginx's own
+ * refusals as JSON.
  */
 
 #ifndef _NGX_WACRM_WEBHOOK_H_INCLUDED_
@@ -83,6 +84,14 @@ typedef struct {
 
 
 extern ngx_module_t  ngx_wacrm_webhook_module;
+
+
+/* ngx_wacrm_webhook_size.c */
+
+/* Preconfiguration: from now on max_body of a location says what stands there;
+ * undone by the other one, or with the configuration. */
+ngx_int_t ngx_wacrm_webhook_watch_size(ngx_conf_t *cf);
+void ngx_wacrm_webhook_unwatch_size(ngx_wacrm_webhook_main_conf_t *wmcf);
 
 
 /* ngx_wacrm_webhook_conf.c */

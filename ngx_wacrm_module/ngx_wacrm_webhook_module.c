@@ -30,17 +30,8 @@ static char *ngx_wacrm_webhook_content_type(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_wacrm_webhook_batch(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static ngx_int_t ngx_wacrm_webhook_preconf(ngx_conf_t *cf);
-static char *ngx_wacrm_webhook_body_size(ngx_conf_t *cf, void *post,
-    void *data);
-static void ngx_wacrm_webhook_restore(void *data);
 static ngx_int_t ngx_wacrm_webhook_postconf(ngx_conf_t *cf);
 static ngx_int_t ngx_wacrm_webhook_init_process(ngx_cycle_t *cycle);
-
-
-static ngx_conf_post_t  ngx_wacrm_webhook_body_size_post = {
-    ngx_wacrm_webhook_body_size
-};
 
 
 static ngx_command_t  ngx_wacrm_webhook_commands[] = {
@@ -92,7 +83,7 @@ static ngx_command_t  ngx_wacrm_webhook_commands[] = {
 
 
 static ngx_http_module_t  ngx_wacrm_webhook_module_ctx = {
-    ngx_wacrm_webhook_preconf,             /* preconfiguration */
+    ngx_wacrm_webhook_watch_size,          /* preconfiguration */
     ngx_wacrm_webhook_postconf,            /* postconfiguration */
 
     ngx_wacrm_webhook_create_main_conf,    /* create main configuration */
@@ -522,76 +513,6 @@ invalid:
 }
 
 
-/*
- * A webhook takes bodies up to 16m unless client_max_body_size says otherwise,
- * but after the merge nobody can tell nginx's default from an explicit 1m. So
- * while the http block is parsed, that directive tells us where it stood.
- */
-
-static ngx_int_t
-ngx_wacrm_webhook_preconf(ngx_conf_t *cf)
-{
-    ngx_command_t                  *cmd;
-    ngx_pool_cleanup_t             *cln;
-    ngx_wacrm_webhook_main_conf_t  *wmcf;
-
-    wmcf = ngx_http_conf_get_module_main_conf(cf, ngx_wacrm_webhook_module);
-
-    for (cmd = ngx_http_core_module.commands; cmd->name.len; cmd++) {
-
-        if (ngx_strcmp(cmd->name.data, "client_max_body_size") == 0
-            && cmd->post == NULL)
-        {
-            break;
-        }
-    }
-
-    if (cmd->name.len == 0) {
-        return NGX_OK;
-    }
-
-    /* also when the parser fails: this module may not be there next time */
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NGX_ERROR;
-    }
-
-    cln->handler = ngx_wacrm_webhook_restore;
-    cln->data = cmd;
-
-    cmd->post = &ngx_wacrm_webhook_body_size_post;
-    wmcf->body_size = cmd;
-
-    return NGX_OK;
-}
-
-
-static char *
-ngx_wacrm_webhook_body_size(ngx_conf_t *cf, void *post, void *data)
-{
-    off_t *size = data;
-
-    ngx_wacrm_webhook_loc_conf_t  *wlcf;
-
-    wlcf = ngx_http_conf_get_module_loc_conf(cf, ngx_wacrm_webhook_module);
-    wlcf->max_body = *size;
-
-    return NGX_CONF_OK;
-}
-
-
-static void
-ngx_wacrm_webhook_restore(void *data)
-{
-    ngx_command_t  *cmd = data;
-
-    if (cmd->post == &ngx_wacrm_webhook_body_size_post) {
-        cmd->post = NULL;
-    }
-}
-
-
 static ngx_int_t
 ngx_wacrm_webhook_postconf(ngx_conf_t *cf)
 {
@@ -602,9 +523,7 @@ ngx_wacrm_webhook_postconf(ngx_conf_t *cf)
 
     wmcf = ngx_http_conf_get_module_main_conf(cf, ngx_wacrm_webhook_module);
 
-    if (wmcf->body_size) {
-        ngx_wacrm_webhook_restore(wmcf->body_size);
-    }
+    ngx_wacrm_webhook_unwatch_size(wmcf);
 
     if (wmcf->commit.queue == 0 || wmcf->commit.queue == NGX_CONF_UNSET_UINT)
     {
