@@ -190,6 +190,48 @@ async function busy({ page }) {
         tasks);
 }
 
+/* Two hundred events that wait while the page is busy: they are drawn once a
+ * frame, not once each. */
+async function burst({ page }) {
+    await page.goto('/inbox');
+    await page.getByTestId('chat-row').first().waitFor();
+    await page.waitForFunction(() => document.querySelector('#app')
+        .__vue_app__.config.globalProperties.$pinia.state.value.realtime.mode
+        === 'live', null, { timeout: 20000 });
+    await page.evaluate(() => {
+        window.ticks = 0;
+        window.renders = 0;
+        (function tick() {
+            window.ticks++;
+            requestAnimationFrame(tick);
+        })();
+        new MutationObserver(() => window.renders++).observe(
+            document.querySelector('[data-testid=chat-list]'),
+            { childList: true, subtree: true, characterData: true });
+    });
+    const blocked = page.evaluate(() => {
+        const end = Date.now() + 4000;
+        while (Date.now() < end);
+        window.ticks = window.renders = 0;
+    });
+    const from = (i) => `62815${String(200 + i * 31).padStart(8, '0')}`;
+    await Promise.all(Array.from({ length: 200 }, (_, i) =>
+        sim('/_sim/webhook', { from: from(i), text: `serentak ${i}` })));
+    await blocked;
+    await eventually(() => page.evaluate((wanted) => wanted.every((phone) =>
+        document.querySelector('#app').__vue_app__.config.globalProperties
+            .$pinia.state.value.inbox.rows.slice(0, 210).some((row) =>
+                row.phone === phone && /^serentak/.test(row.last_message))),
+    Array.from({ length: 200 }, (_, i) => from(i))),
+    'two hundred messages at once are all there', 60);
+    const { frames, renders } = await page.evaluate(() =>
+        ({ frames: window.ticks, renders: window.renders }));
+    diag(`200 events: ${renders} drawings in ${frames} frames`);
+    // and a few of those who ask the server in between
+    ok(renders > 0 && renders <= frames + 5 && renders <= 100,
+        'drawn once a frame', { frames, renders });
+}
+
 await main(async () => {
     await open();
     const me = await person('cs1');
@@ -197,5 +239,6 @@ await main(async () => {
     await attempt(upwards, me);
     await attempt(farBack, me);
     await attempt(busy, me);
+    await attempt(burst, me);
     await close();
 });

@@ -112,7 +112,7 @@ async function loading() {
     });
     // those that come once it is there are part of no budget
     const early = files.filter(([name]) =>
-        !/vendor-(?:pusher|laravel|uplot|uqr)|donor|socket/i.test(name));
+        !/vendor-(?:pusher|laravel|uplot|uqr)|donor|more|socket/i.test(name));
     const sum = early.reduce((n, [, size]) => n + size, 0);
     diag(`the inbox is usable after ${early.length} files, `
         + `${(sum / 1000).toFixed(1)} KB over the network`);

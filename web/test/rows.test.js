@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { appendPage, belongs, compareRows, mergeFirstPage,
-    putRow } from '../src/inbox/rows.js';
+    putRows } from '../src/inbox/rows.js';
 
 const row = (id, time, more = {}) => ({ id: String(id),
     timestamp: `2026-03-01T00:00:${String(time).padStart(2, '0')}Z`,
     unread_count: 0, is_starred: false, ...more });
+const putRow = (rows, one, belongs, hasMore) =>
+    putRows(rows, [{ row: one, belongs }], hasMore);
 const ids = (rows) => rows.map((r) => r.id).join(' ');
 
 test('newest first, then by the number of the chat', () => {
@@ -25,6 +27,23 @@ test('what comes after the last loaded row stays with those not loaded', () => {
     const rows = [row(3, 30), row(2, 20)];
     assert.equal(ids(putRow(rows, row(1, 10), true, true)), '3 2');
     assert.equal(ids(putRow(rows, row(1, 10), true, false)), '3 2 1');
+    assert.equal(ids(putRow(rows, row(2, 20), true, true)), '3 2',
+        'the last one has not moved');
+    assert.equal(ids(putRow(rows, row(2, 10), true, true)), '3',
+        'the last one has');
+    assert.equal(ids(putRow([], row(1, 10), true, true)), '1');
+});
+
+test('many rows at once come to where each alone would', () => {
+    const rows = [row(4, 40), row(3, 30), row(2, 20), row(1, 10)];
+    const changes = [[row(2, 50), true], [row(4, 40), false],
+        [row(9, 35), true], [row(8, 5), true]];
+    for (const hasMore of [false, true]) {
+        assert.equal(ids(putRows(rows, changes.map(([one, is]) =>
+            ({ row: one, belongs: is })), hasMore)),
+        ids(changes.reduce((list, [one, is]) =>
+            putRow(list, one, is, hasMore), rows)));
+    }
 });
 
 test('the first page is the truth of what it covers', () => {

@@ -27,24 +27,23 @@ function placeOf(rows, row) {
 }
 
 /**
- * A row as it is now, in its place.
+ * Rows as they are now, in their places.
  *
  * @param {object[]} rows
- * @param {object} row
- * @param {boolean} belongs false: the filter leaves it out
- * @param {boolean} hasMore older ones are not loaded: what would come after
- *        the last one stays with them
+ * @param {{row: object, belongs: boolean}[]} changes each row once; belongs
+ *        false: the filter leaves it out
+ * @param {boolean} hasMore older ones are not loaded: what comes after the
+ *        last one stays with them
  */
-export function putRow(rows, row, belongs, hasMore) {
-    const rest = rows.filter((other) => other.id !== row.id);
-    if (!belongs) {
-        return rest;
+export function putRows(rows, changes, hasMore) {
+    const changed = new Set(changes.map(({ row }) => row.id));
+    const rest = rows.filter((row) => !changed.has(row.id));
+    const last = rows[rows.length - 1];
+    for (const { row, belongs } of changes) {
+        if (belongs && !(hasMore && last && compareRows(last, row) < 0)) {
+            rest.splice(placeOf(rest, row), 0, row);
+        }
     }
-    const at = placeOf(rest, row);
-    if (hasMore && at === rest.length) {
-        return rest;
-    }
-    rest.splice(at, 0, row);
     return rest;
 }
 
@@ -72,7 +71,7 @@ export function mergeFirstPage(rows, page, pageHasMore, keep = null) {
 function withKept(result, rows, keep) {
     const kept = keep && rows.find((row) => row.id === keep);
     return kept && !result.some((row) => row.id === keep)
-        ? putRow(result, kept, true, false) : result;
+        ? putRows(result, [{ row: kept, belongs: true }], false) : result;
 }
 
 /** The next page, below; rows that have moved up meanwhile are not doubled. */

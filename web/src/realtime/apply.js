@@ -17,12 +17,24 @@ export function onEvent(listener) {
     return () => listeners.delete(listener);
 }
 
+/** Conversations as the events at hand tell them, by id, the last of each. */
+let lines = new Map();
+
 function line(conversation) {
     if (conversation) {
-        useInbox().put(conversation);
-        useChat().putLine(conversation);
+        lines.set(conversation.id, conversation);
     } else {
         useInbox().revalidateSoon();
+    }
+}
+
+/** Into the list, all at once. */
+function putLines() {
+    const told = [...lines.values()];
+    lines = new Map();
+    if (told.length > 0) {
+        useInbox().put(told);
+        told.forEach((row) => useChat().putLine(row));
     }
 }
 
@@ -59,9 +71,13 @@ const APPLY = {
     ChatUpdated: (data) => line(data.conversation),
     ChatRead: (data) => line(data.conversation),
     SessionStatusChanged: (data) => useSessions().changed(data),
-    DonorUpdated: (data) => useInbox().donor(data.donatur),
+    DonorUpdated(data) {
+        putLines();
+        useInbox().donor(data.donatur);
+    },
     DonorsImported: () => useInbox().revalidateSoon(),
     AccessChanged() {
+        putLines();
         useAuth().reload().catch(() => {});
         useSessions().load().catch(() => {});
         useInbox().load();
@@ -77,14 +93,28 @@ const APPLY = {
     DonaturTyping: (data) => useTyping().set(data.phone, data.isTyping),
 };
 
+/** One event that cannot be taken is told, and keeps none of the others away. */
+function apart(work) {
+    try {
+        work();
+    } catch (error) {
+        reportError(error);
+    }
+}
+
 /**
- * @param {string} name without its namespace
- * @param {object} data
- * @param {{late: boolean}} how late: it was missed, and is told afterwards
+ * @param {{name: string, data: object, late: boolean}[]} events in their order;
+ *        name: without its namespace; late: it was missed, and is told
+ *        afterwards
  */
-export function applyEvent(name, data, how) {
-    APPLY[name]?.(data, how);
-    listeners.forEach((listener) => listener(name, data));
+export function applyEvents(events) {
+    for (const { name, data, late } of events) {
+        apart(() => APPLY[name]?.(data, { late }));
+    }
+    apart(putLines);
+    for (const { name, data } of events) {
+        listeners.forEach((listener) => apart(() => listener(name, data)));
+    }
 }
 
 export const EVENT_NAMES = [...Object.keys(APPLY), 'TemplateUpdated'];

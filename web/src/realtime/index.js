@@ -5,7 +5,8 @@ import { useChat } from '../stores/chat.js';
 import { useInbox } from '../stores/inbox.js';
 import { useRealtime } from '../stores/realtime.js';
 import { useSending } from '../stores/sending.js';
-import { applyEvent, EVENT_NAMES, reloadAll } from './apply.js';
+import { applyEvents, EVENT_NAMES, reloadAll } from './apply.js';
+import { perFrame } from './frame.js';
 import { EventOrder } from './order.js';
 
 /*
@@ -35,13 +36,16 @@ let catching = null;
 /** The server has no feed of events: ETags have to do. */
 let feedless = false;
 
-function apply(events) {
-    const realtime = useRealtime();
-    for (const event of events) {
-        const late = Date.now() - Date.parse(event.data.timestamp) > LATE_MS;
-        applyEvent(event.name, event.data, { late });
-    }
-    realtime.seq = order.cursor;
+const { push: apply, flush } = perFrame((events) => {
+    applyEvents(events.map((event) => ({ ...event,
+        late: Date.now() - Date.parse(event.data.timestamp) > LATE_MS })));
+    useRealtime().seq = order.cursor;
+});
+
+/** What has been told before is older than what is loaded now. */
+function loadAnew() {
+    flush();
+    return reloadAll();
 }
 
 function named(event) {
@@ -67,7 +71,7 @@ async function readFeed() {
         feed = answer.feed;
         if (answer.resync) {
             order.reset(answer.next);
-            await reloadAll();
+            await loadAnew();
             return;
         }
         apply(order.page(answer.events.map(named), answer.next));
@@ -77,7 +81,7 @@ async function readFeed() {
     }
     // Away for so long that loading anew is less work.
     await findPlace();
-    await reloadAll();
+    await loadAnew();
 }
 
 async function askByTag() {
@@ -93,7 +97,7 @@ async function ask() {
     try {
         if (order.cursor === null) {
             await findPlace();
-            await reloadAll();
+            await loadAnew();
         } else {
             await readFeed();
         }

@@ -60,7 +60,7 @@ export const useChat = defineStore('chat', () => {
 
     function putTold(id, conversation) {
         if (conversation) {
-            useInbox().put(conversation);
+            useInbox().put([conversation]);
             if (id === openId.value) {
                 line.value = conversation;
             }

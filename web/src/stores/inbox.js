@@ -2,7 +2,7 @@ import { defineStore } from 'pinia';
 import { computed, ref, shallowRef } from 'vue';
 import * as api from '../api/inbox.js';
 import { appendPage, belongs, mergeFirstPage,
-    putRow } from '../inbox/rows.js';
+    putRows } from '../inbox/rows.js';
 
 const PAGE = 100;
 const SOON_MS = 400;
@@ -50,7 +50,7 @@ export const useInbox = defineStore('inbox', () => {
             const page = await api.conversationsChanged(query(), known);
             if (mine === wanted) {
                 rows.value = page.conversations;
-                told.forEach((row) => place(row));
+                place([...told.values()]);
                 hasMore.value = page.meta.hasMore;
                 next = page.meta.next;
                 await lookFurther(mine);
@@ -126,7 +126,7 @@ export const useInbox = defineStore('inbox', () => {
                 next = page.meta.next;
             }
             // What was told meanwhile may be newer than the page.
-            told.forEach((row) => place(row));
+            place([...told.values()]);
             error.value = null;
         }
         return page !== null;
@@ -150,46 +150,51 @@ export const useInbox = defineStore('inbox', () => {
         unread.value = new Set(page.conversations.map((row) => row.id));
     }
 
-    function noteUnread(row) {
-        if (unread.value.has(row.id) !== (row.unread_count > 0)) {
+    function noteUnread(told) {
+        const changed = told.filter((row) =>
+            unread.value.has(row.id) !== (row.unread_count > 0));
+        if (changed.length > 0) {
             const ids = new Set(unread.value);
-            if (row.unread_count > 0) {
-                ids.add(row.id);
-            } else {
-                ids.delete(row.id);
-            }
+            changed.forEach(({ id }) => ids.delete(id) || ids.add(id));
             unread.value = ids;
         }
     }
 
-    /** A conversation as an event tells it. */
-    function put(row) {
-        noteUnread(row);
-        during?.set(row.id, row);
-        place(row);
+    /** Conversations as events tell them, each once. */
+    function put(told) {
+        noteUnread(told);
+        told.forEach((row) => during?.set(row.id, row));
+        place(told);
     }
 
-    function place(row) {
-        const its = belongs(row, filter.value);
-        const ofSession = session.value === ''
-            ? find(row.id) !== null || null
-            : session.value === '*' || session.value === row.session_id;
-        if (its === null || ofSession === null || search.value) {
-            const old = find(row.id);
-            if (old) {
-                rows.value = putRow(rows.value, row, true, hasMore.value);
-            }
-            revalidateSoon();
+    function place(told) {
+        if (told.length === 0) {
             return;
         }
-        rows.value = putRow(rows.value, row,
-            ofSession && (its || row.id === openId.value), hasMore.value);
+        const there = new Set(rows.value.map((row) => row.id));
+        const changes = [];
+        for (const row of told) {
+            const its = belongs(row, filter.value);
+            const ofSession = session.value === ''
+                ? there.has(row.id) || null
+                : session.value === '*' || session.value === row.session_id;
+            if (its === null || ofSession === null || search.value) {
+                revalidateSoon();
+                if (there.has(row.id)) {
+                    changes.push({ row, belongs: true });
+                }
+            } else {
+                changes.push({ row, belongs: ofSession
+                    && (its || row.id === openId.value) });
+            }
+        }
+        rows.value = putRows(rows.value, changes, hasMore.value);
     }
 
     /** Something of one row, before the server tells it. */
     function amend(id, changes) {
         if (changes.unread_count !== undefined) {
-            noteUnread({ id, ...changes });
+            noteUnread([{ id, ...changes }]);
         }
         const row = find(id);
         if (row) {
