@@ -34,6 +34,16 @@ async function consent({ page }) {
         'an opt-out is noted');
     await sees(page, later.locator('[data-status=failed]'),
         'what was to leave later is seen to have failed');
+    is(await later.getByTestId('retry').count(), 0,
+        'and it would fail again: nobody is offered that');
+    await sees(page, later.getByText('Donatur meminta untuk tidak dihubungi'),
+        'the reason stands beside it');
+    const at = async () => Date.parse(await later.locator('time')
+        .getAttribute('datetime'));
+    is(await at() <= Date.now() + 2000, true, 'not in the future any more');
+    await page.reload();
+    await later.locator('[data-status=failed]').waitFor();
+    is(await at() <= Date.now() + 2000, true, 'also after a reload');
     await part.locator('summary').click();
     await sees(page, part.getByText('lewat telepon'), 'in the ledger');
     await axe(page, 'ledger');
@@ -114,6 +124,27 @@ async function reachable(page) {
     await eventually(async () => await form.locator(
         `option[value="${phone}"][label="${name}"]`).count() === 1,
         'an imported donor is found by name');
+    await page.keyboard.press('Escape');
+    // the search finds them, too, and leads to the first message
+    await page.getByTestId('search').fill(name);
+    const hit = page.getByTestId('person-hit').filter({ hasText: name });
+    await sees(page, hit, 'and by the search');
+    await axe(page, 'people found');
+    await hit.click();
+    await form.waitFor();
+    is(await form.locator('input').inputValue(), phone,
+        'which begins a conversation with them');
+    await form.locator('textarea').fill('Assalamualaikum');
+    await page.getByTestId('new-chat-send').click();
+    await page.waitForURL(/\/inbox\/\d+/);
+    await sees(page, page.getByTestId('message')
+        .filter({ hasText: 'Assalamualaikum' }), 'there it is');
+    const chat = new URL(page.url()).pathname;
+    await page.goto('/inbox');
+    await page.goto(`/to/${phone}`);
+    await eventually(() => new URL(page.url()).pathname === chat,
+        'a person leads to the conversation with them');
+    await sees(page, row(page, name), 'which is in the list beside it');
 }
 
 async function importing({ page }) {

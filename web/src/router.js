@@ -21,15 +21,20 @@ const routes = [
         meta: { texts: ['inbox'] },
     },
     {
-        // From a person to the conversation with them; where there is none
-        // yet, to what the search finds.
+        // From a person to the conversation with them, in the list of its
+        // number; where there is none yet, to the first message.
         path: '/to/:phone', name: 'person',
         component: () => import('./pages/LostPage.vue'),
         beforeEnter: async (to) => {
             const { phone } = to.params;
-            const chat = await chatOf(phone).catch(() => null);
-            return chat ? { name: 'inbox', params: { chatId: chat } }
-                : { name: 'inbox', query: { search: phone } };
+            try {
+                const chat = await chatOf(phone);
+                return chat ? { name: 'inbox', params: { chatId: chat.id },
+                    query: { session: chat.session_id } }
+                    : { name: 'inbox', query: { write: phone } };
+            } catch {
+                return { name: 'inbox', query: { search: phone } };
+            }
         },
     },
     {

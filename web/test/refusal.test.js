@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { refusalOf } from '../src/inbox/refusal.js';
+import { OURS, refusalOf } from '../src/inbox/refusal.js';
 
 test('what gateways say is known, whoever says it', () => {
     for (const [title, code, want] of [
@@ -20,6 +20,8 @@ test('what gateways say is known, whoever says it', () => {
         ['Operation timed out after 15000 ms', 'timeout', 'timeout'],
         ['Failed to connect', 'connection', 'connection'],
         [null, 'opted_out', 'opted_out'],
+        ['Who scheduled it may not send from this number any more.',
+            'not_allowed', 'not_allowed'],
         ['Simulated failure', '400', 'refused'],
         ['', '', 'refused'],
     ]) {
@@ -36,5 +38,5 @@ test('each has its sentence in both languages', () => {
     const source = readFileSync(new URL('../src/inbox/refusal.js',
         import.meta.url), 'utf8');
     const known = [...source.matchAll(/^ {4}\['(\w+)'/gm)].map((m) => m[1]);
-    assert.deepEqual([...known, 'refused'].sort(), keys('id'));
+    assert.deepEqual([...known, ...OURS, 'refused'].sort(), keys('id'));
 });

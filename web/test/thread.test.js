@@ -83,6 +83,22 @@ test('the status of one message', () => {
     assert.equal(after[0], list[0]);
 });
 
+test('what fails before its time stands where it failed', () => {
+    const list = [message(1), message(2), message(3, { status: 'queued',
+        timestamp: '2026-03-09T00:00:00Z',
+        scheduled_at: '2026-03-09T00:00:00Z' })];
+    const failed = { id: 3, status: 'failed', wa_message_id: null,
+        error: { code: 'opted_out', title: null },
+        timestamp: '2026-03-01T00:01:30Z' };
+    const after = applyStatus(list, failed);
+    assert.equal(ids(after), '1 3 2');
+    assert.equal(after[1].timestamp, failed.timestamp);
+    assert.equal(after[1].status, 'failed');
+    assert.equal(applyStatus([message(1, { status: 'queued' })], { id: 1,
+        status: 'failed', timestamp: '2026-02-01T00:00:00Z' })[0].timestamp,
+    message(1).timestamp, 'a clock that is late moves nothing');
+});
+
 test('days, and who goes on speaking', () => {
     const lines = linesOf([
         message(1, { timestamp: new Date(2026, 2, 1, 9, 0).toISOString() }),

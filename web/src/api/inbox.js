@@ -6,11 +6,20 @@ const id = encodeURIComponent;
 export const conversations = (query) => get('/crm/inbox', query);
 export const conversationsChanged = (query, known) =>
     getChanged('/crm/inbox', query, known);
-/** The newest conversation with a person: its id, or null. */
-export const chatOf = (phone) =>
-    get('/crm/inbox', { search: phone, session_id: '*', limit: 20 }).then(
-        (page) => page.conversations.find((row) => row.phone === phone)?.id
-            ?? null);
+/** The newest conversation with a person, or null. A page of a search may be
+ *  short, and not be the last. */
+export async function chatOf(phone) {
+    let page;
+    do {
+        page = await get('/crm/inbox', { search: phone, session_id: '*',
+            limit: 20, before: page?.meta.next });
+        const found = page.conversations.find((row) => row.phone === phone);
+        if (found) {
+            return found;
+        }
+    } while (page.meta.hasMore);
+    return null;
+}
 export const messages = (chatId, query) =>
     get(`/crm/inbox/${id(chatId)}`, { shape: 'native', ...query });
 export const messagesChanged = (chatId, query, known) =>

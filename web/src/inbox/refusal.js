@@ -4,7 +4,6 @@
  * (inbox.refusal.*); the original stands beside it.
  */
 const KNOWN = [
-    ['opted_out', /^opted_out$/],
     ['timeout', /^timeout$|timed?[ -]?out/i],
     ['connection', /^connection$|ECONN|could ?n.t connect|unreachable/i],
     ['window', /\b131047\b|re-?engagement|24[ -]?hours?/i],
@@ -18,11 +17,17 @@ const KNOWN = [
     ['gateway', /^5\d\d$|internal (?:server )?error|bad gateway/i],
 ];
 
+/** Codes of wacrm's own: the gateway was never asked. */
+export const OURS = ['opted_out', 'not_allowed'];
+
 /**
  * @param {{code: string|null, title: string|null}|null} error of a message
  * @returns {string} key of inbox.refusal; 'refused' where nothing is known
  */
 export function refusalOf(error) {
+    if (OURS.includes(error?.code)) {
+        return error.code;
+    }
     const told = [error?.title, error?.code].filter(Boolean).map(String);
     for (const text of told) {
         const known = KNOWN.find(([, form]) => form.test(text.trim()));

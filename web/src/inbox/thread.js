@@ -84,17 +84,22 @@ export function refreshMessages(list, page, pageHasMore) {
     return addMessages(kept, page);
 }
 
-/** @param {{id, status, error, wa_message_id}} change */
+/**
+ * @param {{id, status, error, wa_message_id, timestamp}} change timestamp: when
+ *        it was. What has failed before its time stands there, not in the
+ *        future.
+ */
 export function applyStatus(list, change) {
-    return list.map((message) => {
-        if (message.id !== change.id
-            || !statusMoves(message.status, change.status)) {
-            return message;
-        }
-        return { ...message, status: change.status,
-            error: change.error ?? null,
-            wa_message_id: change.wa_message_id ?? message.wa_message_id };
-    });
+    const old = list.find((message) => message.id === change.id);
+    if (!old || !statusMoves(old.status, change.status)) {
+        return list;
+    }
+    const early = change.status === 'failed' && old.scheduled_at
+        && Date.parse(change.timestamp) < Date.parse(old.timestamp);
+    return addMessages(list.filter((message) => message !== old), [{ ...old,
+        status: change.status, error: change.error ?? null,
+        timestamp: early ? change.timestamp : old.timestamp,
+        wa_message_id: change.wa_message_id ?? old.wa_message_id }]);
 }
 
 /** The calendar day of a time in the browser's zone, as a key. */

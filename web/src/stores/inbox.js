@@ -25,6 +25,8 @@ export const useInbox = defineStore('inbox', () => {
     /** ids of conversations with something unread */
     const unread = shallowRef(new Set());
 
+    /** which list the rows are of, as far as they came */
+    let listed = null;
     let next = null;
     let known = { etag: null };
     let wanted = 0;
@@ -47,8 +49,10 @@ export const useInbox = defineStore('inbox', () => {
         error.value = null;
         const told = during = new Map();
         try {
+            const asked = JSON.stringify(query());
             const page = await api.conversationsChanged(query(), known);
             if (mine === wanted) {
+                listed = asked;
                 rows.value = page.conversations;
                 place([...told.values()]);
                 hasMore.value = page.meta.hasMore;
@@ -58,6 +62,9 @@ export const useInbox = defineStore('inbox', () => {
         } catch (failure) {
             if (mine === wanted) {
                 error.value = failure;
+                // those of another filter would be taken for what was found
+                rows.value = listed === JSON.stringify(query())
+                    ? rows.value : [];
             }
         } finally {
             if (mine === wanted) {
