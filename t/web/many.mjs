@@ -1,7 +1,7 @@
 // An inbox of ten thousand chats: the list stays small and quick.
 import { cpus, loadavg } from 'node:os';
 
-import { about, allow, attempt, close, diag, eventually, is, main, ok, open, person,
+import { about, allow, ask, attempt, close, diag, eventually, is, main, ok, open, person,
     sees, sim, waitFor } from './browser.mjs';
 
 async function scrolling({ page }) {
@@ -209,14 +209,24 @@ async function burst({ page }) {
             document.querySelector('[data-testid=chat-list]'),
             { childList: true, subtree: true, characterData: true });
     });
+    // nothing else runs in the page until all of them are there
+    let sent = false;
+    await page.route('**/until', (route) => route.fulfill(
+        { body: sent ? 'now' : 'later' }));
     const blocked = page.evaluate(() => {
-        const end = Date.now() + 4000;
-        while (Date.now() < end);
+        const ask = new XMLHttpRequest();
+        do {
+            ask.open('GET', '/until', false);
+            ask.send();
+        } while (ask.responseText !== 'now');
         window.ticks = window.renders = 0;
     });
     const from = (i) => `62815${String(200 + i * 31).padStart(8, '0')}`;
     await Promise.all(Array.from({ length: 200 }, (_, i) =>
         sim('/_sim/webhook', { from: from(i), text: `serentak ${i}` })));
+    await ask('applied');
+    await new Promise((go) => setTimeout(go, 1000)); // to its socket
+    sent = true;
     await blocked;
     await eventually(() => page.evaluate((wanted) => wanted.every((phone) =>
         document.querySelector('#app').__vue_app__.config.globalProperties
