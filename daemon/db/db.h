@@ -74,7 +74,8 @@ int db_first(db_stmt_t *s) WACRM_CHECKED;
 int db_first_i64(db_stmt_t *s, int64_t *out) WACRM_CHECKED;
 
 /* Columns from 0. Text is terminated, never NULL for a non-null column, and
- * lives until the next step. */
+ * lives until the next step. Where no memory is left for it, it is "", the next
+ * step of the statement fails, and db_lost() knows. */
 bool db_is_null(db_stmt_t *s, int i);
 int64_t db_i64(db_stmt_t *s, int i);
 double db_double(db_stmt_t *s, int i);
@@ -95,6 +96,14 @@ int db_rollback_to(db_t *db) WACRM_CHECKED;
 /* A read transaction: what the statements between see is one state. */
 int db_read_begin(db_t *db) WACRM_CHECKED;
 void db_read_end(db_t *db);
+
+/*
+ * Whether memory has failed the connection since this was last asked: then
+ * what was read meanwhile may be less than is there, also where no function
+ * could say so (a column is "", a row seems to be missing). A write that this
+ * happens to fails by itself, with WERR_NOMEM.
+ */
+bool db_lost(db_t *db);
 
 /* What the last failure was, in words, for the log. */
 const char *db_message(db_t *db);

@@ -87,7 +87,26 @@ int sqlite_fail(db_t *db, int code)
     if (db->writing && !db->broken && sqlite3_get_autocommit(db->handle)) {
         db->broken = rc;
     }
+    if (rc == WERR_NOMEM) {
+        sqlite_lost(db);
+    }
     return rc;
+}
+
+void sqlite_lost(db_t *db)
+{
+    db->lost = true;
+    if (db->writing && !db->broken) {
+        db->broken = WERR_NOMEM;
+    }
+}
+
+bool db_lost(db_t *db)
+{
+    bool lost = db->lost;
+
+    db->lost = false;
+    return lost;
 }
 
 const char *db_message(db_t *db)

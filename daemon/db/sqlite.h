@@ -22,7 +22,8 @@ struct db_s {
     int reads;    /* depth of db_read_begin() */
     bool writing; /* inside store_write() */
     bool asked;   /* for a statement, since then */
-    int broken;   /* fault that ended the transaction by itself */
+    int broken;   /* fault after which the transaction cannot be committed */
+    bool lost;    /* see db_lost() */
     char message[256];
 };
 
@@ -40,6 +41,9 @@ int sqlite_int(db_t *db, const char *sql, int64_t *out) WACRM_CHECKED;
 int sqlite_copy(db_t *db, const char *path) WACRM_CHECKED;
 /* Keeps the words of the connection's last failure; its WERR_*. */
 int sqlite_fail(db_t *db, int code);
+/* Memory has failed: what was read is not all that is there, and nothing that
+ * follows from it may be committed. */
+void sqlite_lost(db_t *db);
 /* Ends every read that a statement has left open. */
 void sqlite_reset_all(db_t *db);
 /* true between BEGIN and the transaction's end. */

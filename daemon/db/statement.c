@@ -17,6 +17,7 @@ struct db_stmt_s {
     const db_query_t *query;
     sqlite3_stmt *st; /* NULL: could not be prepared */
     int error;        /* sticky until the query is asked for again */
+    bool lost;        /* a column that there was no memory for */
 };
 
 /* ---- the list of all queries ---- */
@@ -142,7 +143,11 @@ db_stmt_t *db_stmt(db_t *db, const db_query_t *query)
 {
     db_stmt_t **slot, *s;
 
-    if (!db || !grow(db)) {
+    if (!db) {
+        return NULL;
+    }
+    if (!grow(db)) {
+        sqlite_lost(db);
         return NULL;
     }
     db->asked = true;
@@ -150,6 +155,7 @@ db_stmt_t *db_stmt(db_t *db, const db_query_t *query)
     if (!*slot) {
         *slot = calloc(1, sizeof(**slot));
         if (!*slot) {
+            sqlite_lost(db);
             return NULL;
         }
         (*slot)->db = db;
@@ -158,6 +164,7 @@ db_stmt_t *db_stmt(db_t *db, const db_query_t *query)
     }
     s = *slot;
     s->error = WERR_OK;
+    s->lost = false;
     if (!s->st) {
         prepare(s);
         return s;
@@ -250,8 +257,8 @@ int db_step(db_stmt_t *s)
     if (!usable(s)) {
         return failed(s, s->error ? s->error : WERR_SYSTEM);
     }
-    if (s->db->broken) {
-        return failed(s, s->db->broken);
+    if (s->lost || s->db->broken) {
+        return failed(s, s->lost ? WERR_NOMEM : s->db->broken);
     }
     code = sqlite3_step(s->st);
     if (code == SQLITE_ROW) {
@@ -304,6 +311,12 @@ void db_done(db_stmt_t *s)
 
 /* ---- columns ---- */
 
+static void no_memory_for(db_stmt_t *s)
+{
+    s->lost = true;
+    sqlite_lost(s->db);
+}
+
 bool db_is_null(db_stmt_t *s, int i)
 {
     return !usable(s) || sqlite3_column_type(s->st, i) == SQLITE_NULL;
@@ -327,7 +340,10 @@ const char *db_text(db_stmt_t *s, int i)
         return NULL;
     }
     text = (const char *)sqlite3_column_text(s->st, i);
-    return text ? text : ""; /* NULL here: out of memory */
+    if (!text) {
+        no_memory_for(s);
+    }
+    return text ? text : "";
 }
 
 size_t db_text_len(db_stmt_t *s, int i)
@@ -339,6 +355,11 @@ const void *db_blob(db_stmt_t *s, int i, size_t *len)
 {
     const void *data = usable(s) ? sqlite3_column_blob(s->st, i) : NULL;
 
+    /* NULL: null, empty, or out of memory */
+    if (!data && !db_is_null(s, i) &&
+        sqlite3_errcode(s->db->handle) == SQLITE_NOMEM) {
+        no_memory_for(s);
+    }
     *len = data ? (size_t)sqlite3_column_bytes(s->st, i) : 0;
     return data;
 }

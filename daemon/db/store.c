@@ -203,17 +203,42 @@ static int commit(store_t *store, db_t *db)
     return rc;
 }
 
+/* For want of memory this fails, too: the next write tries again first. */
+static int roll_back(db_t *db)
+{
+    int rc = WERR_OK;
+
+    db->broken = WERR_OK;
+    if (sqlite_in_transaction(db)) {
+        rc = sqlite_run(db, "ROLLBACK");
+    }
+    if (rc != WERR_OK) {
+        log_error("db", "msg=\"rollback failed\" error=%s",
+                  log_str(db_message(db)));
+    }
+    return rc;
+}
+
+static int begin(db_t *db)
+{
+    int rc = roll_back(db); /* what the last write has left open */
+
+    if (rc == WERR_OK) {
+        rc = sqlite_run(db, "BEGIN IMMEDIATE"); /* waits 5 s for a busy file */
+    }
+    return rc;
+}
+
 static int write_locked(store_t *store, store_fn fn, void *arg)
 {
     db_t *db = store->writer;
     int rc, committed;
 
-    rc = sqlite_run(db, "BEGIN IMMEDIATE"); /* waits 5 s for a busy file */
+    rc = begin(db);
     if (rc < 0) {
         return rc;
     }
     touched_begin(&store->touched);
-    db->broken = WERR_OK;
     db->writing = true;
     db->asked = false;
     rc = fn(db, arg);
@@ -225,12 +250,7 @@ static int write_locked(store_t *store, store_fn fn, void *arg)
         rc = committed < 0 ? committed : rc;
     }
     db->writing = false;
-    if (sqlite_in_transaction(db) &&
-        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK) {
-        log_error("db", "msg=\"rollback failed\" error=%s",
-                  log_str(sqlite3_errmsg(db->handle)));
-    }
-    db->broken = WERR_OK;
+    (void)roll_back(db);
     return rc;
 }
 
