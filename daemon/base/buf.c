@@ -25,11 +25,19 @@ void buf_free(buf_t *b)
 void buf_reset(buf_t *b)
 {
     b->len = 0;
-    b->failed = false;
+    b->failed = b->nomem = false;
     b->comma = false;
     if (b->data) {
         b->data[0] = '\0';
     }
+}
+
+int buf_error(const buf_t *b)
+{
+    if (!b->failed) {
+        return WERR_OK;
+    }
+    return b->nomem ? WERR_NOMEM : WERR_TOOBIG;
 }
 
 /* Room for n more bytes and the NUL. */
@@ -54,7 +62,7 @@ static bool reserve(buf_t *b, size_t n)
     }
     data = realloc(b->data, cap);
     if (!data) {
-        b->failed = true;
+        b->failed = b->nomem = true;
         return false;
     }
     b->data = data;
@@ -116,7 +124,7 @@ void buf_addf(buf_t *b, const char *format, ...)
     n = vsnprintf(NULL, 0, format, ap);
     va_end(ap);
     if (n < 0) {
-        b->failed = true;
+        b->failed = b->nomem = true; /* no format of ours is wrong */
         return;
     }
     if (!reserve(b, (size_t)n)) {

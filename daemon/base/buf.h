@@ -9,12 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
+
 typedef struct {
     char *data; /* terminated by a NUL that len does not count */
     size_t len;
     size_t cap;
     size_t max;
     bool failed; /* out of memory or over max: everything after is dropped */
+    bool nomem;  /* failed, and for want of memory */
     bool comma;  /* of the JSON writer: a comma is due */
 } buf_t;
 
@@ -22,6 +25,8 @@ typedef struct {
 void buf_init(buf_t *b, size_t max);
 void buf_free(buf_t *b);
 void buf_reset(buf_t *b); /* empties, keeps the memory */
+/* WERR_OK; WERR_NOMEM or WERR_TOOBIG if failed. */
+int buf_error(const buf_t *b) WACRM_CHECKED;
 /* Hands the memory over (free() it); NULL if failed. */
 char *buf_take(buf_t *b, size_t *len);
 

@@ -259,7 +259,7 @@ static void end_stranded(gw_client_t *c)
             continue;
         }
         if (call->is_login) {
-            gw_result_t none = {.error = "no memory"};
+            gw_result_t none = {.no_memory = true, .error = "no memory"};
 
             gw_login_done(call, &none);
         }
@@ -269,7 +269,8 @@ static void end_stranded(gw_client_t *c)
         } else if (call->verdict == GW_CALL_UNAUTHORISED) {
             end_call(call, 401, "sign-in failed");
         } else {
-            end_call(call, 0, "the call could not be started");
+            end_call_as(call, CURLE_OUT_OF_MEMORY, 0,
+                        "the call could not be started");
         }
         call = c->calls; /* done may have changed the list */
     }

@@ -3,6 +3,7 @@
  */
 #include "gateway/client_call.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,8 +19,9 @@ bool gw_login_can(const gw_login_t *login)
            login->account->password && clock_mono_ms() >= login->not_before;
 }
 
-/* Lets the calls that waited for a login go on, or end. */
-static void release_waiting(gw_client_t *c, const gw_login_t *login, bool ok)
+/* Lets the calls that waited for a login go on (GW_CALL_FINE), or end. */
+static void release_waiting(gw_client_t *c, const gw_login_t *login,
+                            gw_verdict_t verdict)
 {
     gw_call_t *call = c->calls, *next;
 
@@ -29,10 +31,10 @@ static void release_waiting(gw_client_t *c, const gw_login_t *login, bool ok)
             continue;
         }
         call->waiting = false;
-        if (ok) {
+        if (verdict == GW_CALL_FINE) {
             gw_call_perform(call);
         } else {
-            call->verdict = GW_CALL_UNAUTHORISED;
+            call->verdict = verdict;
         }
     }
 }
@@ -42,10 +44,12 @@ void gw_login_done(gw_call_t *call, const gw_result_t *r)
     gw_client_t *c = call->client;
     gw_login_t *login = call->login;
     char token[GW_TOKEN_MAX] = "";
-    bool ok;
+    bool ok, no_memory = r->no_memory;
 
     if (r->http_status >= 200 && r->http_status < 300) {
+        errno = 0;
         login->driver->login_reply(r->body, r->len, token, sizeof(token));
+        no_memory = token[0] == '\0' && errno == ENOMEM;
     }
     ok = token[0] != '\0';
     login->running = false;
@@ -60,7 +64,8 @@ void gw_login_done(gw_call_t *call, const gw_result_t *r)
         log_info("gateway", "msg=\"signed in\" account=%s",
                  log_str(login->account->name));
     } else {
-        login->not_before = clock_mono_ms() + LOGIN_GAP_MS;
+        /* where nobody was asked, the next call tries again */
+        login->not_before = no_memory ? 0 : clock_mono_ms() + LOGIN_GAP_MS;
         log_warn("gateway",
                  "msg=\"sign-in failed\" account=%s status=%d "
                  "error=%s",
@@ -68,7 +73,10 @@ void gw_login_done(gw_call_t *call, const gw_result_t *r)
                  log_str(r->error));
     }
     explicit_bzero(token, sizeof(token));
-    release_waiting(c, login, ok);
+    release_waiting(c, login,
+                    ok          ? GW_CALL_FINE
+                    : no_memory ? GW_CALL_BROKEN
+                                : GW_CALL_UNAUTHORISED);
 }
 
 void gw_login_load(gw_client_t *c, gw_login_t *login)

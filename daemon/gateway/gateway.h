@@ -113,6 +113,8 @@ typedef struct {
 
 void gw_request_init(gw_request_t *r);
 void gw_request_free(gw_request_t *r);
+/* WERR_OK, or WERR_TOOBIG, WERR_NOMEM of what was written to it. */
+int gw_request_error(const gw_request_t *r) WACRM_CHECKED;
 
 typedef struct {
     const char *session; /* remote id */
@@ -224,7 +226,8 @@ typedef struct {
     int (*mark_read)(const gateway_account_t *a, const char *session,
                      const char *chat_phone, gw_request_t *r);
     int (*login)(const gateway_account_t *a, gw_request_t *r);
-    /* The bearer in the answer to login, or "" */
+    /* The bearer in the answer to login, or ""; errno is ENOMEM then if there
+     * was no memory to read it. */
     void (*login_reply)(const char *body, size_t len, char *token, size_t size);
     /* Sessions (S10-S14), by their remote id. */
     int (*session_create)(const gateway_account_t *a, const char *session,

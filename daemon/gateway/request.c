@@ -37,6 +37,16 @@ void gw_request_free(gw_request_t *r)
     r->file.fd = -1;
 }
 
+int gw_request_error(const gw_request_t *r)
+{
+    int rc = buf_error(&r->url);
+
+    if (rc == WERR_OK) {
+        rc = buf_error(&r->headers);
+    }
+    return rc == WERR_OK ? buf_error(&r->body) : rc;
+}
+
 /* ---- the body ---- */
 
 void gw_body_str(gw_request_t *r, const char *key, const char *value,

@@ -15,11 +15,6 @@
 
 /* ---- requests ---- */
 
-static int finish(const gw_request_t *r)
-{
-    return r->url.failed ? WERR_TOOBIG : WERR_OK;
-}
-
 /* The first page is asked for as the contract has it; it knows no others. */
 static void add_page(gw_request_t *r, int page, int size)
 {
@@ -44,7 +39,7 @@ int waapi_list_chats(const gateway_account_t *a, const char *session, int page,
 {
     session_url(a, session, "/chats?", r);
     add_page(r, page, size);
-    return finish(r);
+    return gw_request_error(r);
 }
 
 int waapi_list_messages(const gateway_account_t *a, const char *session,
@@ -54,7 +49,7 @@ int waapi_list_messages(const gateway_account_t *a, const char *session,
     gw_url_add(&r->url, chat);
     buf_addc(&r->url, '&');
     add_page(r, page, size);
-    return finish(r);
+    return gw_request_error(r);
 }
 
 /* ---- answers ---- */

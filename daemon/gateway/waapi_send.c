@@ -12,11 +12,6 @@
 #define LOOKUP_LIMIT 50
 #define WA_ID_MAX    sizeof(((gw_reply_t *)0)->wa_id)
 
-static int finish(const gw_request_t *r)
-{
-    return r->url.failed || r->body.failed ? WERR_TOOBIG : WERR_OK;
-}
-
 static void session_url(const gateway_account_t *a, const char *session,
                         gw_request_t *r)
 {
@@ -48,7 +43,7 @@ static int send_template(const gateway_account_t *a, const gw_send_t *s,
     jw_raw(&r->body, "variables", s->template_variables,
            strlen(s->template_variables));
     jw_close_object(&r->body);
-    return finish(r);
+    return gw_request_error(r);
 }
 
 /* S18, S19, S20; a document's caption is an addition that its later releases
@@ -92,7 +87,7 @@ int waapi_send(const gateway_account_t *a, const gw_send_t *s, gw_request_t *r)
         jw_str(&r->body, "caption", s->text);
     }
     jw_close_object(&r->body);
-    return finish(r);
+    return gw_request_error(r);
 }
 
 int waapi_lookup(const gateway_account_t *a, const gw_send_t *s,
@@ -102,7 +97,7 @@ int waapi_lookup(const gateway_account_t *a, const gw_send_t *s,
     buf_adds(&r->url, "/messages?chatId=");
     add_jid(&r->url, s->phone);
     buf_addf(&r->url, "&limit=%d", LOOKUP_LIMIT);
-    return finish(r);
+    return gw_request_error(r);
 }
 
 int waapi_mark_read(const gateway_account_t *a, const char *session,
@@ -116,7 +111,7 @@ int waapi_mark_read(const gateway_account_t *a, const char *session,
     add_jid(&r->url, chat_phone);
     buf_adds(&r->url, "/read");
     r->method = "POST";
-    return finish(r);
+    return gw_request_error(r);
 }
 
 int waapi_login(const gateway_account_t *a, gw_request_t *r)
@@ -131,7 +126,7 @@ int waapi_login(const gateway_account_t *a, gw_request_t *r)
     jw_str(&r->body, "email", a->email);
     jw_str(&r->body, "password", a->password);
     jw_close_object(&r->body);
-    return finish(r);
+    return gw_request_error(r);
 }
 
 void waapi_login_reply(const char *body, size_t len, char *token, size_t size)

@@ -8,11 +8,6 @@
 
 #include "base/jsonr.h"
 
-static int finish(const gw_request_t *r)
-{
-    return r->url.failed || r->body.failed ? WERR_TOOBIG : WERR_OK;
-}
-
 static void sessions_url(const gateway_account_t *a, gw_request_t *r)
 {
     buf_adds(&r->url, a->base_url);
@@ -32,7 +27,7 @@ static int session_call(const gateway_account_t *a, const char *session,
     buf_adds(&r->url, "/");
     gw_url_add(&r->url, session);
     buf_adds(&r->url, rest);
-    return finish(r);
+    return gw_request_error(r);
 }
 
 int waapi_session_create(const gateway_account_t *a, const char *session,
@@ -47,13 +42,13 @@ int waapi_session_create(const gateway_account_t *a, const char *session,
     jw_str(&r->body, "session_id", session);
     jw_str(&r->body, "webhook_url", webhook_url);
     jw_close_object(&r->body);
-    return finish(r);
+    return gw_request_error(r);
 }
 
 int waapi_session_list(const gateway_account_t *a, gw_request_t *r)
 {
     sessions_url(a, r);
-    return finish(r);
+    return gw_request_error(r);
 }
 
 int waapi_session_qr(const gateway_account_t *a, const char *session,
@@ -99,7 +94,7 @@ int waapi_contact(const gateway_account_t *a, const char *session,
     }
     gw_url_add(&r->url, phone);
     buf_adds(&r->url, rest[ask]);
-    return finish(r);
+    return gw_request_error(r);
 }
 
 /* ---- answers ---- */

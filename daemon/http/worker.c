@@ -113,12 +113,19 @@ static void serve(request_t *r)
 static void run(request_t *r)
 {
     domain_caused_by(NULL, 0);
+    (void)db_lost(r->db);
     if (r->await != NULL) {
         act_as(r, r->user.id);
         await_end(r);
     } else {
         audit_as(0, NULL);
         serve(r);
+    }
+    /* neither half a list nor a 401 or 404 for want of memory */
+    if (db_lost(r->db)) {
+        await_free(r);
+        r->upgrade.wanted = false;
+        response_error(&r->response, WERR_NOMEM);
     }
 }
 

@@ -82,9 +82,13 @@ static void on_lookup(void *arg, const gw_result_t *r)
                      .arg = a};
     gw_found_t found = GW_NOT_TOLD;
 
+    (void)db_lost(a->o->db);
     if (r->http_status > 0) {
         found = a->driver->lookup_reply(r->http_status, r->body, r->len, &l,
                                         a->reply.wa_id, sizeof(a->reply.wa_id));
+    }
+    if (db_lost(a->o->db)) {
+        found = GW_NOT_TOLD; /* what it found may be another one of ours */
     }
     if (found == GW_FOUND) {
         end(a, END_SENT);
@@ -102,7 +106,8 @@ static void look_up(attempt_t *a)
     gw_send_t s = send_of(a);
     gw_request_t request;
 
-    if (a->watched && !lanes_held(a)) {
+    (void)db_lost(a->o->db);
+    if (a->watched && !lanes_held(a) && !db_lost(a->o->db)) {
         attempt_free(a);
         return;
     }
@@ -200,6 +205,7 @@ static void on_sent(void *arg, const gw_result_t *r)
         look_up_later(a, false);
     } else {
         a->unreachable = r->no_connection;
+        a->no_memory = r->no_memory;
         if (a->unreachable && a->o->away_since == 0) {
             a->o->away_since = clock_mono_ms();
         }
@@ -275,14 +281,17 @@ static void begin_message(attempt_t *a)
     rc = write_request(a, &request);
     if (rc != WERR_OK) {
         gw_request_free(&request);
+        a->no_memory = rc == WERR_NOMEM;
         explain(a, "request",
-                rc == WERR_NOTFOUND
+                werr_is_fault(rc) ? werr_text(rc)
+                : rc == WERR_NOTFOUND
                     ? "the file is gone"
                     : "this gateway cannot send such a message");
         end(a, werr_is_fault(rc) ? END_RETRY : END_FAILED);
         return;
     }
     if (gw_call(a->o->loop, a->account, &request, on_sent, a) != WERR_OK) {
+        a->no_memory = true;
         explain(a, "request", "the call could not be started");
         end(a, END_RETRY);
     }

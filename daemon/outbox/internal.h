@@ -27,6 +27,7 @@ typedef struct attempt_s {
     int64_t lookup_at;   /* monotonic */
     bool absence_proves; /* not found by the look-up: not sent */
     bool unreachable;    /* nothing has reached the gateway */
+    bool no_memory;      /* nothing has left here, for want of memory */
     bool watched;        /* unknown: looked up again while it is held */
     int looked_up;       /* how often, since then */
     int64_t until;       /* ms: it is held */

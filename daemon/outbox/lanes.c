@@ -241,6 +241,12 @@ static int64_t away_pause(const outbox_t *o)
     return ms > first * 1000 ? ms : first * 1000;
 }
 
+/* The gateway was not asked. */
+static bool no_try(const attempt_t *a)
+{
+    return a->unreachable || a->no_memory;
+}
+
 static int write_retry(tx_t *tx, attempt_t *a)
 {
     outbox_t *o = a->o;
@@ -248,14 +254,14 @@ static int write_retry(tx_t *tx, attempt_t *a)
     int rc =
         delivery_retry(tx, a->d.id, a->id, tx->now + wait, a->reply.reason);
 
-    return rc == WERR_OK && a->unreachable ? delivery_uncount(tx, a->d.id) : rc;
+    return rc == WERR_OK && no_try(a) ? delivery_uncount(tx, a->d.id) : rc;
 }
 
 /* A gateway that cannot be reached says nothing of the message: it waits, but
  * not for so long that nobody expects it any more. */
 static bool last_try(const outbox_t *o, const attempt_t *a)
 {
-    if (a->unreachable) {
+    if (no_try(a)) {
         return clock_now_ms() - a->d.queued_at > UNREACHABLE_MS;
     }
     return a->d.attempts + 1 >= o->options.tries;

@@ -23,21 +23,34 @@ static bool is_cause(const rt_client_t *c, const feed_event_t *e)
 }
 
 /* One frame for all of a channel who may see it. */
-static void tell(realtime_t *rt, const char *channel, const char *event,
-                 const char *data, size_t len, const feed_event_t *e)
+typedef struct {
+    rt_channel_t *channel; /* NULL: nobody listens */
+    rt_frame_t *frame;
+} telling_t;
+
+/* false: no memory. */
+static bool prepare(realtime_t *rt, const char *channel, const char *event,
+                    const feed_event_t *e, telling_t *out)
 {
     rt_channel_t *ch = rt_channel_find(rt, channel);
-    rt_frame_t *f;
 
+    *out = (telling_t){0};
     if (ch == NULL || ch->nsubs == 0) {
-        return;
+        return true;
     }
-    f = rt_message_event(rt, event, channel, data, len, NULL);
-    if (f == NULL) {
-        rt_count(&rt->counters.faults, 1);
-        return;
-    }
-    for (size_t i = 0; i < ch->nsubs; i++) {
+    out->frame =
+        rt_message_event(rt, event, channel, e->data, e->data_len, NULL);
+    out->channel = out->frame != NULL ? ch : NULL;
+    return out->frame != NULL;
+}
+
+/* Releases it, too. */
+static void tell(telling_t *t, const feed_event_t *e)
+{
+    rt_channel_t *ch = t->channel;
+    rt_frame_t *f = t->frame;
+
+    for (size_t i = 0; ch != NULL && i < ch->nsubs; i++) {
         rt_client_t *c = ch->subs[i]->client;
 
         if ((ch->scope != RT_INBOX ||
@@ -46,23 +59,34 @@ static void tell(realtime_t *rt, const char *channel, const char *event,
             rt_client_send(c, f);
         }
     }
-    rt_frame_unref(f);
+    if (f != NULL) {
+        rt_frame_unref(f);
+    }
 }
 
-static void tell_inbox(realtime_t *rt, const feed_event_t *e)
+/* To all who listen, or, for want of memory, to nobody: false. */
+static bool tell_inbox(realtime_t *rt, const feed_event_t *e)
 {
+    telling_t private = {0}, public = {0};
     char event[EVENT_MAX];
+    bool ok;
 
     snprintf(event, sizeof(event), "%s%s", rt->options.event_prefix, e->name);
-    tell(rt, "private-inbox", event, e->data, e->data_len, e);
-    if (rt->options.public_inbox) {
-        tell(rt, "inbox", event, e->data, e->data_len, e);
+    ok = prepare(rt, "private-inbox", event, e, &private) &&
+         (!rt->options.public_inbox || prepare(rt, "inbox", event, e, &public));
+    if (!ok) {
+        rt_count(&rt->counters.faults, 1);
+        private.channel = public.channel = NULL;
     }
+    tell(&private, e);
+    tell(&public, e);
+    return ok;
 }
 
 typedef struct {
     realtime_t *rt;
     bool access;
+    int64_t untold; /* there was no memory to tell of it; 0: none */
 } reading_t;
 
 static bool on_event(void *arg, const feed_event_t *e)
@@ -71,11 +95,18 @@ static bool on_event(void *arg, const feed_event_t *e)
 
     rt_count(&r->rt->counters.events, 1);
     if (e->kind == EVENT_PROBE) {
-        tell(r->rt, PROBE_CHANNEL, e->name, e->data, e->data_len, e);
+        telling_t t;
+
+        /* who waits for it asks again */
+        (void)prepare(r->rt, PROBE_CHANNEL, e->name, e, &t);
+        tell(&t, e);
         atomic_store(&r->rt->counters.probe_us, clock_now_us());
         return true;
     }
-    tell_inbox(r->rt, e);
+    if (!tell_inbox(r->rt, e)) {
+        r->untold = e->seq;
+        return false;
+    }
     r->access = e->kind == EVENT_ACCESS;
     return !r->access;
 }
@@ -102,6 +133,10 @@ bool rt_feed_run(realtime_t *rt)
         return false;
     }
     n = feed_read(rt->db, rt->domain, rt->seq, ROWS, NULL, on_event, &r, &next);
+    if (r.untold != 0) {
+        n = WERR_NOMEM;
+        rt->seq = r.untold - 1; /* those before it were told */
+    }
     if (n < 0) {
         rt_count(&rt->counters.faults, 1);
         log_error("realtime", "msg=\"events not read\" error=%s",
@@ -134,7 +169,7 @@ void rt_feed_typing(realtime_t *rt, int64_t session, const char *phone,
     if (!b.failed) {
         e.data = b.data;
         e.data_len = b.len;
-        tell_inbox(rt, &e);
+        (void)tell_inbox(rt, &e); /* it is old in a moment */
     }
     buf_free(&b);
 }

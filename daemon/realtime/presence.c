@@ -2,6 +2,7 @@
  * presence.c - who is in a presence channel: users, whatever the number of
  * their sockets.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +117,7 @@ int rt_presence_join(realtime_t *rt, rt_sub_t *sub, const char *data,
 {
     char id[REALTIME_NAME_MAX], reason[64];
     json_t *json = jsonr_parse(data, strlen(data), reason, sizeof(reason));
-    int rc = WERR_INVALID;
+    int rc = json == NULL && errno == ENOMEM ? WERR_NOMEM : WERR_INVALID;
 
     if (rt_presence_id(json, id, sizeof(id))) {
         rc = join(rt, sub, id, json_object_get(json, "user_info"), first);

@@ -1,6 +1,7 @@
 /*
  * protocol.c - what clients say: ping, subscribe, unsubscribe, client events.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "base/jsonr.h"
@@ -13,6 +14,27 @@
 #define EVENTS_BURST 2.0 /* seconds of client events at once */
 
 static const char client_prefix[] = "client-";
+
+/* A client does not ask again for what was refused: where memory was short it
+ * has to come back. */
+static void short_of_memory(rt_client_t *c)
+{
+    rt_count(&c->rt->counters.faults, 1);
+    rt_client_close(c, REALTIME_OVER, "Please connect again.");
+}
+
+static void watch_memory(const rt_client_t *c)
+{
+    errno = 0;
+    (void)db_lost(c->rt->db);
+}
+
+static bool memory_was_short(const rt_client_t *c)
+{
+    bool lost = db_lost(c->rt->db);
+
+    return lost || errno == ENOMEM;
+}
 
 /* ---- subscribe ---- */
 
@@ -92,6 +114,10 @@ static void enter(rt_client_t *c, const wish_t *w)
     bool first = false;
     int rc = WERR_OK;
 
+    if (ch == NULL && memory_was_short(c)) {
+        short_of_memory(c);
+        return;
+    }
     if (ch == NULL) {
         limit(c, w->channel, "Too many channels.");
         return;
@@ -100,7 +126,7 @@ static void enter(rt_client_t *c, const wish_t *w)
     sub = rt_sub_add(rt, c, ch);
     if (sub == NULL) {
         rt_channel_tidy(rt, ch);
-        limit(c, w->channel, "No memory.");
+        short_of_memory(c);
         return;
     }
     if (w->kind == RT_PRESENCE) {
@@ -114,6 +140,8 @@ static void enter(rt_client_t *c, const wish_t *w)
     if (rc == WERR_INVALID) {
         rt_say_refused(c, w->channel, "AuthError",
                        "The channel_data has no user_id.", 401);
+    } else if (rc == WERR_NOMEM) {
+        short_of_memory(c);
     } else {
         limit(c, w->channel, "Too many members.");
     }
@@ -136,12 +164,15 @@ static void subscribe(rt_client_t *c, const json_t *data)
     if (w.kind != RT_PRESENCE) {
         w.data = NULL;
     }
+    watch_memory(c);
     sub = rt_sub_find(c, w.channel);
     if (sub != NULL) {
         succeeded(c, sub->channel);
     } else if (c->nsubs >= (size_t)c->rt->options.max_channels) {
         limit(c, w.channel, "Too many channels on one connection.");
-    } else if ((why = refuse(c, &w)) != NULL) {
+    } else if ((why = refuse(c, &w)) != NULL && memory_was_short(c)) {
+        short_of_memory(c);
+    } else if (why != NULL) {
         rt_say_refused(c, w.channel, "AuthError", why, 401);
     } else {
         enter(c, &w);
@@ -228,7 +259,9 @@ void rt_protocol_message(rt_client_t *c, const char *text, size_t len)
     json_t *message = jsonr_parse(text, len, reason, sizeof(reason));
     const char *event = jsonr_str(message, "event");
 
-    if (!json_is_object(message) || event == NULL) {
+    if (message == NULL && errno == ENOMEM) {
+        short_of_memory(c);
+    } else if (!json_is_object(message) || event == NULL) {
         rt_say_error(c, BAD_MESSAGE, "Invalid message format.");
     } else {
         obey(c, message, event);

@@ -194,7 +194,12 @@ static int get_body(const request_t *r, asked_t *a, const buf_t *key,
         /* Before the read begins: what is rendered is this old at most. */
         int64_t version = store_version(store);
         version = version > needed ? version : needed;
+        (void)db_lost(r->db);
         rc = render(r, a, version, out);
+        if (rc == WERR_OK && db_lost(r->db)) {
+            ready_unref(out);
+            rc = WERR_NOMEM;
+        }
         if (rc == WERR_OK) {
             cache_fill(cache, key->data, key->len, version, *out);
         } else {
