@@ -294,7 +294,7 @@ void gw_call_result(gw_call_t *call, CURLcode code, gw_result_t *out)
     out->bytes_sent = request_size > 0;
     out->no_connection =
         code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
-    out->no_memory = code == CURLE_OUT_OF_MEMORY;
+    out->no_memory = code == CURLE_OUT_OF_MEMORY || call->body.nomem;
     out->timed_out = code == CURLE_OPERATION_TIMEDOUT;
     out->refused = call->refused && code != CURLE_OK;
     out->too_big = call->too_big || code == CURLE_FILESIZE_EXCEEDED;

@@ -135,8 +135,11 @@ bool rt_feed_run(realtime_t *rt)
     n = feed_read(rt->db, rt->domain, rt->seq, ROWS, NULL, on_event, &r, &next);
     if (r.untold != 0) {
         n = WERR_NOMEM;
-        rt->seq = r.untold - 1; /* those before it were told */
+        next = r.untold - 1;
     }
+    /* also where it fails: those before were told, and not twice */
+    rt->seq = next;
+    atomic_store(&rt->counters.seq, next);
     if (n < 0) {
         rt_count(&rt->counters.faults, 1);
         log_error("realtime", "msg=\"events not read\" error=%s",
@@ -144,8 +147,6 @@ bool rt_feed_run(realtime_t *rt)
         rt->retry_ms = clock_mono_ms() + RETRY_MS;
         return false;
     }
-    rt->seq = next;
-    atomic_store(&rt->counters.seq, next);
     if (r.access) {
         rt_viewers_reload(rt);
     }

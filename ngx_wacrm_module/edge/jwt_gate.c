@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 
 #include "edge/coding.h"
+#include "edge/json_memory.h"
 
 #define JWT_DEPTH_MAX     10
 #define JWT_MEMBERS_MAX   100
@@ -95,6 +96,7 @@ static json_t *segment_object(segment_t part, size_t max,
     json_t *object = NULL;
     size_t len;
 
+    json_memory_watch();
     *result = JWT_GATE_MALFORMED;
     if (part.len == 0 || part.len / 4 * 3 > max) {
         return NULL;
@@ -111,6 +113,11 @@ static json_t *segment_object(segment_t part, size_t max,
             json_loadb((const char *)text, len, JSON_REJECT_DUPLICATES, NULL);
     }
     free(text);
+    if (json_memory_was_short()) {
+        json_decref(object);
+        *result = JWT_GATE_FAULT;
+        return NULL;
+    }
     if (!json_is_object(object) || !shallow(object, 0)) {
         json_decref(object);
         return NULL;

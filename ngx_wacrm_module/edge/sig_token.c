@@ -8,14 +8,15 @@
 #include <openssl/hmac.h>
 
 #include "edge/coding.h"
+#include "edge/json_memory.h"
 
 #define HS256_LEN 32
 #define BEARER    "Bearer "
 
 /* ---- JWT (HS256) in a header ---- */
 
-static bool mac_matches(const jwt_gate_token_t *tok, sig_str_t signed_part,
-                        const unsigned char *sig)
+static sig_result_t mac_check(const jwt_gate_token_t *tok,
+                              sig_str_t signed_part, const unsigned char *sig)
 {
     unsigned char digest[HS256_LEN];
     int matches = 0;
@@ -24,11 +25,12 @@ static bool mac_matches(const jwt_gate_token_t *tok, sig_str_t signed_part,
     for (i = 0; i < tok->nkeys; i++) {
         if (HMAC(EVP_sha256(), tok->keys[i]->data, (int)tok->keys[i]->len,
                  (const unsigned char *)signed_part.data, signed_part.len,
-                 digest, NULL) != NULL) {
-            matches |= CRYPTO_memcmp(digest, sig, HS256_LEN) == 0;
+                 digest, NULL) == NULL) {
+            return SIG_FAULT;
         }
+        matches |= CRYPTO_memcmp(digest, sig, HS256_LEN) == 0;
     }
-    return matches != 0;
+    return matches ? SIG_OK : SIG_MISMATCH;
 }
 
 static bool claims_match(const sig_scheme_t *scheme, const json_t *claims)
@@ -86,8 +88,10 @@ sig_result_t sig_jwt_check(const sig_scheme_t *scheme, sig_str_t header,
     }
     if (b64_decode(sig, sizeof(sig), &sig_len, token.data + dot + 1,
                    token.len - dot - 1, B64_URL | B64_UNPADDED) &&
-        sig_len == HS256_LEN &&
-        mac_matches(&tok, (sig_str_t){token.data, dot}, sig)) {
+        sig_len == HS256_LEN) {
+        result = mac_check(&tok, (sig_str_t){token.data, dot}, sig);
+    }
+    if (result == SIG_OK) {
         result = from_gate(jwt_gate_claims(&tok, &rules));
     }
     if (result == SIG_OK && !claims_match(scheme, tok.claims)) {
@@ -135,8 +139,13 @@ sig_result_t sig_token_body(const sig_scheme_t *scheme,
     if (body->len == 0) {
         return SIG_MISSING;
     }
+    json_memory_watch();
     root = json_loadb((const char *)body->data, body->len,
                       JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
+    if (json_memory_was_short()) {
+        json_decref(root);
+        return SIG_FAULT;
+    }
     if (root == NULL) {
         return SIG_MISMATCH;
     }

@@ -4,6 +4,7 @@
  */
 #include "edge/sig_internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -351,18 +352,25 @@ static bool mac_final(EVP_MD_CTX *mac, const EVP_MD_CTX *outer,
            EVP_DigestFinal_ex(mac, digest, NULL) == 1;
 }
 
-static bool ed25519_matches(const sig_verify_t *v, EVP_PKEY *pkey,
-                            const unsigned char *sig)
+static sig_result_t ed25519_check(const sig_verify_t *v, EVP_PKEY *pkey,
+                                  const unsigned char *sig)
 {
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool matches =
-        ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pkey) == 1 &&
-        EVP_DigestVerify(ctx, sig, SIG_DIGEST_MAX, v->body.data, v->body.len) ==
-            1;
+    sig_result_t result = SIG_MISMATCH;
+    EVP_MD_CTX *ctx;
 
+    errno = 0;
+    ctx = EVP_MD_CTX_new();
+    if (ctx == NULL || EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pkey) != 1) {
+        result = SIG_FAULT;
+    } else if (EVP_DigestVerify(ctx, sig, SIG_DIGEST_MAX, v->body.data,
+                                v->body.len) == 1) {
+        result = SIG_OK;
+    } else if (errno == ENOMEM) {
+        result = SIG_FAULT;
+    }
     EVP_MD_CTX_free(ctx);
     ERR_clear_error();
-    return matches;
+    return result;
 }
 
 /* All items against one secret, with no early end. */
@@ -372,6 +380,7 @@ static sig_result_t secret_check(sig_verify_t *v, size_t place)
     unsigned char digest[SIG_DIGEST_MAX];
     unsigned char claimed[SIG_DIGEST_MAX];
     sig_items_t items;
+    sig_result_t one;
     sig_str_t item;
     int matches = 0;
     int tries = 0;
@@ -387,11 +396,14 @@ static sig_result_t secret_check(sig_verify_t *v, size_t place)
         if (len == 0) {
             continue;
         }
-        if (secret->pkey != NULL) {
-            matches |= tries++ < ED25519_TRIES &&
-                       ed25519_matches(v, secret->pkey, claimed);
-        } else {
+        if (secret->pkey == NULL) {
             matches |= CRYPTO_memcmp(digest, claimed, len) == 0;
+        } else if (tries++ < ED25519_TRIES) {
+            one = ed25519_check(v, secret->pkey, claimed);
+            if (one == SIG_FAULT) {
+                return SIG_FAULT;
+            }
+            matches |= one == SIG_OK;
         }
     }
     return matches ? SIG_OK : SIG_MISMATCH;

@@ -79,9 +79,7 @@ harm('wacrmd', calls => 'pwrite sync', errno => EIO, run => 3,
 
 # ---- memory ----
 
-# By hand (WACRM_FAULT_MEMORY=1) until every send outlives it.
-my $memory = $ENV{WACRM_FAULT_MEMORY};
-for my $round (1 .. ($memory ? 15 : 0)) {
+for my $round (1 .. 15) {
     harm('wacrmd', calls => 'malloc', errno => ENOMEM,
         skip => int rand 800, run => $round % 3 ? 1 : 1 + int rand 40);
     harm('nginx', calls => 'malloc', errno => ENOMEM,
@@ -92,7 +90,7 @@ note join ', ', map { "$_: $hits{$_}" } sort keys %hits;
 note "ended: wacrmd $ended{wacrmd}, workers $ended{nginx}";
 cmp_ok($hits{$_} || 0, '>=', $_ =~ /malloc/ ? 10 : 5, "failed: $_")
     for map { my $who = $_; map { "$who $_" } 
-        qw(pwrite sync), $memory ? 'malloc' : () }
+        qw(pwrite sync malloc) }
     qw(wacrmd nginx);
 is(join(' ', map { $_ & 127 } grep { $_ & 127 } @{$ended{how} || []}), '',
     'wacrmd never crashed');
