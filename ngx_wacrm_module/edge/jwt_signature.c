@@ -29,7 +29,7 @@ int jwt_signature_good(const char *token, const char *alg,
                        const unsigned char *key, size_t len)
 {
     jwt_t *jwt = NULL;
-    bool short_of_memory;
+    bool short_of_memory, good;
     int rc;
 
     /* with an empty key libjwt takes any token for good */
@@ -43,13 +43,11 @@ int jwt_signature_good(const char *token, const char *alg,
     short_of_memory = rc == ENOMEM || errno == ENOMEM;
     short_of_memory =
         openssl_was_short() || json_memory_was_short() || short_of_memory;
-    if (short_of_memory && (rc != 0 || jwt == NULL)) {
+    /* then it may even take the token for one that has no signature */
+    good = rc == 0 && jwt != NULL && jwt_get_alg(jwt) == jwt_str_alg(alg);
+    jwt_free(jwt);
+    if (!good && short_of_memory) {
         return -1;
     }
-    if (rc != 0 || jwt == NULL) {
-        return 0;
-    }
-    rc = jwt_get_alg(jwt) == jwt_str_alg(alg);
-    jwt_free(jwt);
-    return rc;
+    return good ? 1 : 0;
 }

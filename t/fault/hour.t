@@ -18,7 +18,7 @@ plan skip_all => 'a sanitizer wants to be the first library'
 
 my $path = "/tmp/wacrm-hour.$$";
 my $clock = Wacrm::Fault->clock($path);
-END { unlink $path }
+END { unlink $path if defined $path }
 my %env = $clock->env;
 my $d = Wacrm::Desk->new(wacrmd_env => \%env,
     nginx_options => { env => \%env },
