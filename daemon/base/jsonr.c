@@ -41,13 +41,15 @@ static bool too_many_values(const char *text, size_t len)
     return n > VALUES_MAX;
 }
 
-/* jansson calls a text wrong where it had no memory to read it. */
+/* jansson calls a text wrong where it had no memory to read it, or leaves some
+ * of it out without a word. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static _Thread_local bool memory_short;
+static _Thread_local bool reading, memory_short;
 
 static void *watched_malloc(size_t size)
 {
-    void *p = malloc(size);
+    /* it would ask again for each letter that follows */
+    void *p = reading && memory_short ? NULL : malloc(size);
 
     memory_short = memory_short || p == NULL;
     return p;
@@ -75,16 +77,19 @@ json_t *jsonr_parse(const char *text, size_t len, char *reason, size_t size)
     }
     (void)pthread_once(&once, watch_memory);
     memory_short = false;
+    reading = true;
     root = json_loadb(text, len, JSON_DECODE_ANY, &error);
-    if (root) {
-        return root;
-    }
+    reading = false;
     if (memory_short) {
+        json_decref(root);
         if (size > 0) {
             (void)snprintf(reason, size, "out of memory");
         }
         errno = ENOMEM;
         return NULL;
+    }
+    if (root) {
+        return root;
     }
     /* " near '...'" would carry the text into logs */
     near = strstr(error.text, " near ");

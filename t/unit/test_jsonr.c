@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "short_memory.h"
+
 static json_t *root;
 
 static int setup(void **state)
@@ -206,13 +208,49 @@ static void short_of_memory(void **state)
     assert_int_equal(errno, EINVAL);
 }
 
+/* All of it or nothing, whichever allocation fails. */
+static void whole_or_not(void **state)
+{
+    static const char text[] =
+        "{\"a key of more than sixteen letters\":\"a text of more than "
+        "sixteen letters, too\",\"n\":[1,2.5,true,null,\"x\"]}";
+    char reason[100];
+    json_t *want = jsonr_parse(text, strlen(text), reason, sizeof(reason));
+    long hits = 1;
+
+    (void)state;
+    assert_non_null(want);
+    if (!short_memory()) {
+        json_decref(want);
+        skip();
+    }
+    for (long skip = 0; hits > 0; skip++) {
+        json_t *json;
+        int err;
+
+        assert_true(skip < 1000);
+        short_memory_begin(skip, 1);
+        json = jsonr_parse(text, strlen(text), reason, sizeof(reason));
+        err = errno;
+        hits = short_memory_end();
+        if (json) {
+            assert_true(json_equal(json, want));
+            json_decref(json);
+        } else {
+            assert_int_equal(err, ENOMEM);
+        }
+    }
+    json_decref(want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(strings),  cmocka_unit_test(integers),
-        cmocka_unit_test(booleans), cmocka_unit_test(times),
-        cmocka_unit_test(refuses),  cmocka_unit_test(any_top_level),
-        cmocka_unit_test(bounded),  cmocka_unit_test(short_of_memory),
+        cmocka_unit_test(strings),      cmocka_unit_test(integers),
+        cmocka_unit_test(booleans),     cmocka_unit_test(times),
+        cmocka_unit_test(refuses),      cmocka_unit_test(any_top_level),
+        cmocka_unit_test(bounded),      cmocka_unit_test(short_of_memory),
+        cmocka_unit_test(whole_or_not),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
