@@ -80,6 +80,8 @@ bool db_is_null(db_stmt_t *s, int i);
 int64_t db_i64(db_stmt_t *s, int i);
 double db_double(db_stmt_t *s, int i);
 const char *db_text(db_stmt_t *s, int i); /* NULL if null */
+/* Whether all that was read of the row is what is there. */
+bool db_row_whole(const db_stmt_t *s);
 size_t db_text_len(db_stmt_t *s, int i);
 const void *db_blob(db_stmt_t *s, int i, size_t *len);
 

@@ -332,6 +332,11 @@ double db_double(db_stmt_t *s, int i)
     return usable(s) ? sqlite3_column_double(s->st, i) : 0;
 }
 
+bool db_row_whole(const db_stmt_t *s)
+{
+    return s && !s->lost;
+}
+
 const char *db_text(db_stmt_t *s, int i)
 {
     const char *text;

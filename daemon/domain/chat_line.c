@@ -99,7 +99,7 @@ static void render_line(some_t *s, db_stmt_t *stmt, size_t slot)
     s->scratch.comma = false;
     write_line(stmt, s->d, s->now, s->today, &s->scratch);
     s->lines[slot] = (line_t){at, s->scratch.len - at};
-    if (s->q->lines != NULL && !s->scratch.failed) {
+    if (s->q->lines != NULL && !s->scratch.failed && db_row_whole(stmt)) {
         const line_of_t of = {
             .chat = s->rows[slot].id,
             .contact = db_i64(stmt, COLUMN_CONTACT),

@@ -1,6 +1,7 @@
 /* Lines of the list that are kept: after whatever change, the list made of
  * them is, byte for byte, the one that the database gives. */
 #include "routes_fixture.h"
+#include "short_memory.h"
 
 #include "base/clock.h"
 #include "domain/chat.h"
@@ -108,6 +109,46 @@ static void test_any_change(void **state)
     assert_null(lines);
 }
 
+/* A line of which a part found no memory is of nobody's use later. */
+static void test_short_of_memory(void **state)
+{
+    int64_t ids[] = {mine, theirs}, ts, id;
+    const session_set_t set = {.ids = ids, .n = 2};
+    lines_t *lines;
+    bool more;
+    long hits = 1;
+
+    (void)state;
+    if (!short_memory()) {
+        skip();
+    }
+    hear(mine, "6281111111101", "halo", 1000000);
+    hear(theirs, "6281111111102", "apa kabar", 1000001);
+    for (long skip = 0; hits > 0; skip++) {
+        assert_int_equal(lines_new(&lines, web.crm.store), WERR_OK);
+        const inbox_query_t q = {
+            .sessions = &set,
+            .filter = INBOX_ALL,
+            .limit = 40,
+            .lines = lines,
+            .version = store_version(web.crm.store),
+        };
+        buf_t b;
+
+        buf_init(&b, 0);
+        if (db_read_begin(db) == WERR_OK) {
+            short_memory_begin(skip, 1);
+            int rc = chat_inbox(db, &web.crm.domain, &q, &b, &more, &ts, &id);
+            hits = short_memory_end();
+            assert_true(rc == WERR_OK || rc == WERR_NOMEM);
+            db_read_end(db);
+        }
+        buf_free(&b);
+        assert_same(lines, "a failed allocation");
+        lines_free(&lines);
+    }
+}
+
 static const char one[] = "{\"id\":\"1\"}";
 
 static bool has(lines_t *l, int64_t chat, int64_t ts, int64_t day)
@@ -155,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_any_change),
         T(test_what_holds),
+        T(test_short_of_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
