@@ -134,13 +134,15 @@ static int find_session(work_t *w)
 }
 
 /* What was never given an id has that of its bytes. */
-static void hash_id(const work_t *w, char out[HASH_ID])
+static int hash_id(const work_t *w, char out[HASH_ID])
 {
     unsigned char digest[SHA256_DIGEST_LENGTH];
     int n;
 
-    SHA256((const unsigned char *)w->item->body.data, w->item->body.len,
-           digest);
+    if (SHA256((const unsigned char *)w->item->body.data, w->item->body.len,
+               digest) == NULL) {
+        return WERR_NOMEM; /* it fails for nothing else */
+    }
     n = snprintf(out, HASH_ID, "sha256-");
     for (size_t i = 0; i < 16; i++) {
         n += snprintf(out + n, HASH_ID - (size_t)n, "%02x", digest[i]);
@@ -148,6 +150,7 @@ static void hash_id(const work_t *w, char out[HASH_ID])
     if (w->index > 0) {
         snprintf(out + n, HASH_ID - (size_t)n, "-%zu", w->index);
     }
+    return WERR_OK;
 }
 
 static int greet(const work_t *w, const contact_ref_t *contact)
@@ -216,7 +219,10 @@ static int apply_message(const work_t *w)
         return refuse(w, "neither phone nor alias");
     }
     if (wa_id == NULL || *wa_id == '\0') {
-        hash_id(w, hashed);
+        rc = hash_id(w, hashed);
+        if (rc != WERR_OK) {
+            return rc;
+        }
         wa_id = hashed;
     }
     rc = message_known(w->tx->db, w->session, ev->from_me, wa_id, &known);
