@@ -194,6 +194,9 @@ static int commit(store_t *store, db_t *db)
         return db->broken;
     }
     touched_look_up(&store->touched, db);
+    if (!sqlite_in_transaction(db)) { /* a fault of the look-up has ended it */
+        return db->broken ? db->broken : WERR_SYSTEM;
+    }
     rc = sqlite_run(db, "COMMIT");
     touched_publish(&store->touched, db->asked);
     if (rc == WERR_OK) {

@@ -237,20 +237,23 @@ void touched_look_up(touched_t *t, db_t *writer)
 
 /* ---- after it ---- */
 
+static void publish_topics(touched_t *t, store_topics_t topics, int64_t version)
+{
+    for (; topics != 0; topics &= topics - 1) {
+        t->last_topic[__builtin_ctzll(topics)] = version;
+    }
+}
+
 /*
- * The number of the commit comes last: who reads it, and then begins to read
- * the database, sees this commit and all that is said here of it.
+ * From the finest to the coarsest: who has this commit's number from a topic
+ * must not find that of a chat, or of who may see what, from before it. The
+ * number of the commit comes last: who reads it, and then begins to read the
+ * database, sees this commit and all that is said here of it.
  */
 void touched_publish(touched_t *t, bool asked)
 {
     int64_t version = t->version + 1;
 
-    if (t->everything || (!t->anything && !asked)) {
-        t->last_everything = version;
-    }
-    for (store_topics_t left = t->topics; left != 0; left &= left - 1) {
-        t->last_topic[__builtin_ctzll(left)] = version;
-    }
     for (size_t i = 0; i < TOUCHED_ROWS / 64; i++) {
         for (uint64_t left = t->chats[i]; left != 0; left &= left - 1) {
             t->last_chat[i * 64 + (size_t)__builtin_ctzll(left)] = version;
@@ -259,5 +262,10 @@ void touched_publish(touched_t *t, bool asked)
     for (size_t i = 0; i < t->npeople; i++) {
         t->last_person[slot(t->people[i])] = version;
     }
+    if (t->everything || (!t->anything && !asked)) {
+        t->last_everything = version;
+    }
+    publish_topics(t, t->topics & STORE_ACCESS, version);
+    publish_topics(t, t->topics & ~STORE_ACCESS, version);
     t->version = version;
 }

@@ -8,7 +8,7 @@
 
 #define LINES_MAX 1024
 #define LINE_MAX  2048
-#define AGE_MS    60000
+#define AGE_MS    30000 /* and a body made of it as long again: a minute */
 
 typedef struct {
     line_of_t of;

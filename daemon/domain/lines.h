@@ -4,8 +4,8 @@
  * message, and but one of its lines has changed. Any thread.
  *
  * A line holds until a commit changes its chat, the chat's messages or
- * contact, or a session (store_chat_changed()); until midnight; and a minute at
- * most, as scores fall with time. A thousand are kept, of 2 KiB at most.
+ * contact, or a session (store_chat_changed()); until midnight; and half a
+ * minute at most, as scores fall with time. A thousand are kept, of 2 KiB at most.
  */
 #ifndef WACRM_DOMAIN_LINES_H
 #define WACRM_DOMAIN_LINES_H

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-#define AGE_MS 60000
+#define AGE_MS 30000 /* its lines may be as old again: domain/lines.h */
 /* A renderer that takes longer than this is not waited for. */
 #define WAIT_SECONDS 5
 

@@ -4,7 +4,8 @@
  *
  * Many tabs refetch after one event: the first renders, the others wait for
  * it. A body of an older version is never handed out, so that a writer reads
- * what it wrote; nor one of more than a minute, as figures that age are in it.
+ * what it wrote; nor one of more than half a minute, as figures that age are in
+ * it, in lines as old as that.
  * Small and bounded; the least recently used go.
  */
 #ifndef WACRM_HTTP_CACHE_H

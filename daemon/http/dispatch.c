@@ -2,6 +2,10 @@
 
 #include "http/server.h"
 
+/* Who arrived while one was rendering may need the next one, and that may
+ * fail. */
+#define FOLLOW_MAX 3
+
 /* What needs no worker; false: it needs one. */
 static bool answer_at_once(request_t *r)
 {
@@ -51,12 +55,18 @@ static bool find_view(request_t *r, view_t *view)
            view->day == domain_today(s->options.domain);
 }
 
-/* From the cache, if what it has still holds. */
+/*
+ * From the cache, if what it has is of the time when the request came, or
+ * later. What has been committed since does not count: else commits that come
+ * faster than bodies would keep all of them waiting.
+ */
 static bool answer_view(request_t *r, const view_t *view)
 {
     http_server_t *s = r->server;
-    int64_t needed = store_changed(s->options.domain->store, view->topics);
-    ready_t *ready = cache_peek(s->cache, view->key, view->len, needed);
+    if (r->followed == 0) {
+        r->needed = store_changed(s->options.domain->store, view->topics);
+    }
+    ready_t *ready = cache_peek(s->cache, view->key, view->len, r->needed);
     if (ready == NULL) {
         return false;
     }
@@ -92,13 +102,15 @@ enum MHD_Result request_dispatch(request_t *r)
     r->state = REQUEST_QUEUED;
     if (again || !answer_at_once(r)) {
         view_t view;
-        bool known = find_view(r, &view);
+        /* who ends refuses all that comes, and closes */
+        bool known = !atomic_load(&s->stopping) && find_view(r, &view);
         if (known && answer_view(r, &view)) {
             r->mhd = response_build(&r->response, &r->shared);
             return request_send(r);
         }
-        if (known && !again) {
+        if (known && r->followed < FOLLOW_MAX) {
             r->state = REQUEST_FOLLOWS;
+            r->followed++;
             if (flights_follow(s->flights, r, &view)) {
                 atomic_fetch_add_explicit(&s->stats.followed, 1,
                                           memory_order_relaxed);

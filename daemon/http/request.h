@@ -42,6 +42,8 @@ struct request_s {
     int64_t version; /* store_version() before anything was read for it */
 
     bool leads;             /* flights.h; */
+    unsigned char followed; /* how often it did; */
+    int64_t needed;         /* the version its list has to be of */
     struct request_s *next; /* the one that follows the same */
 
     char *target; /* as it came, not decoded */

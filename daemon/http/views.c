@@ -90,7 +90,7 @@ static bool put_together(const view_ask_t *ask, words_t *w)
     memcpy(w->text + first, ask->target, second);
     w->len = first + second;
     w->user = ask->user;
-    /* FNV-1a; who makes them collide shares four places with himself */
+    /* FNV-1a; who pushes others out by collisions sends them to a worker */
     w->hash = UINT64_C(14695981039346656037) ^ (uint64_t)ask->user;
     for (size_t i = 0; i < w->len; i++) {
         w->hash =

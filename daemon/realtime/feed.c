@@ -86,13 +86,21 @@ static bool tell_inbox(realtime_t *rt, const feed_event_t *e)
 typedef struct {
     realtime_t *rt;
     bool access;
-    int64_t untold; /* there was no memory to tell of it; 0: none */
+    int64_t told;   /* commits up to here are counted, store_version() */
+    int64_t untold; /* the first that has to wait; 0: none */
+    bool failed;    /* there was no memory to tell of it */
 } reading_t;
 
 static bool on_event(void *arg, const feed_event_t *e)
 {
     reading_t *r = arg;
 
+    if (e->seq > r->told) {
+        /* who hears of it may look at once, and must not find what was kept
+         * before it */
+        r->untold = e->seq;
+        return false;
+    }
     rt_count(&r->rt->counters.events, 1);
     if (e->kind == EVENT_PROBE) {
         telling_t t;
@@ -105,6 +113,7 @@ static bool on_event(void *arg, const feed_event_t *e)
     }
     if (!tell_inbox(r->rt, e)) {
         r->untold = e->seq;
+        r->failed = true;
         return false;
     }
     r->access = e->kind == EVENT_ACCESS;
@@ -124,7 +133,7 @@ static bool skip_all(realtime_t *rt)
 
 bool rt_feed_run(realtime_t *rt)
 {
-    reading_t r = {.rt = rt};
+    reading_t r = {.rt = rt, .told = atomic_load(&rt->told_seq)};
     int64_t next = rt->seq;
     int n;
 
@@ -134,8 +143,10 @@ bool rt_feed_run(realtime_t *rt)
     }
     n = feed_read(rt->db, rt->domain, rt->seq, ROWS, NULL, on_event, &r, &next);
     if (r.untold != 0) {
-        n = WERR_NOMEM;
         next = r.untold - 1;
+    }
+    if (r.failed) {
+        n = WERR_NOMEM;
     }
     /* also where it fails: those before were told, and not twice */
     rt->seq = next;

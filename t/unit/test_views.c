@@ -325,6 +325,72 @@ static void test_following(void **state)
     web_start(&web);
 }
 
+/* ---- commits that come faster than bodies ---- */
+
+DB_QUERY(views_star, "UPDATE chats SET starred = 1 - starred WHERE id = $1");
+
+typedef struct {
+    int64_t chat;
+    atomic_bool enough;
+    int failed;
+} hurry_t;
+
+static int star_tx(tx_t *tx, void *arg)
+{
+    db_stmt_t *s = db_stmt(tx->db, &views_star);
+
+    db_bind_i64(s, 1, *(int64_t *)arg);
+    return db_exec(s);
+}
+
+static void *commit_on(void *arg)
+{
+    hurry_t *h = arg;
+
+    while (!atomic_load(&h->enough)) {
+        h->failed +=
+            domain_write(&web.crm.domain, star_tx, &h->chat) != WERR_OK;
+    }
+    return NULL;
+}
+
+/* Of all who ask together, few go to a worker. */
+static void test_in_a_hurry(void **state)
+{
+    enum { TABS = 40, ROUNDS = 15 };
+    hurry_t h = {.chat = hear(mine, "6281111111111", "halo", 1000000)};
+    pthread_t thread;
+    int fds[TABS];
+
+    (void)state;
+    assert_warm(CS, "", 1);
+    for (int i = 0; i < TABS; i++) {
+        fds[i] = web_connect(&web);
+    }
+    int64_t at_once = AT_ONCE;
+    assert_int_equal(pthread_create(&thread, NULL, commit_on, &h), 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        answer_t a;
+        for (int i = 0; i < TABS; i++) {
+            assert_true(web_request(fds[i], "GET", INBOX, CS, "", NULL, 0));
+        }
+        for (int i = 0; i < TABS; i++) {
+            web_read(fds[i], false, &a);
+            assert_int_equal(a.status, 200);
+            answer_free(&a);
+        }
+    }
+    atomic_store(&h.enough, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(h.failed, 0);
+    print_message("at once: %lld of %d\n", (long long)(AT_ONCE - at_once),
+                  TABS * ROUNDS);
+    assert_true(AT_ONCE - at_once > TABS * ROUNDS * 4 / 5);
+    for (int i = 0; i < TABS; i++) {
+        close(fds[i]);
+    }
+}
+
 /* ---- who writes reads what they wrote ---- */
 
 #define WRITERS 3
@@ -391,6 +457,7 @@ int main(void)
         T(test_what_is_asked), T(test_what_ends_it), T(test_bounds),
         T(test_at_once),       T(test_very_next),    T(test_of_others),
         T(test_contact),       T(test_following),    T(test_writers_read),
+        T(test_in_a_hurry),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
