@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha256_hex);
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -118,6 +119,16 @@ sub shows_it {
         token => $token)->{body};
     like($profile, qr/minta kuitansi/, 'notes') if $n >= 4;
     like($profile, qr/"R-1"/, 'gifts') if $profile =~ /"ref"/;
+}
+
+# A migration that people have run stays as it is: their databases were made by
+# it, and the ones here would no longer be like theirs.
+{
+    my %sum = reverse map { split } split /\n/,
+        slurp("$root/t/data/schema/sums");
+    is(sha256_hex(slurp($_)), $sum{s{.*/}{}r} || 'none',
+        s{.*/}{}r . ' is as it was; a change is a migration of its own, whose'
+        . ' line in t/data/schema/sums is made by sha256sum') for @files;
 }
 
 for my $n (1 .. @files - 1) {

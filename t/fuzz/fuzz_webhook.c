@@ -89,11 +89,22 @@ static sig_str_t trim(sig_str_t s)
         s.data++;
         s.len--;
     }
-    while (s.len > 0 && strchr(" \t\r", s.data[s.len - 1]) != NULL &&
-           s.data[s.len - 1] != '\0') {
+    while (s.len > 0 &&
+           (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t')) {
         s.len--;
     }
     return s;
+}
+
+/* A carriage return belongs to the end of a line, and to nothing else. */
+static sig_str_t line_of(sig_str_t *rest)
+{
+    sig_str_t line = cut(rest, '\n');
+
+    if (line.len > 0 && line.data[line.len - 1] == '\r') {
+        line.len--;
+    }
+    return trim(line);
 }
 
 /* ---- the site's settings ---- */
@@ -177,7 +188,7 @@ static void parse(request_t *r, sig_str_t *rest)
 
     r->n = 0;
     r->now = NOW;
-    while ((value = trim(cut(rest, '\n'))).len > 0) {
+    while ((value = line_of(rest)).len > 0) {
         name = cut(&value, ':');
         if (r->n == HEADERS || name.len == 0) {
             continue;
