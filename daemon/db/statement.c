@@ -342,7 +342,8 @@ const char *db_text(db_stmt_t *s, int i)
     const char *text;
 
     if (db_is_null(s, i)) {
-        return NULL;
+        /* SQLite makes NULL of what it had no memory for */
+        return usable(s) && s->lost ? "" : NULL;
     }
     text = (const char *)sqlite3_column_text(s->st, i);
     if (!text) {
@@ -353,7 +354,9 @@ const char *db_text(db_stmt_t *s, int i)
 
 size_t db_text_len(db_stmt_t *s, int i)
 {
-    return usable(s) ? (size_t)sqlite3_column_bytes(s->st, i) : 0;
+    /* the text first: what db_text() gives is that long, also if it fails */
+    return db_text(s, i) && !s->lost ? (size_t)sqlite3_column_bytes(s->st, i)
+                                     : 0;
 }
 
 const void *db_blob(db_stmt_t *s, int i, size_t *len)
@@ -411,7 +414,14 @@ int db_read_begin(db_t *db)
 
     /* inside a write transaction everything is one state already */
     if (db->reads == 0 && !db->writing) {
-        rc = db_exec(db_stmt(db, &read_begin));
+        /* the end of the last one may have had no memory */
+        if (sqlite_in_transaction(db)) {
+            sqlite_reset_all(db);
+            rc = sqlite_run(db, "ROLLBACK");
+        }
+        if (rc == WERR_OK) {
+            rc = db_exec(db_stmt(db, &read_begin));
+        }
     }
     if (rc == WERR_OK) {
         db->reads++;

@@ -245,6 +245,9 @@ static int write_locked(store_t *store, store_fn fn, void *arg)
     db->writing = true;
     db->asked = false;
     rc = fn(db, arg);
+    if (rc < 0 && db->broken) {
+        rc = db->broken; /* no verdict on what was half read */
+    }
     /* a read left open would keep the WAL from being reset */
     sqlite_reset_all(db);
     db->reads = 0;

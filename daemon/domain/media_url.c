@@ -16,6 +16,8 @@
 #define LABEL     "wacrm media url 1"
 #define LIFE_DAYS 2
 #define SIGNATURE 65
+/* bytes of id, user and expiry in all */
+#define SIGNED_MAX 125
 
 static bool mac(const void *key, size_t key_len, const char *text, size_t len,
                 unsigned char out[32])
@@ -38,7 +40,7 @@ static bool sign(const domain_t *d, const char *id, const char *user,
                  const char *expires, char out[SIGNATURE])
 {
     unsigned char md[32];
-    char text[128];
+    char text[SIGNED_MAX + 3];
     int n = snprintf(text, sizeof(text), "%s\n%s\n%s", id, user, expires);
 
     if (n < 0 || (size_t)n >= sizeof(text) ||
@@ -96,8 +98,8 @@ static bool number(const char *text, int64_t *out)
     return true;
 }
 
-bool media_url_check(const domain_t *d, const char *public_id, const char *user,
-                     const char *expires, const char *signature, int64_t *out)
+int media_url_check(const domain_t *d, const char *public_id, const char *user,
+                    const char *expires, const char *signature, int64_t *out)
 {
     char ours[SIGNATURE];
     int64_t end;
@@ -105,10 +107,16 @@ bool media_url_check(const domain_t *d, const char *public_id, const char *user,
     *out = 0;
     if (user == NULL || expires == NULL || signature == NULL ||
         strlen(signature) != SIGNATURE - 1 || !number(expires, &end) ||
-        !sign(d, public_id, user, expires, ours) ||
-        CRYPTO_memcmp(ours, signature, SIGNATURE - 1) != 0) {
-        return false;
+        strlen(public_id) + strlen(user) + strlen(expires) > SIGNED_MAX) {
+        return WERR_DENIED;
     }
-    return clock_now_ms() < end * 1000 &&
-           (strcmp(user, GATEWAY) == 0 || (number(user, out) && *out > 0));
+    if (!sign(d, public_id, user, expires, ours)) {
+        return WERR_NOMEM;
+    }
+    return CRYPTO_memcmp(ours, signature, SIGNATURE - 1) == 0 &&
+                   clock_now_ms() < end * 1000 &&
+                   (strcmp(user, GATEWAY) == 0 ||
+                    (number(user, out) && *out > 0))
+               ? WERR_OK
+               : WERR_DENIED;
 }

@@ -27,8 +27,9 @@ void media_url_add(buf_t *out, const media_viewer_t *viewer,
 void media_url_add_gateway(buf_t *out, const domain_t *d,
                            const char *public_id);
 
-/* The parameters of an address: true, and the user (0: a gateway). */
-bool media_url_check(const domain_t *d, const char *public_id, const char *user,
-                     const char *expires, const char *signature, int64_t *out);
+/* The parameters of an address: WERR_OK and the user (0: a gateway),
+ * WERR_DENIED; WERR_NOMEM: no verdict. */
+int media_url_check(const domain_t *d, const char *public_id, const char *user,
+                    const char *expires, const char *signature, int64_t *out);
 
 #endif

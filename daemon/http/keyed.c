@@ -45,7 +45,7 @@ static int do_write(request_t *r, const idempotency_t *key, const keyed_t *k)
 
     buf_init(&j.answer, 0);
     rc = domain_write(r->options->domain, run, &j);
-    if (j.mismatch && rc < 0) {
+    if (j.mismatch && rc == WERR_CONFLICT) {
         idempotency_mismatch(&r->response);
         rc = WERR_OK;
     } else if (rc >= 0) {

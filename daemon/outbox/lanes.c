@@ -241,10 +241,15 @@ static int64_t away_pause(const outbox_t *o)
     return ms > first * 1000 ? ms : first * 1000;
 }
 
-/* The gateway was not asked. */
+static bool too_old(const attempt_t *a)
+{
+    return clock_now_ms() - a->d.queued_at > UNREACHABLE_MS;
+}
+
+/* The gateway was not asked. Want of memory is no reason for ever. */
 static bool no_try(const attempt_t *a)
 {
-    return a->unreachable || a->no_memory;
+    return a->unreachable || (a->no_memory && !too_old(a));
 }
 
 static int write_retry(tx_t *tx, attempt_t *a)
@@ -261,10 +266,10 @@ static int write_retry(tx_t *tx, attempt_t *a)
  * not for so long that nobody expects it any more. */
 static bool last_try(const outbox_t *o, const attempt_t *a)
 {
-    if (no_try(a)) {
-        return clock_now_ms() - a->d.queued_at > UNREACHABLE_MS;
+    if (a->unreachable) {
+        return too_old(a);
     }
-    return a->d.attempts + 1 >= o->options.tries;
+    return !no_try(a) && a->d.attempts + 1 >= o->options.tries;
 }
 
 static int write_outcome(tx_t *tx, attempt_t *a)

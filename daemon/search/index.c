@@ -147,7 +147,13 @@ void index_close(index_t *ix)
 
 int index_begin(index_t *ix)
 {
-    return sqlite_run(ix->db, "BEGIN IMMEDIATE");
+    int rc = WERR_OK;
+
+    /* the last one's end may have had no memory */
+    if (sqlite_in_transaction(ix->db)) {
+        rc = sqlite_run(ix->db, "ROLLBACK");
+    }
+    return rc == WERR_OK ? sqlite_run(ix->db, "BEGIN IMMEDIATE") : rc;
 }
 
 void index_rollback(index_t *ix)

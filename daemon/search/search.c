@@ -209,11 +209,12 @@ static int ensure_index(follower_t *f)
 /* Its words stay as they are. */
 static bool is_moved_only(db_stmt_t *s)
 {
+    const char *was = db_text(s, 2), *is = db_text(s, 4);
     size_t len = db_text_len(s, 4);
 
-    return db_i64(s, 5) == 0 && !db_is_null(s, 2) &&
+    return db_row_whole(s) && db_i64(s, 5) == 0 && was != NULL && is != NULL &&
            db_i64(s, 1) == db_i64(s, 3) && db_text_len(s, 2) == len &&
-           memcmp(db_text(s, 2), db_text(s, 4), len) == 0;
+           memcmp(was, is, len) == 0;
 }
 
 static int take_change(follower_t *f, db_stmt_t *s)

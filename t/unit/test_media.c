@@ -1,5 +1,6 @@
 /* media: bytes once, rows for each, garbage, addresses, what is to come. */
 #include "domain_fixture.h"
+#include "short_memory.h"
 
 #include <sys/stat.h>
 #include <utime.h>
@@ -341,25 +342,42 @@ static void addresses(void **state)
     buf_init(&b, 0);
     media_url_add(&b, &viewer, id32);
     assert_string_equal(b.data, wanted);
-    assert_true(media_url_check(&f->d, id32, "12", expires, mac, &user));
+    assert_int_equal(media_url_check(&f->d, id32, "12", expires, mac, &user),
+                     WERR_OK);
     assert_int_equal(user, 12);
-    assert_false(media_url_check(&f->d, id32, "13", expires, mac, &user));
-    assert_false(media_url_check(&f->d, id32, "12", "9999999999", mac, &user));
-    assert_false(media_url_check(&f->d, "0123", "12", expires, mac, &user));
-    assert_false(media_url_check(&f->d, id32, NULL, expires, mac, &user));
-    assert_false(media_url_check(&f->d, id32, "12", expires, "", &user));
+    assert_int_equal(media_url_check(&f->d, id32, "13", expires, mac, &user),
+                     WERR_DENIED);
+    assert_int_equal(
+        media_url_check(&f->d, id32, "12", "9999999999", mac, &user),
+        WERR_DENIED);
+    assert_int_equal(media_url_check(&f->d, "0123", "12", expires, mac, &user),
+                     WERR_DENIED);
+    assert_int_equal(media_url_check(&f->d, id32, NULL, expires, mac, &user),
+                     WERR_DENIED);
+    assert_int_equal(media_url_check(&f->d, id32, "12", expires, "", &user),
+                     WERR_DENIED);
     f->d.settings.media_key[0] ^= 1;
-    assert_false(media_url_check(&f->d, id32, "12", expires, mac, &user));
+    assert_int_equal(media_url_check(&f->d, id32, "12", expires, mac, &user),
+                     WERR_DENIED);
     f->d.settings.media_key[0] ^= 1;
     /* its time is over */
     snprintf(past, sizeof(past), "%lld", (long long)clock_now_ms() / 1000 - 1);
     sign("12", past, mac);
-    assert_false(media_url_check(&f->d, id32, "12", past, mac, &user));
+    assert_int_equal(media_url_check(&f->d, id32, "12", past, mac, &user),
+                     WERR_DENIED);
     sign("0", expires, mac);
-    assert_false(media_url_check(&f->d, id32, "0", expires, mac, &user));
+    assert_int_equal(media_url_check(&f->d, id32, "0", expires, mac, &user),
+                     WERR_DENIED);
     sign("gateway", expires, mac);
-    assert_true(media_url_check(&f->d, id32, "gateway", expires, mac, &user));
+    assert_int_equal(
+        media_url_check(&f->d, id32, "gateway", expires, mac, &user), WERR_OK);
     assert_int_equal(user, 0);
+    for (long skip = 0, hits = short_memory(); hits > 0; skip++) {
+        short_memory_begin(skip, 1);
+        int rc = media_url_check(&f->d, id32, "gateway", expires, mac, &user);
+        hits = short_memory_end();
+        assert_true(rc == WERR_OK || rc == WERR_NOMEM);
+    }
     buf_reset(&b);
     media_url_add_gateway(&b, &f->d, id32);
     assert_non_null(strstr(b.data, mac));

@@ -152,6 +152,81 @@ static void a_read_tells_what_it_lost(void **state)
     assert_true(lost > 2);
 }
 
+/* Whichever is asked for first. */
+static void assert_length(db_stmt_t *s, bool length_first)
+{
+    size_t len = length_first ? db_text_len(s, 0) : 0;
+    const char *got = db_text(s, 0);
+
+    len = length_first ? len : db_text_len(s, 0);
+    assert_non_null(got);
+    assert_true(len <= strlen(got));
+    assert_true(len == TEXT_LEN || !db_row_whole(s));
+    assert_non_null(db_text(s, 0)); /* asked for again */
+}
+
+static void a_text_is_as_long_as_it_says(void **state)
+{
+    long hits = 1;
+    db_t *r;
+
+    (void)state;
+    if (!short_memory()) {
+        skip();
+    }
+    memset(text, 't', TEXT_LEN);
+    assert_int_equal(store_write(store, put_text, NULL), WERR_OK);
+    assert_int_equal(store_reader(store, &r), WERR_OK);
+    for (long skip = 0; hits > 0 || skip % 2 != 0; skip++) {
+        db_stmt_t *s = db_stmt(r, &get);
+
+        assert_true(skip < SWEEP);
+        db_bind_text(s, 1, "text");
+        if (db_first(s) == DB_ROW) {
+            short_memory_begin(skip / 2, 1);
+            assert_length(s, skip % 2 == 0);
+            hits = short_memory_end();
+        }
+        db_done(s);
+        (void)db_lost(r);
+    }
+    store_reader_close(&r);
+}
+
+/* Nor does a read transaction stay open that had no memory to end. */
+static void reads_go_on(void **state)
+{
+    long hits = 1;
+    db_t *r;
+
+    (void)state;
+    if (!short_memory()) {
+        skip();
+    }
+    memset(text, 't', TEXT_LEN);
+    assert_int_equal(store_write(store, put_text, NULL), WERR_OK);
+    for (long skip = 0; hits > 0; skip++) {
+        db_stmt_t *s;
+        int rc;
+
+        assert_true(skip < SWEEP);
+        assert_int_equal(store_reader(store, &r), WERR_OK);
+        short_memory_begin(skip, 40);
+        rc = db_read_begin(r);
+        if (rc == WERR_OK) {
+            s = db_stmt(r, &get);
+            db_bind_text(s, 1, "text");
+            rc = db_exec(s);
+            db_read_end(r);
+        }
+        hits = short_memory_end();
+        assert_int_equal(db_read_begin(r), WERR_OK);
+        assert_true(is_there(r, "text"));
+        db_read_end(r);
+        store_reader_close(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +234,9 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_read_tells_what_it_lost, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_text_is_as_long_as_it_says, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(reads_go_on, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

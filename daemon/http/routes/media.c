@@ -152,10 +152,16 @@ static void hand_over(request_t *r, const media_row_t *m)
 static bool know_signer(request_t *r, const char *id, bool *gateway)
 {
     int64_t user;
-    if (!media_url_check(r->options->domain, id, request_query(r, "user"),
-                         request_query(r, "expires"),
-                         request_query(r, "signature"), &user)) {
+    int rc = media_url_check(r->options->domain, id, request_query(r, "user"),
+                             request_query(r, "expires"),
+                             request_query(r, "signature"), &user);
+    if (rc == WERR_DENIED) {
         response_not_found(&r->response, "Media not found.");
+    } else if (rc != WERR_OK) {
+        /* no verdict: a gateway would give the message up for a 404 */
+        response_error(&r->response, rc);
+    }
+    if (rc != WERR_OK) {
         return false;
     }
     *gateway = user == 0;
