@@ -181,6 +181,22 @@ async function expired({ page }) {
         === 'draf lain', 'a draft outlives a reload');
 }
 
+/* A file of the desk that cannot be had just then is had later. */
+async function part() {
+    const { page, context } = await person('supervisor');
+    let refused = 0;
+    allow(/ERR_FAILED/);
+    await page.route('**/assets/chart-*.js', (route) => {
+        refused += 1;
+        return refused > 2 ? route.continue() : route.abort();
+    });
+    await page.goto('/dashboard');
+    await sees(page, page.locator('.uplot canvas').first(),
+        'a chart is drawn when its file comes at last');
+    ok(refused > 2, 'and was asked for again');
+    await context.close();
+}
+
 await main(async () => {
     await open();
     await sim('/_sim/webhook', { kind: 'session', status: 'connected' });
@@ -191,5 +207,6 @@ await main(async () => {
     await attempt(killed, me);
     await attempt(cut, me);
     await attempt(expired, me);
+    await attempt(part);
     await close();
 });
