@@ -286,7 +286,8 @@ struct realtime_s {
     buf_t scratch;
     int64_t ticked_ms;
     int64_t drain_from_ms, drain_ms; /* 0: not */
-    size_t drain_at;
+    size_t ndrain, ndrained;         /* clients then, and of these closed */
+    size_t drain_at;                 /* the next slot */
 };
 
 static inline void rt_count(_Atomic int64_t *counter, int64_t by)

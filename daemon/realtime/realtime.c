@@ -76,15 +76,16 @@ static void tick(realtime_t *rt, int64_t now)
 /* Closes those whose time has come; all of them come back at once. */
 static void drain_some(realtime_t *rt, int64_t now)
 {
-    size_t until = rt->nslots;
+    size_t due = SIZE_MAX;
     int64_t gone = now - rt->drain_from_ms;
 
-    if (rt->nclients > DRAIN_ALL && gone < rt->drain_ms) {
-        until =
-            (size_t)((double)rt->nslots * (double)gone / (double)rt->drain_ms);
+    if (rt->ndrain > DRAIN_ALL && gone < rt->drain_ms) {
+        due =
+            (size_t)((double)rt->ndrain * (double)gone / (double)rt->drain_ms);
     }
-    for (; rt->drain_at < until; rt->drain_at++) {
+    for (; rt->ndrained < due && rt->drain_at < rt->nslots; rt->drain_at++) {
         if (rt->slots[rt->drain_at] != NULL) {
+            rt->ndrained++;
             rt_client_close(rt->slots[rt->drain_at], REALTIME_AGAIN,
                             "Restarting: connect again.");
         }
@@ -326,6 +327,7 @@ static int begin_drain(realtime_t *rt, void *arg)
 
     rt->drain_from_ms = clock_mono_ms();
     rt->drain_ms = *spread_ms;
+    rt->ndrain = rt->nclients;
     return WERR_OK;
 }
 

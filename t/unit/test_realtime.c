@@ -1,6 +1,9 @@
 /* realtime: raw WebSockets: frames, refusals, floods, slow and silent ones. */
 #include "realtime_fixture.h"
 
+#include <poll.h>
+#include <pthread.h>
+
 /* ---- frames ---- */
 
 static void test_ping_and_nonsense(void **state)
@@ -310,6 +313,77 @@ static void test_drain(void **state)
     leave(w[0]);
 }
 
+static void *drain_slowly(void *arg)
+{
+    realtime_drain(rt, *(const int64_t *)arg);
+    return NULL;
+}
+
+/* As if the drain had begun so many ms earlier. */
+static int sooner(realtime_t *r, void *arg)
+{
+    r->drain_from_ms -= *(const int64_t *)arg;
+    return WERR_OK;
+}
+
+/* The drain is on, and what was due in the turn before has been done. */
+static int draining(realtime_t *r, void *arg)
+{
+    (void)arg;
+    return r->drain_from_ms != 0 ? WERR_OK : WERR_BUSY;
+}
+
+/* Those who have been told to come back do so; how many. */
+static int gone(ws_t **w, int n)
+{
+    int all = 0;
+    for (int i = 0; i < n; i++) {
+        struct pollfd p = {.fd = w[i] != NULL ? w[i]->fd : -1,
+                           .events = POLLIN};
+        if (poll(&p, 1, 0) == 1) {
+            expect_close(w[i], REALTIME_AGAIN);
+            free(w[i]);
+            w[i] = NULL;
+            all++;
+        }
+    }
+    return all;
+}
+
+/*
+ * Who is closed when: a drain of so long that nothing of the machine's counts,
+ * led through its tenths by hand.
+ */
+static void test_drain_is_spread(void **state)
+{
+    enum { CLIENTS = 70, STEPS = 10 }; /* more than the first slots */
+    int64_t spread_ms = 10000000, step = spread_ms / STEPS;
+    ws_t *w[CLIENTS];
+    int all = 0;
+    pthread_t t;
+    (void)state;
+    for (int i = 0; i < CLIENTS; i++) {
+        w[i] = meet();
+    }
+    assert_int_equal(pthread_create(&t, NULL, drain_slowly, &spread_ms), 0);
+    while (rt_call(rt, draining, NULL) != WERR_OK) {
+        sched_yield();
+    }
+    assert_int_equal(gone(w, CLIENTS), 0);
+    for (int i = 1; i <= STEPS; i++) {
+        const int64_t until = clock_mono_ms() + 20000;
+        int due = CLIENTS * i / STEPS;
+        assert_int_equal(rt_call(rt, sooner, &step), WERR_OK);
+        do {
+            assert_int_equal(rt_call(rt, draining, NULL), WERR_OK);
+            all += gone(w, CLIENTS);
+        } while (all < due && clock_mono_ms() < until);
+        wait_connections(CLIENTS - all);
+        assert_in_range(all, due, due + 1);
+    }
+    assert_int_equal(pthread_join(t, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +400,7 @@ int main(void)
         CASE(test_full),
         CASE(test_silence),
         CASE(test_drain),
+        CASE(test_drain_is_spread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
