@@ -5,10 +5,12 @@
 use strict;
 use warnings;
 
+use JSON::PP ();
 use Test::More;
 
 use lib 't/lib';
 use Wacrm::Desk;
+use Wacrm::WebSocket;
 
 my $d = Wacrm::Desk->new(
     sim_args => ['--demo', '--demo-pace', '0.02', '--seed', '4'],
@@ -52,6 +54,32 @@ is(messages('1'), $before, 'quiet: nobody writes');
 
 # ---- life ----
 
+my $ws = Wacrm::WebSocket->connect($d->{nginx}, '/app/wacrm?protocol=7')
+    or die 'no socket';
+my %told; # what a page is told, by event
+
+# What is there is taken; a page of the admin's that has just been opened.
+sub listen_in {
+    for ($ws->frames(0)) {
+        my ($op, $bytes) = @$_;
+        my $m = $op == 1 ? JSON::PP->new->utf8->decode($bytes) : {};
+        push @{$told{$m->{event}}}, JSON::PP->new->decode($m->{data})
+            if $m->{event} && $m->{data} && !ref $m->{data};
+    }
+    if (my $hello = delete $told{'pusher:connection_established'}) {
+        my $channel = 'private-inbox';
+        my $r = $d->api(POST => '/broadcasting/auth', token => $token,
+            json => { socket_id => $hello->[0]{socket_id},
+                channel_name => $channel });
+        $ws->say({ event => 'pusher:subscribe', data => {
+            channel => $channel, auth => $r->{json}{auth} } });
+    }
+    $ws->say({ event => 'pusher:pong', data => {} })
+        if delete $told{'pusher:ping'};
+}
+
+ok($d->wait_for(sub { listen_in();
+    $told{'pusher_internal:subscription_succeeded'} }), 'a page is open');
 is($d->sim('/_sim/config', { demo => { quiet => \0, every => [2000, 4000],
     unanswered => 16, reactions => 1 } })->{status}, 200, 'not quiet');
 for my $i (1 .. 6) {
@@ -69,6 +97,15 @@ ok($d->wait_for(sub { messages("$by AND direction = 0 AND id > $before")
     >= 3 }), 'most are answered');
 ok($d->wait_for(sub { $d->sql('SELECT count(*) FROM reactions') }),
     'and get a reaction') or diag(scalar $d->sim('/_sim/state')->{body});
+
+ok($d->wait_for(sub {
+    listen_in();
+    my @typing = grep { $_->{phone} =~ /^62812900100\d\d$/ }
+        @{$told{'App\\Events\\DonaturTyping'} || []};
+    my ($first) = grep { $_->{isTyping} } @typing;
+    return $first && grep { !$_->{isTyping}
+        && $_->{phone} eq $first->{phone} } @typing;
+}), 'who is asked is seen typing, and done with it') or diag explain \%told;
 
 my $others = "id > $before AND direction = 0 AND NOT $by";
 ok($d->wait_for(sub { messages($others) }), 'others ask by themselves');

@@ -23,9 +23,10 @@ When the socket breaks it comes again. step() waits so long for something;
 use strict;
 use warnings;
 
-use IO::Select;
 use JSON::PP ();
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
+
+use Wacrm::WebSocket;
 
 my $json = JSON::PP->new->utf8->canonical;
 my $text = JSON::PP->new; # of a frame that is decoded already
@@ -79,66 +80,19 @@ sub catch_up {
 
 # ---- the socket ----
 
-sub _send {
-    my ($self, $message) = @_;
-
-    my $bytes = $json->encode($message);
-    my $n = length $bytes;
-    my $mask = pack 'N', int rand 2**32;
-    my $head = pack 'C', 0x81;
-    $head .= $n < 126 ? pack 'C', 0x80 | $n : pack 'Cn', 0x80 | 126, $n;
-    my $body = $bytes ^ substr $mask x ($n / 4 + 1), 0, $n;
-    return defined syswrite $self->{socket}, $head . $mask . $body;
-}
-
-# The next whole frame of what has come: (opcode, bytes), or nothing.
-sub _frame {
-    my ($self) = @_;
-
-    my $n = length $self->{got};
-    return if $n < 2;
-    my ($op, $len) = unpack 'CC', $self->{got};
-    my $at = 2;
-    if ($len == 126) {
-        return if $n < 4;
-        $len = unpack 'n', substr $self->{got}, 2, 2;
-        $at = 4;
-    } elsif ($len == 127) {
-        return if $n < 10;
-        $len = unpack 'Q>', substr $self->{got}, 2, 8;
-        $at = 10;
-    }
-    return if $n < $at + $len;
-    my $bytes = substr $self->{got}, $at, $len;
-    substr $self->{got}, 0, $at + $len, '';
-    return ($op & 15, $bytes);
-}
-
 sub _connect {
     my ($self) = @_;
 
-    my $n = $self->{desk}{nginx};
-    my $s = eval { $n->connect } or return;
-    syswrite $s, join "\r\n", 'GET /app/wacrm?protocol=7 HTTP/1.1',
-        'Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket',
-        'Sec-WebSocket-Version: 13',
-        'Sec-WebSocket-Key: ' . 'AAAAAAAAAAAAAAAAAAAAAA==', '', '';
-    my $got = '';
-    while ($got !~ /\r\n\r\n/) {
-        return unless IO::Select->new($s)->can_read(3)
-            && sysread $s, $got, 4096, length $got;
-    }
-    return unless $got =~ m{^HTTP/1\.1 101 };
-    $got =~ s/.*?\r\n\r\n//s;
-    @$self{qw(socket got held)} = ($s, $got, []);
+    my $socket = Wacrm::WebSocket->connect($self->{desk}{nginx},
+        '/app/wacrm?protocol=7') or return;
+    @$self{qw(socket held)} = ($socket, []);
     $self->{connections}++;
 }
 
 sub _drop {
     my ($self) = @_;
 
-    close delete $self->{socket} if $self->{socket};
-    delete $self->{held};
+    delete @$self{qw(socket held)};
     sleep 0.1;
 }
 
@@ -149,7 +103,7 @@ sub _subscribe {
         token => $self->{token}, json => { socket_id => $socket_id,
             channel_name => 'private-inbox' }) };
     return $self->_drop unless $r && $r->{status} == 200;
-    $self->_send({ event => 'pusher:subscribe', data => {
+    $self->{socket}->say({ event => 'pusher:subscribe', data => {
         channel => 'private-inbox', auth => $r->{json}{auth} } })
         or $self->_drop;
 }
@@ -176,7 +130,7 @@ sub _take {
     } elsif ($m->{event} eq 'pusher_internal:subscription_succeeded') {
         $self->_subscribed;
     } elsif ($m->{event} eq 'pusher:ping') {
-        $self->_send({ event => 'pusher:pong', data => {} });
+        $self->{socket}->say({ event => 'pusher:pong', data => {} });
     } elsif (defined $data->{seq}) {
         my $event = { seq => $data->{seq}, event => $m->{event},
             data => $data };
@@ -188,28 +142,15 @@ sub _take {
     }
 }
 
-sub _frames {
-    my ($self) = @_;
-
-    while ($self->{socket} && (my ($op, $bytes) = $self->_frame)) {
-        $self->_take($op, $bytes);
-    }
-}
-
 sub step {
     my ($self, $seconds) = @_;
 
-    if (!$self->{socket}) {
-        $self->_connect;
-        return $self->_drop unless $self->{socket};
-        $self->_frames; # those that came with the handshake
+    $self->_connect unless $self->{socket};
+    my $socket = $self->{socket} or return $self->_drop;
+    for ($socket->frames($seconds)) {
+        $self->_take(@$_) if $self->{socket};
     }
-    return unless $self->{socket}
-        && IO::Select->new($self->{socket})->can_read($seconds);
-    return $self->_drop
-        unless sysread $self->{socket}, $self->{got}, 65536,
-            length $self->{got};
-    $self->_frames;
+    $self->_drop if $socket->{ended} && $self->{socket};
 }
 
 1;
