@@ -1,8 +1,11 @@
 // What a CS person does all day, in the order in which they do it.
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 
-import { allow, api, attempt, axe, calls, close, diag, eventually, is, like,
-    main, ok, open, password, person, sees, shot, sim } from './browser.mjs';
+import { about, allow, api, attempt, axe, calls, close, diag, eventually, is,
+    like, main, ok, open, origin, password, person, request, sees, shot, sim }
+    from './browser.mjs';
+import { bars, score } from './figures.mjs';
+import { voiceNote } from './voice.mjs';
 
 const AMINAH = '6281210000001';
 
@@ -271,6 +274,84 @@ async function files({ page }) {
         'nothing is left to send');
 }
 
+/* What a donor has said, not written. */
+async function listening({ page }) {
+    const bytes = voiceNote(2);
+    await sim('/_sim/file', { name: 'suara.ogg', base64:
+        bytes.toString('base64'), type: 'audio/ogg; codecs=opus' });
+    await writes('', { type: 'audio', media: {
+        url: `${about.sim}/media/suara.ogg`, mime: 'audio/ogg; codecs=opus' } });
+    const audio = page.getByTestId('messages').locator('audio');
+    await sees(page, audio, 'a voice note can be played');
+    const state = () => audio.last().evaluate((e) => ({ error: e.error?.message,
+        seconds: Math.round(e.duration), ready: e.readyState,
+        controls: e.controls }));
+    await eventually(async () => (await state()).ready >= 1,
+        'the browser reads it');
+    is(await state().then(({ ready, ...rest }) => rest),
+        { error: undefined, seconds: 2, controls: true },
+        'and knows how long it is');
+    await audio.last().evaluate(async (e) => {
+        e.muted = true;
+        await e.play();
+    });
+    await eventually(() => audio.last().evaluate((e) => e.currentTime > 0.2),
+        'it plays');
+    const at = new URL(await audio.last().getAttribute('src'), origin);
+    is(at.origin, origin, 'it comes from the desk itself');
+    const whole = await request('GET', at);
+    is([whole.status, whole.headers.get('content-type'),
+        sha256(whole.bytes)], [200, 'audio/ogg', sha256(bytes)],
+    'as it was sent, as sound');
+    const part = await request('GET', at, { headers: { Range: 'bytes=0-3' } });
+    is([part.status, part.headers.get('content-type'), part.text],
+        [206, 'audio/ogg', 'OggS'], 'and in parts, for who jumps ahead');
+}
+
+/* A large file over a thin line. */
+async function uploading({ page, context }) {
+    const line = await context.newCDPSession(page);
+    const thin = (bytes) => line.send('Network.emulateNetworkConditions', {
+        offline: false, latency: 0, downloadThroughput: -1,
+        uploadThroughput: bytes });
+    await line.send('Network.enable');
+    await page.evaluate(() => {
+        window.shares = [];
+        const look = () => {
+            const bar = document.querySelector(
+                '[data-testid=pending] progress');
+            if (bar && bar.value !== window.shares.at(-1)) {
+                window.shares.push(bar.value);
+            }
+        };
+        window.watching = new MutationObserver(look);
+        window.watching.observe(document.body, { childList: true,
+            subtree: true, attributes: true });
+    });
+    await thin(200000);
+    await page.getByTestId('file').setInputFiles({ name: 'laporan.pdf',
+        mimeType: 'application/pdf',
+        buffer: Buffer.concat([PDF, randomBytes(500000)]) });
+    await page.getByTestId('send').click();
+    const bar = page.getByTestId('pending').getByRole('progressbar');
+    await sees(page, bar, 'an upload shows how far it is');
+    ok(await bar.evaluate((e) => e.max === 1 && e.value < 1),
+        'which is not at its end');
+    await sees(page, page.getByTestId('document').getByText('laporan.pdf'),
+        'the file gets there');
+    await thin(-1);
+    await eventually(async () => await page.getByRole('progressbar').count()
+        === 0, 'and the bar has gone');
+    const shares = await page.evaluate(() => {
+        window.watching.disconnect();
+        return window.shares;
+    });
+    const between = shares.filter((share) => share > 0 && share < 1);
+    ok(between.length >= 2, 'it has moved', shares);
+    is(shares, [...shares].sort((a, b) => a - b), 'only forwards');
+    await line.detach();
+}
+
 async function failing({ page }) {
     await sim('/_sim/behaviour', { do: 'status', status: 400,
         route: 'send.text' });
@@ -289,6 +370,9 @@ async function failing({ page }) {
         'so the gateway got it twice, and took it once');
 }
 
+/* A part of docs/donor-metrics.md, as it is rounded on the screen. */
+const near = (got, want, by = 0.11) => Math.abs(got - want) < by;
+
 async function giving({ page }) {
     const panel = page.getByTestId('donor-panel');
     await sees(page, panel.getByTestId('donor-name').getByText('Aminah'),
@@ -300,6 +384,21 @@ async function giving({ page }) {
     await eventually(async () => await lifetime() === '9500000',
         'what she has given');
     is(await segment(), 'New', 'a new donor');
+    await eventually(async () => (await bars(panel)).length === 1,
+        'the chart of her gifts has one bar');
+    const months = panel.getByTestId('gifts')
+        .locator('.sr-only tbody tr');
+    is(await months.count(), 6, 'among six months');
+    const before = await score(panel);
+    is(before.most, [24, 18, 18, 40], 'the score has four parts');
+    is(new Set(before.names.filter(Boolean)).size, 4, 'each with its name');
+    const [r, f, m, talk] = before.points;
+    ok(near(r, 24 * 2 ** (-40 / 180)) && near(f, 18 * Math.log(2)
+        / Math.log(25)) && near(m, 18 * Math.log(96) / Math.log(101)),
+    'those of one gift forty days ago', before);
+    ok(talk > 0, 'and of what she has written');
+    ok(Math.abs(before.all - r - f - m - talk) < 0.8, 'which make the whole',
+        before);
     await panel.getByTestId('gifts').getByTestId('add').click();
     const form = panel.getByTestId('gift-form');
     await form.getByTestId('gift-amount').pressSequentially('1500000');
@@ -310,6 +409,19 @@ async function giving({ page }) {
         'a logged gift counts at once');
     await eventually(async () => await segment() === 'VIP',
         'and makes her a VIP');
+    await eventually(async () => {
+        const [earlier, now] = await bars(panel);
+        return near(now / earlier, 1500000 / 9500000, 0.04);
+    }, 'its bar stands beside the other one');
+    is(await months.count(), 6, 'in the last of the six months');
+    let after;
+    await eventually(async () => {
+        after = await score(panel);
+        return near(after.points[0], 24) && after.points[2] === 18
+            && near(after.points[1], 18 * Math.log(3) / Math.log(25));
+    }, 'the three parts of giving have grown');
+    ok(near(after.points[3], talk), 'the one of talking has not');
+    ok(after.all > before.all, 'the score has', { before, after });
     await eventually(async () => await row(page, 'Aminah')
         .locator('[data-segment=VIP]').count() === 1, 'in the list, too');
     is((await api('cs1', 'GET', `/contacts/${AMINAH}`)).metrics.lifetime_value,
@@ -366,8 +478,8 @@ await main(async () => {
     await sim('/_sim/webhook', { kind: 'session', status: 'connected' });
     await attempt(loggingIn);
     const me = await person('cs1');
-    for (const part of [receiving, replying, quickReplies, files, failing,
-        giving, finding, together]) {
+    for (const part of [receiving, replying, quickReplies, files, listening,
+        uploading, failing, giving, finding, together]) {
         await attempt(part, me);
     }
     await attempt(connecting);
