@@ -146,11 +146,14 @@ static void on_change(void *arg, sqlite3 *handle, int op, const char *database,
 {
     touched_t *t = arg;
     change_t c = {t, handle, op != SQLITE_INSERT, op != SQLITE_DELETE};
-    const table_t *table =
-        bsearch(name, tables, sizeof(tables) / sizeof(tables[0]),
-                sizeof(tables[0]), compare);
+    const table_t *table;
 
     t->anything = true;
+    if (t->everything) {
+        return; /* a large batch: no row can add to it */
+    }
+    table = bsearch(name, tables, sizeof(tables) / sizeof(tables[0]),
+                    sizeof(tables[0]), compare);
     if (table == NULL || strcmp(database, "main") != 0) {
         t->everything = true;
         return;
