@@ -8,7 +8,7 @@ let visibilityState;
 beforeEach(() => {
     frames = new Map();
     visibilityState = 'visible';
-    mock.timers.enable({ apis: ['setTimeout'] });
+    mock.timers.enable(); // all of them: Node 18 and 20 name them differently
     Object.assign(globalThis, {
         document: { get visibilityState() {
             return visibilityState;
