@@ -5,7 +5,8 @@
  *
  * A line holds until a commit changes its chat, the chat's messages or
  * contact, or a session (store_chat_changed()); until midnight; and half a
- * minute at most, as scores fall with time. A thousand are kept, of 2 KiB at most.
+ * minute at most, as scores fall with time. A thousand are kept, of 2 KiB at
+ * most.
  */
 #ifndef WACRM_DOMAIN_LINES_H
 #define WACRM_DOMAIN_LINES_H
