@@ -172,7 +172,7 @@ static int check(const char *path, const char *before, const char *dir)
 {
     static known_t known;
     const crash_options_t options = {
-        .pairs = 20, .subsets = 6, .torn = 1, .seed = 20260301};
+        .pairs = 100, .subsets = 6, .torn = 9, .seed = 20260301};
     const crash_walk_t walk = {take_mark, check_state, &known, dir};
     crash_log_t *log = crash_load(path, before);
     size_t n = 0;

@@ -50,7 +50,8 @@ void crash_free(crash_log_t *log);
 typedef struct {
     size_t pairs;   /* at most so many pairs of lost writes per sync */
     size_t subsets; /* seeded ones per sync */
-    size_t torn;    /* at most so many tears per write, evenly spread */
+    size_t torn;    /* at most so many tears per write, evenly spread; 0: one
+                     * for each sector */
     uint64_t seed;
 } crash_options_t;
 
