@@ -103,7 +103,7 @@ void db_read_end(db_t *db);
  * Whether memory has failed the connection since this was last asked: then
  * what was read meanwhile may be less than is there, also where no function
  * could say so (a column is "", a row seems to be missing). A write that this
- * happens to fails by itself, with WERR_NOMEM.
+ * happens to fails by itself, with WERR_NOMEM. NULL, no connection: false.
  */
 bool db_lost(db_t *db);
 

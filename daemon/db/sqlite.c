@@ -103,9 +103,11 @@ void sqlite_lost(db_t *db)
 
 bool db_lost(db_t *db)
 {
-    bool lost = db->lost;
+    bool lost = db && db->lost;
 
-    db->lost = false;
+    if (lost) {
+        db->lost = false;
+    }
     return lost;
 }
 
