@@ -112,6 +112,9 @@ async function ask() {
 
 /** Everything missed, once; those who ask meanwhile wait for the same. */
 function catchUp() {
+    if (useAuth().leaving) {
+        return Promise.resolve();
+    }
     catching ??= ask().then(reached, unreached).finally(() => {
         catching = null;
     });

@@ -14,6 +14,8 @@ export const useAuth = defineStore('auth', {
         user: readTokens()?.user ?? null,
         /** The session has ended; ReloginDialog asks for the password. */
         expired: false,
+        /** Signing out: nothing more is asked for. */
+        leaving: false,
     }),
     actions: {
         listen() {
@@ -55,6 +57,7 @@ export const useAuth = defineStore('auth', {
         },
         /** The server may be away: it is left all the same. */
         async logout() {
+            this.leaving = true;
             try {
                 if (!this.expired) {
                     await api.logout();
