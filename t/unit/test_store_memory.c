@@ -50,6 +50,16 @@ static int put_text(db_t *db, void *arg)
     return db_exec(s);
 }
 
+/* What the tests read, where memory can be made to fail; else they skip. */
+static void need_text(void)
+{
+    if (!short_memory()) {
+        skip();
+    }
+    memset(text, 't', TEXT_LEN);
+    assert_int_equal(store_write(store, put_text, NULL), WERR_OK);
+}
+
 static bool is_there(db_t *db, const char *name)
 {
     db_stmt_t *s = db_stmt(db, &get);
@@ -98,11 +108,7 @@ static void a_write_is_all_or_nothing(void **state)
     db_t *r;
 
     (void)state;
-    if (!short_memory()) {
-        skip();
-    }
-    memset(text, 't', TEXT_LEN);
-    assert_int_equal(store_write(store, put_text, NULL), WERR_OK);
+    need_text();
     assert_int_equal(store_reader(store, &r), WERR_OK);
     writes_sweep(r, 1, false);
     writes_sweep(r, 3, false);
@@ -116,11 +122,7 @@ static void a_read_tells_what_it_lost(void **state)
     long hits = 1, lost = 0;
 
     (void)state;
-    if (!short_memory()) {
-        skip();
-    }
-    memset(text, 't', TEXT_LEN);
-    assert_int_equal(store_write(store, put_text, NULL), WERR_OK);
+    need_text();
     for (long skip = 0; hits > 0; skip++) {
         db_t *r;
         db_stmt_t *s;
@@ -171,11 +173,7 @@ static void a_text_is_as_long_as_it_says(void **state)
     db_t *r;
 
     (void)state;
-    if (!short_memory()) {
-        skip();
-    }
-    memset(text, 't', TEXT_LEN);
-    assert_int_equal(store_write(store, put_text, NULL), WERR_OK);
+    need_text();
     assert_int_equal(store_reader(store, &r), WERR_OK);
     for (long skip = 0; hits > 0 || skip % 2 != 0; skip++) {
         db_stmt_t *s = db_stmt(r, &get);
@@ -200,11 +198,7 @@ static void reads_go_on(void **state)
     db_t *r;
 
     (void)state;
-    if (!short_memory()) {
-        skip();
-    }
-    memset(text, 't', TEXT_LEN);
-    assert_int_equal(store_write(store, put_text, NULL), WERR_OK);
+    need_text();
     for (long skip = 0; hits > 0; skip++) {
         db_stmt_t *s;
         int rc;
