@@ -15,7 +15,8 @@ Wacrm::Browser - programs of t/web, which drive a browser at a Wacrm::Desk
 =head1 DESCRIPTION
 
 desk() makes a Wacrm::Desk of the built desk (web/dist) whose limits a quick
-hand does not meet. run() is Wacrm::Node::run for t/web; its programs may
+hand does not meet; demo_day(), one with the people of ./scripts/run and a day of
+theirs, and with more donations (lines of the import), if given. run() is Wacrm::Node::run for t/web; its programs may
 ask('kill') and ask('start') wacrmd, ask('sql', $query), ask('change', $sql)
 and ask('applied').
 
@@ -50,6 +51,32 @@ sub desk {
             $wacrmd->() if $wacrmd;
         }, %opt);
     $ENV{WACRM_PUBLIC_URL} = 'http://127.0.0.1:' . $d->{nginx}->port;
+    return $d;
+}
+
+sub demo_day {
+    my ($more) = @_;
+
+    my $root = $Wacrm::Nginx::ROOT;
+    my $d = desk(agents => 0, sim_args => ['--demo']);
+    open my $agents, '<', "$root/scripts/demo/agents" or die $!;
+    while (<$agents>) {
+        my ($role, $mail, $name) = /^(\w+)\|(\S+)\|(.+)$/ or next;
+        my ($rc, $out) = $d->ctl(['user', 'add', '--role', $role, '--name',
+            $name, $mail], "$Wacrm::Desk::PASSWORD\n");
+        Test::More::is($rc, 0, "the agent $mail") or Test::More::diag($out);
+    }
+    my ($rc, $out) = $d->ctl(['import', '-'],
+        scalar(`$root/scripts/demo/donations`) . ($more || ''));
+    Test::More::is($rc, 0, 'the donors') or Test::More::diag($out);
+    $d->start;
+    $d->sim('/_sim/config', { demo => { quiet => \1 }, scanMs => undef });
+    open my $day, '|-', "$root/scripts/demo/day",
+        'http://127.0.0.1:' . $d->{nginx}->port,
+        "http://127.0.0.1:$d->{sim_port}" or die $!;
+    print {$day} "$Wacrm::Desk::PASSWORD\n";
+    Test::More::ok(close $day, 'the day');
+    Test::More::ok($d->applied, 'is applied');
     return $d;
 }
 
