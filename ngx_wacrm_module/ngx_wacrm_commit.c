@@ -2,56 +2,11 @@
  * ngx_wacrm_commit.c - group commit of events into the spool.
  */
 
-#include "ngx_wacrm_commit.h"
-
-#include <ngx_thread_pool.h>
+#include "ngx_wacrm_batch.h"
 
 
 /* how long a request waits for its commit */
 #define NGX_WACRM_COMMIT_WAIT   5000
-
-/*
- * Idle batches that are kept, and the arena that one may keep.  In one turn of
- * the event loop several may come back, and as many be asked for.
- */
-#define NGX_WACRM_COMMIT_SPARE  4
-#define NGX_WACRM_COMMIT_ARENA  (512 * 1024)
-
-
-typedef struct ngx_wacrm_batch_s  ngx_wacrm_batch_t;
-
-
-struct ngx_wacrm_entry_s {
-    ngx_http_request_t     *request;    /* NULL: gone or answered */
-    ngx_wacrm_commit_pt     done;
-    ngx_uint_t              source;
-    size_t                  offset;
-    size_t                  len;
-    unsigned                answered:1;
-};
-
-
-struct ngx_wacrm_batch_s {
-    ngx_queue_t             queue;
-    ngx_thread_task_t       task;
-    ngx_event_t             timer;
-
-    u_char                 *data;
-    size_t                  size;
-    size_t                  used;
-
-    ngx_wacrm_entry_t      *entries;
-    spool_str_t            *records;
-    ngx_uint_t              n;
-
-    /* for and from the thread */
-    spool_t                *spool;
-    ngx_uint_t              usec;
-    int                     rc;
-
-    ngx_atomic_t            finished;   /* the thread's last word */
-    unsigned                posted:1;
-};
 
 
 typedef struct {
@@ -60,8 +15,6 @@ typedef struct {
 
     ngx_wacrm_batch_t       *flying;
     ngx_queue_t              waiting;
-    ngx_queue_t              spare;
-    ngx_uint_t               nspare;
     ngx_uint_t               nwaiting;   /* events */
     size_t                   bytes;      /* of events that wait */
 
@@ -69,27 +22,17 @@ typedef struct {
 } ngx_wacrm_commit_t;
 
 
+static ngx_uint_t ngx_wacrm_commit_full(size_t size);
 static ngx_wacrm_batch_t *ngx_wacrm_commit_batch(size_t size);
-static ngx_wacrm_batch_t *ngx_wacrm_commit_create_batch(void);
-static ngx_int_t ngx_wacrm_commit_reserve(ngx_wacrm_batch_t *batch,
-    size_t size);
 static ngx_uint_t ngx_wacrm_commit_worth(void);
 static ngx_uint_t ngx_wacrm_commit_finished(void);
 static void ngx_wacrm_commit_ahead(void);
 static void ngx_wacrm_commit_start(ngx_event_t *ev);
 static void ngx_wacrm_commit_next(void);
 static ngx_int_t ngx_wacrm_commit_post(ngx_wacrm_batch_t *batch);
-static void ngx_wacrm_commit_thread(void *data, ngx_log_t *log);
 static void ngx_wacrm_commit_complete(ngx_event_t *ev);
 static void ngx_wacrm_commit_timeout(ngx_event_t *ev);
-static void ngx_wacrm_commit_answer(ngx_wacrm_batch_t *batch,
-    ngx_wacrm_event_e result);
-static void ngx_wacrm_commit_count(ngx_wacrm_batch_t *batch,
-    ngx_wacrm_event_e result);
-static void ngx_wacrm_commit_prefetch(ngx_wacrm_batch_t *batch, ngx_uint_t i);
 static void ngx_wacrm_commit_unwait(ngx_wacrm_batch_t *batch);
-static void ngx_wacrm_commit_recycle(ngx_wacrm_batch_t *batch);
-static void ngx_wacrm_commit_free_batch(ngx_wacrm_batch_t *batch);
 
 
 static ngx_wacrm_commit_t  ngx_wacrm_commit;
@@ -104,7 +47,9 @@ ngx_wacrm_commit_init(ngx_wacrm_commit_conf_t *conf, ngx_log_t *log)
     ngx_wacrm_commit.log = log;
 
     ngx_queue_init(&ngx_wacrm_commit.waiting);
-    ngx_queue_init(&ngx_wacrm_commit.spare);
+
+    ngx_wacrm_batch_init(conf->max, ngx_wacrm_commit_complete,
+                         ngx_wacrm_commit_timeout, log);
 
     ngx_wacrm_commit.start.handler = ngx_wacrm_commit_start;
     ngx_wacrm_commit.start.log = log;
@@ -126,7 +71,7 @@ ngx_wacrm_commit_exit(void)
     /* the threads have ended: nothing is in flight, whatever was not told */
 
     if (ngx_wacrm_commit.flying) {
-        ngx_wacrm_commit_free_batch(ngx_wacrm_commit.flying);
+        ngx_wacrm_batch_free(ngx_wacrm_commit.flying);
         ngx_wacrm_commit.flying = NULL;
     }
 
@@ -134,15 +79,10 @@ ngx_wacrm_commit_exit(void)
         q = ngx_queue_head(&ngx_wacrm_commit.waiting);
         ngx_queue_remove(q);
         batch = ngx_queue_data(q, ngx_wacrm_batch_t, queue);
-        ngx_wacrm_commit_free_batch(batch);
+        ngx_wacrm_batch_free(batch);
     }
 
-    while (!ngx_queue_empty(&ngx_wacrm_commit.spare)) {
-        q = ngx_queue_head(&ngx_wacrm_commit.spare);
-        ngx_queue_remove(q);
-        batch = ngx_queue_data(q, ngx_wacrm_batch_t, queue);
-        ngx_wacrm_commit_free_batch(batch);
-    }
+    ngx_wacrm_batch_exit();
 }
 
 
@@ -157,22 +97,13 @@ ngx_wacrm_event_e
 ngx_wacrm_commit_add(ngx_http_request_t *r, spool_record_t *record,
     ngx_uint_t source, ngx_wacrm_commit_pt done, ngx_wacrm_entry_t **entry)
 {
-    size_t                    size, len;
-    ngx_wacrm_batch_t        *batch;
-    ngx_wacrm_entry_t        *e;
-    ngx_wacrm_commit_conf_t  *conf;
-
-    conf = &ngx_wacrm_commit.conf;
+    size_t              size, len;
+    ngx_wacrm_batch_t  *batch;
+    ngx_wacrm_entry_t  *e;
 
     size = spool_record_bound(record);
 
-    /* an event larger than "bytes" passes when it waits alone */
-
-    if (ngx_wacrm_commit.nwaiting >= conf->queue
-        || (ngx_wacrm_commit.nwaiting
-            && (size > conf->bytes
-                || ngx_wacrm_commit.bytes > conf->bytes - size)))
-    {
+    if (ngx_wacrm_commit_full(size)) {
         return NGX_WACRM_EVENT_QUEUE_FULL;
     }
 
@@ -225,6 +156,25 @@ ngx_wacrm_commit_detach(ngx_wacrm_entry_t *entry)
 }
 
 
+/* An event larger than "bytes" passes when it waits alone. */
+
+static ngx_uint_t
+ngx_wacrm_commit_full(size_t size)
+{
+    ngx_wacrm_commit_conf_t  *conf;
+
+    conf = &ngx_wacrm_commit.conf;
+
+    if (ngx_wacrm_commit.nwaiting >= conf->queue) {
+        return 1;
+    }
+
+    return ngx_wacrm_commit.nwaiting
+           && (size > conf->bytes
+               || ngx_wacrm_commit.bytes > conf->bytes - size);
+}
+
+
 /* The batch that gathers, with room for one more event. */
 
 static ngx_wacrm_batch_t *
@@ -249,24 +199,16 @@ ngx_wacrm_commit_batch(size_t size)
     if (batch == NULL) {
         created = 1;
 
-        if (!ngx_queue_empty(&ngx_wacrm_commit.spare)) {
-            q = ngx_queue_head(&ngx_wacrm_commit.spare);
-            ngx_queue_remove(q);
-            ngx_wacrm_commit.nspare--;
-            batch = ngx_queue_data(q, ngx_wacrm_batch_t, queue);
-
-        } else {
-            batch = ngx_wacrm_commit_create_batch();
-            if (batch == NULL) {
-                return NULL;
-            }
+        batch = ngx_wacrm_batch_get();
+        if (batch == NULL) {
+            return NULL;
         }
     }
 
-    if (ngx_wacrm_commit_reserve(batch, size) != NGX_OK) {
+    if (ngx_wacrm_batch_reserve(batch, size) != NGX_OK) {
 
         if (created) {
-            ngx_wacrm_commit_recycle(batch);
+            ngx_wacrm_batch_put(batch);
         }
 
         return NULL;
@@ -280,76 +222,6 @@ ngx_wacrm_commit_batch(size_t size)
     }
 
     return batch;
-}
-
-
-static ngx_wacrm_batch_t *
-ngx_wacrm_commit_create_batch(void)
-{
-    ngx_log_t          *log;
-    ngx_uint_t          max;
-    ngx_wacrm_batch_t  *batch;
-
-    log = ngx_wacrm_commit.log;
-    max = ngx_wacrm_commit.conf.max;
-
-    /* malloc'ed: it outlives every request, and every pool but the cycle's */
-
-    batch = ngx_calloc(sizeof(ngx_wacrm_batch_t), log);
-    if (batch == NULL) {
-        return NULL;
-    }
-
-    batch->entries = ngx_calloc(max * sizeof(ngx_wacrm_entry_t), log);
-    batch->records = ngx_calloc(max * sizeof(spool_str_t), log);
-
-    if (batch->entries == NULL || batch->records == NULL) {
-        ngx_wacrm_commit_free_batch(batch);
-        return NULL;
-    }
-
-    batch->task.ctx = batch;
-    batch->task.handler = ngx_wacrm_commit_thread;
-    batch->task.event.data = batch;
-    batch->task.event.handler = ngx_wacrm_commit_complete;
-    batch->task.event.log = log;
-
-    batch->timer.data = batch;
-    batch->timer.handler = ngx_wacrm_commit_timeout;
-    batch->timer.log = log;
-
-    return batch;
-}
-
-
-static ngx_int_t
-ngx_wacrm_commit_reserve(ngx_wacrm_batch_t *batch, size_t size)
-{
-    size_t   want;
-    u_char  *data;
-
-    if (size <= batch->size - batch->used) {
-        return NGX_OK;
-    }
-
-    if (size > NGX_MAX_SIZE_T_VALUE / 4 - batch->used) {
-        return NGX_ERROR;
-    }
-
-    want = ngx_max(batch->size * 2, 32 * 1024);
-    want = ngx_max(want, batch->used + size);
-
-    data = realloc(batch->data, want);
-    if (data == NULL) {
-        ngx_log_error(NGX_LOG_ERR, ngx_wacrm_commit.log, ngx_errno,
-                      "wacrm commit: realloc(%uz) failed", want);
-        return NGX_ERROR;
-    }
-
-    batch->data = data;
-    batch->size = want;
-
-    return NGX_OK;
 }
 
 
@@ -446,8 +318,8 @@ ngx_wacrm_commit_next(void)
             return;
         }
 
-        ngx_wacrm_commit_answer(batch, why);
-        ngx_wacrm_commit_recycle(batch);
+        ngx_wacrm_batch_answer(batch, why);
+        ngx_wacrm_batch_put(batch);
     }
 }
 
@@ -471,7 +343,7 @@ ngx_wacrm_commit_post(ngx_wacrm_batch_t *batch)
 
         /* no thread pool, see ngx_wacrm_webhook_postconf() */
 
-        ngx_wacrm_commit_thread(batch, ngx_wacrm_commit.log);
+        ngx_wacrm_batch_thread(batch, ngx_wacrm_commit.log);
         ngx_post_event(&batch->task.event, &ngx_posted_events);
 
         return NGX_OK;
@@ -486,29 +358,6 @@ ngx_wacrm_commit_post(ngx_wacrm_batch_t *batch)
     }
 
     return NGX_OK;
-}
-
-
-/* Runs on a thread: the batch is all that it may touch. */
-
-static void
-ngx_wacrm_commit_thread(void *data, ngx_log_t *log)
-{
-    ngx_wacrm_batch_t *batch = data;
-
-    uint64_t         first;
-    struct timespec  begin, end;
-
-    clock_gettime(CLOCK_MONOTONIC, &begin);
-
-    batch->rc = spool_append(batch->spool, batch->records, batch->n, &first);
-
-    clock_gettime(CLOCK_MONOTONIC, &end);
-
-    batch->usec = (end.tv_sec - begin.tv_sec) * 1000000
-                  + (end.tv_nsec - begin.tv_nsec) / 1000;
-
-    __atomic_store_n(&batch->finished, 1, __ATOMIC_RELEASE);
 }
 
 
@@ -567,8 +416,8 @@ ngx_wacrm_commit_complete(ngx_event_t *ev)
         ngx_post_event(&ngx_wacrm_commit.start, &ngx_posted_events);
     }
 
-    ngx_wacrm_commit_answer(batch, result);
-    ngx_wacrm_commit_recycle(batch);
+    ngx_wacrm_batch_answer(batch, result);
+    ngx_wacrm_batch_put(batch);
 }
 
 
@@ -580,113 +429,13 @@ ngx_wacrm_commit_timeout(ngx_event_t *ev)
     batch = ev->data;
 
     if (batch->posted) {
-        ngx_wacrm_commit_answer(batch, NGX_WACRM_EVENT_TIMEOUT);
+        ngx_wacrm_batch_answer(batch, NGX_WACRM_EVENT_TIMEOUT);
         return;
     }
 
     ngx_wacrm_commit_unwait(batch);
-    ngx_wacrm_commit_answer(batch, NGX_WACRM_EVENT_TIMEOUT);
-    ngx_wacrm_commit_recycle(batch);
-}
-
-
-static void
-ngx_wacrm_commit_answer(ngx_wacrm_batch_t *batch, ngx_wacrm_event_e result)
-{
-    ngx_uint_t           i;
-    ngx_connection_t    *c;
-    ngx_wacrm_entry_t   *e;
-    ngx_http_request_t  *r;
-
-    ngx_wacrm_commit_count(batch, result);
-
-    for (i = 0; i < batch->n; i++) {
-        ngx_wacrm_commit_prefetch(batch, i);
-
-        e = &batch->entries[i];
-
-        if (e->answered) {
-            continue;
-        }
-
-        e->answered = 1;
-
-        r = e->request;
-
-        if (r == NULL) {
-            continue;
-        }
-
-        e->request = NULL;
-        c = r->connection;
-
-        ngx_http_set_log_request(c->log, r);
-
-        e->done(r, result);
-
-        ngx_http_run_posted_requests(c);
-    }
-}
-
-
-/*
- * Counts those that are to be answered, before any of them is: who has an
- * answer finds it counted.  The counters are shared by all workers, so they
- * are touched once for each run of events of one source.
- */
-
-static void
-ngx_wacrm_commit_count(ngx_wacrm_batch_t *batch, ngx_wacrm_event_e result)
-{
-    ngx_uint_t          i, n;
-    ngx_wacrm_entry_t  *e;
-
-    e = batch->entries;
-
-    for (i = 0, n = 0; i < batch->n; i++) {
-
-        if (!e[i].answered) {
-            n++;
-        }
-
-        if (n && (i + 1 == batch->n || e[i + 1].source != e[i].source)) {
-            ngx_wacrm_count_events(e[i].source, result, n);
-            n = 0;
-        }
-    }
-}
-
-
-/*
- * While some hundred requests waited, one after the other has left the
- * processor's cache: the next ones are called back while this one is answered.
- */
-
-static void
-ngx_wacrm_commit_prefetch(ngx_wacrm_batch_t *batch, ngx_uint_t i)
-{
-    ngx_http_request_t  *r;
-
-    if (i + 4 < batch->n) {
-        r = batch->entries[i + 4].request;
-
-        if (r) {
-            __builtin_prefetch(&r->connection);
-            __builtin_prefetch(&r->pool);
-            __builtin_prefetch(&r->headers_out);
-            __builtin_prefetch(&r->main);
-        }
-    }
-
-    if (i + 2 < batch->n) {
-        r = batch->entries[i + 2].request;
-
-        if (r) {
-            __builtin_prefetch(r->connection);
-            __builtin_prefetch(r->ctx);
-            __builtin_prefetch(r->pool);
-        }
-    }
+    ngx_wacrm_batch_answer(batch, NGX_WACRM_EVENT_TIMEOUT);
+    ngx_wacrm_batch_put(batch);
 }
 
 
@@ -697,50 +446,4 @@ ngx_wacrm_commit_unwait(ngx_wacrm_batch_t *batch)
 
     ngx_wacrm_commit.nwaiting -= batch->n;
     ngx_wacrm_commit.bytes -= batch->used;
-}
-
-
-static void
-ngx_wacrm_commit_recycle(ngx_wacrm_batch_t *batch)
-{
-    if (batch->timer.timer_set) {
-        ngx_del_timer(&batch->timer);
-    }
-
-    if (ngx_wacrm_commit.nspare == NGX_WACRM_COMMIT_SPARE) {
-        ngx_wacrm_commit_free_batch(batch);
-        return;
-    }
-
-    if (batch->size > NGX_WACRM_COMMIT_ARENA) {
-        ngx_free(batch->data);
-        batch->data = NULL;
-        batch->size = 0;
-    }
-
-    batch->n = 0;
-    batch->used = 0;
-    batch->posted = 0;
-
-    ngx_queue_insert_head(&ngx_wacrm_commit.spare, &batch->queue);
-    ngx_wacrm_commit.nspare++;
-}
-
-
-static void
-ngx_wacrm_commit_free_batch(ngx_wacrm_batch_t *batch)
-{
-    if (batch->entries) {
-        ngx_free(batch->entries);
-    }
-
-    if (batch->records) {
-        ngx_free(batch->records);
-    }
-
-    if (batch->data) {
-        ngx_free(batch->data);
-    }
-
-    ngx_free(batch);
 }
