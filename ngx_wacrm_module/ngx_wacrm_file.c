@@ -5,15 +5,16 @@
 #include "ngx_wacrm.h"
 
 
+static ngx_int_t ngx_wacrm_read_open_file(ngx_conf_t *cf, ngx_pool_t *pool,
+    ngx_file_t *file, size_t max, ngx_str_t *text);
+
+
 ngx_int_t
 ngx_wacrm_read_file(ngx_conf_t *cf, ngx_pool_t *pool, ngx_str_t *name,
     size_t max, ngx_str_t *text)
 {
-    size_t            size;
-    ssize_t           n;
-    ngx_int_t         rc;
-    ngx_file_t        file;
-    ngx_file_info_t   fi;
+    ngx_int_t   rc;
+    ngx_file_t  file;
 
     ngx_memzero(&file, sizeof(ngx_file_t));
     file.name = *name;
@@ -29,41 +30,7 @@ ngx_wacrm_read_file(ngx_conf_t *cf, ngx_pool_t *pool, ngx_str_t *name,
         return NGX_ERROR;
     }
 
-    rc = NGX_ERROR;
-
-    if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_fd_info_n " \"%V\" failed", name);
-        goto done;
-    }
-
-    if (!ngx_is_file(&fi) || ngx_file_size(&fi) > (off_t) max) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is not a file of up to %uz bytes",
-                           name, max);
-        goto done;
-    }
-
-    size = ngx_file_size(&fi);
-
-    text->data = ngx_pnalloc(pool, size + 1);
-    if (text->data == NULL) {
-        goto done;
-    }
-
-    n = ngx_read_file(&file, text->data, size, 0);
-
-    if (n == NGX_ERROR || (size_t) n != size) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, n == NGX_ERROR ? ngx_errno : 0,
-                           ngx_read_file_n " \"%V\" gave %z of %uz bytes",
-                           name, n, size);
-        goto done;
-    }
-
-    text->len = size;
-    rc = NGX_OK;
-
-done:
+    rc = ngx_wacrm_read_open_file(cf, pool, &file, max, text);
 
     if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
         ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
@@ -71,4 +38,47 @@ done:
     }
 
     return rc;
+}
+
+
+static ngx_int_t
+ngx_wacrm_read_open_file(ngx_conf_t *cf, ngx_pool_t *pool, ngx_file_t *file,
+    size_t max, ngx_str_t *text)
+{
+    size_t            size;
+    ssize_t           n;
+    ngx_file_info_t   fi;
+
+    if (ngx_fd_info(file->fd, &fi) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_fd_info_n " \"%V\" failed", &file->name);
+        return NGX_ERROR;
+    }
+
+    if (!ngx_is_file(&fi) || ngx_file_size(&fi) > (off_t) max) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is not a file of up to %uz bytes",
+                           &file->name, max);
+        return NGX_ERROR;
+    }
+
+    size = ngx_file_size(&fi);
+
+    text->data = ngx_pnalloc(pool, size + 1);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = ngx_read_file(file, text->data, size, 0);
+
+    if (n == NGX_ERROR || (size_t) n != size) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, n == NGX_ERROR ? ngx_errno : 0,
+                           ngx_read_file_n " \"%V\" gave %z of %uz bytes",
+                           &file->name, n, size);
+        return NGX_ERROR;
+    }
+
+    text->len = size;
+
+    return NGX_OK;
 }

@@ -21,6 +21,10 @@ static ngx_int_t ngx_wacrm_rate_check_size(ngx_conf_t *cf, ngx_str_t *name,
     ssize_t size);
 static ngx_int_t ngx_wacrm_rate_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
+static ngx_int_t ngx_wacrm_rate_keep_zone(ngx_shm_zone_t *shm_zone,
+    ngx_wacrm_rate_zone_t *zone, ngx_wacrm_rate_zone_t *ozone);
+static ngx_wacrm_rate_shctx_t *ngx_wacrm_rate_create_shctx(
+    ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool);
 
 
 char *
@@ -238,7 +242,6 @@ ngx_wacrm_rate_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 {
     ngx_wacrm_rate_zone_t *ozone = data;
 
-    size_t                   len;
     ngx_slab_pool_t         *shpool;
     ngx_wacrm_rate_zone_t   *zone;
     ngx_wacrm_rate_shctx_t  *sh;
@@ -246,22 +249,7 @@ ngx_wacrm_rate_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     zone = shm_zone->data;
 
     if (ozone) {
-        if (zone->key.value.len != ozone->key.value.len
-            || ngx_strncmp(zone->key.value.data, ozone->key.value.data,
-                           zone->key.value.len)
-               != 0)
-        {
-            ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                          "wacrm_rate_zone \"%V\" uses the \"%V\" key "
-                          "while previously it used the \"%V\" key",
-                          &shm_zone->shm.name, &zone->key.value,
-                          &ozone->key.value);
-            return NGX_ERROR;
-        }
-
-        zone->table = ozone->table;
-
-        return NGX_OK;
+        return ngx_wacrm_rate_keep_zone(shm_zone, zone, ozone);
     }
 
     shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
@@ -270,12 +258,55 @@ ngx_wacrm_rate_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         sh = shpool->data;
         zone->table = gcra_table_attach(sh->memory, sh->size);
 
-        return zone->table ? NGX_OK : NGX_ERROR;
+    } else {
+        sh = ngx_wacrm_rate_create_shctx(shm_zone, shpool);
+        if (sh == NULL) {
+            return NGX_ERROR;
+        }
+
+        zone->table = gcra_table_init(sh->memory, sh->size);
     }
+
+    return zone->table ? NGX_OK : NGX_ERROR;
+}
+
+
+/* The table of the configuration before, if it has the same key. */
+
+static ngx_int_t
+ngx_wacrm_rate_keep_zone(ngx_shm_zone_t *shm_zone,
+    ngx_wacrm_rate_zone_t *zone, ngx_wacrm_rate_zone_t *ozone)
+{
+    if (zone->key.value.len != ozone->key.value.len
+        || ngx_strncmp(zone->key.value.data, ozone->key.value.data,
+                       zone->key.value.len)
+           != 0)
+    {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "wacrm_rate_zone \"%V\" uses the \"%V\" key "
+                      "while previously it used the \"%V\" key",
+                      &shm_zone->shm.name, &zone->key.value,
+                      &ozone->key.value);
+        return NGX_ERROR;
+    }
+
+    zone->table = ozone->table;
+
+    return NGX_OK;
+}
+
+
+/* Memory for the table, of a zone that is new. */
+
+static ngx_wacrm_rate_shctx_t *
+ngx_wacrm_rate_create_shctx(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
+{
+    size_t                   len;
+    ngx_wacrm_rate_shctx_t  *sh;
 
     sh = ngx_slab_calloc(shpool, sizeof(ngx_wacrm_rate_shctx_t));
     if (sh == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     shpool->data = sh;
@@ -284,7 +315,7 @@ ngx_wacrm_rate_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
     shpool->log_ctx = ngx_slab_alloc(shpool, len);
     if (shpool->log_ctx == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     ngx_sprintf(shpool->log_ctx, " in wacrm_rate_zone \"%V\"%Z",
@@ -295,14 +326,12 @@ ngx_wacrm_rate_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     sh->size = shpool->pfree * ngx_pagesize;
     sh->memory = ngx_slab_alloc(shpool, sh->size);
     if (sh->memory == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
 #if (NGX_DEBUG_MALLOC)
     ngx_memzero(sh->memory, sh->size);
 #endif
 
-    zone->table = gcra_table_init(sh->memory, sh->size);
-
-    return zone->table ? NGX_OK : NGX_ERROR;
+    return sh;
 }
