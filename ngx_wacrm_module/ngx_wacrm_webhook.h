@@ -1,10 +1,13 @@
 /*
  * ngx_wacrm_webhook.h - what the files of ngx_wacrm_webhook_module share.
  *
- * ngx_wacrm_webhook_module.c: directives; ngx_wacrm_webhook_conf.c: reads
+ * ngx_wacrm_webhook_module.c: the module and its configuration;
+ * ngx_wacrm_webhook_directives.c: directives; ngx_wacrm_webhook_conf.c: reads
  * what they name and builds the signature scheme; ngx_wacrm_webhook_size.c:
  * where client_max_body_size stands; ngx_wacrm_webhook_handler.c: one
- * request; ngx_wacrm_webhook_query.c: secrets in its query and the handshake;
+ * request; ngx_wacrm_webhook_body.c: its body where that is in pieces;
+ * ngx_wacrm_webhook_method.c: one that is no POST;
+ * ngx_wacrm_webhook_query.c: secrets in its query and the handshake;
  * ngx_wacrm_webhook_answer.c: answers; ngx_wacrm_webhook_filter.c: nginx's own
  * refusals as JSON.
  */
@@ -86,6 +89,20 @@ typedef struct {
 extern ngx_module_t  ngx_wacrm_webhook_module;
 
 
+/* ngx_wacrm_webhook_directives.c: their setters */
+
+char *ngx_wacrm_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_wacrm_webhook_signature(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_wacrm_webhook_secret_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_wacrm_webhook_verify_token_file(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+char *ngx_wacrm_webhook_content_type(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_wacrm_webhook_batch(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
 /* ngx_wacrm_webhook_size.c */
 
 /* Preconfiguration: from now on max_body of a location says what stands there;
@@ -110,14 +127,28 @@ ngx_int_t ngx_wacrm_webhook_build(ngx_conf_t *cf,
 /* ngx_wacrm_webhook_handler.c */
 
 ngx_int_t ngx_wacrm_webhook_handler(ngx_http_request_t *r);
+/* NULL without memory. */
+ngx_wacrm_webhook_ctx_t *ngx_wacrm_webhook_create_ctx(ngx_http_request_t *r);
+
+
+/* ngx_wacrm_webhook_body.c */
+
+/* One copy of all buffers, and of the file, in r->pool; through verify too. */
+ngx_int_t ngx_wacrm_webhook_copy_body(ngx_http_request_t *r,
+    sig_verify_t *verify, ngx_str_t *body);
+
+
+/* ngx_wacrm_webhook_method.c */
+
+/* Answers what is no POST: by the handshake, with 404 or 405. */
+ngx_int_t ngx_wacrm_webhook_method(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf);
 /* 200, or with what a request of this method is refused: 404, 405. */
 ngx_uint_t ngx_wacrm_webhook_method_status(ngx_http_request_t *r,
     ngx_wacrm_webhook_loc_conf_t *wlcf);
 /* Adds the header Allow. */
 ngx_int_t ngx_wacrm_webhook_allow(ngx_http_request_t *r,
     ngx_wacrm_webhook_loc_conf_t *wlcf);
-/* NULL without memory. */
-ngx_wacrm_webhook_ctx_t *ngx_wacrm_webhook_create_ctx(ngx_http_request_t *r);
 
 
 /* ngx_wacrm_webhook_answer.c: results are for ngx_http_finalize_request() */

@@ -13,6 +13,7 @@ static sig_scheme_t *ngx_wacrm_webhook_scheme(
     ngx_wacrm_signature_t *signature, char *error);
 static ngx_int_t ngx_wacrm_webhook_secrets(ngx_conf_t *cf,
     ngx_wacrm_webhook_loc_conf_t *conf);
+static void ngx_wacrm_webhook_names(ngx_wacrm_webhook_loc_conf_t *conf);
 static void ngx_wacrm_webhook_keep(ngx_wacrm_webhook_loc_conf_t *conf,
     const char *name);
 static void ngx_wacrm_webhook_free_scheme(void *data);
@@ -138,7 +139,6 @@ ngx_int_t
 ngx_wacrm_webhook_build(ngx_conf_t *cf, ngx_wacrm_webhook_loc_conf_t *conf)
 {
     char                 error[SIG_ERROR_MAX];
-    const char          *name;
     ngx_pool_cleanup_t  *cln;
 
     if (conf->signature == NULL) {
@@ -162,37 +162,17 @@ ngx_wacrm_webhook_build(ngx_conf_t *cf, ngx_wacrm_webhook_loc_conf_t *conf)
     cln->handler = ngx_wacrm_webhook_free_scheme;
     cln->data = conf;
 
-    if (!sig_scheme_unsigned(conf->scheme)) {
-
-        if (conf->secrets == NULL) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"wacrm_webhook\" needs a "
-                          "\"wacrm_webhook_secret_file\" in %s:%ui",
-                          conf->place.file, conf->place.line);
-            return NGX_ERROR;
-        }
-
-        if (ngx_wacrm_webhook_secrets(cf, conf) != NGX_OK) {
-            return NGX_ERROR;
-        }
+    if (!sig_scheme_unsigned(conf->scheme)
+        && ngx_wacrm_webhook_secrets(cf, conf) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (sig_scheme_finish(conf->scheme, error) != 0) {
         goto failed;
     }
 
-    name = sig_scheme_name(conf->scheme);
-    conf->scheme_name.data = name;
-    conf->scheme_name.len = ngx_strlen(name);
-
-    conf->token_query.data = (u_char *) sig_scheme_token_query(conf->scheme);
-    conf->token_query.len = ngx_strlen(conf->token_query.data);
-
-    ngx_wacrm_webhook_keep(conf, "x-webhook-event");
-    ngx_wacrm_webhook_keep(conf, "x-webhook-id");
-    ngx_wacrm_webhook_keep(conf, "x-webhook-timestamp");
-    ngx_wacrm_webhook_keep(conf, sig_scheme_id_header(conf->scheme));
-    ngx_wacrm_webhook_keep(conf, sig_scheme_timestamp_header(conf->scheme));
+    ngx_wacrm_webhook_names(conf);
 
     return NGX_OK;
 
@@ -216,6 +196,14 @@ ngx_wacrm_webhook_secrets(ngx_conf_t *cf, ngx_wacrm_webhook_loc_conf_t *conf)
 
     secrets = conf->secrets;
 
+    if (secrets == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"wacrm_webhook\" needs a "
+                      "\"wacrm_webhook_secret_file\" in %s:%ui",
+                      conf->place.file, conf->place.line);
+        return NGX_ERROR;
+    }
+
     for (i = 0; i < secrets->nsecrets; i++) {
         secret.data = (char *) secrets->secrets[i].data;
         secret.len = secrets->secrets[i].len;
@@ -234,6 +222,28 @@ ngx_wacrm_webhook_secrets(ngx_conf_t *cf, ngx_wacrm_webhook_loc_conf_t *conf)
     }
 
     return NGX_OK;
+}
+
+
+/* What the scheme is called, and what it is given by in a request. */
+
+static void
+ngx_wacrm_webhook_names(ngx_wacrm_webhook_loc_conf_t *conf)
+{
+    const char  *name;
+
+    name = sig_scheme_name(conf->scheme);
+    conf->scheme_name.data = name;
+    conf->scheme_name.len = ngx_strlen(name);
+
+    conf->token_query.data = (u_char *) sig_scheme_token_query(conf->scheme);
+    conf->token_query.len = ngx_strlen(conf->token_query.data);
+
+    ngx_wacrm_webhook_keep(conf, "x-webhook-event");
+    ngx_wacrm_webhook_keep(conf, "x-webhook-id");
+    ngx_wacrm_webhook_keep(conf, "x-webhook-timestamp");
+    ngx_wacrm_webhook_keep(conf, sig_scheme_id_header(conf->scheme));
+    ngx_wacrm_webhook_keep(conf, sig_scheme_timestamp_header(conf->scheme));
 }
 
 

@@ -18,6 +18,8 @@ typedef struct {
 
 static ngx_str_t *ngx_wacrm_webhook_error(ngx_uint_t status);
 static ngx_int_t ngx_wacrm_webhook_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_wacrm_webhook_replace(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf, ngx_wacrm_webhook_ctx_t *ctx);
 static ngx_int_t ngx_wacrm_webhook_too_large(ngx_http_request_t *r,
     ngx_wacrm_webhook_loc_conf_t *wlcf);
 static ngx_int_t ngx_wacrm_webhook_body_filter(ngx_http_request_t *r,
@@ -98,9 +100,6 @@ ngx_wacrm_webhook_header_filter(ngx_http_request_t *r)
     ngx_wacrm_webhook_ctx_t       *ctx;
     ngx_wacrm_webhook_loc_conf_t  *wlcf;
 
-    static ngx_str_t  type = ngx_string("application/json");
-    static ngx_str_t  retry = ngx_string("1");
-
     if (r->headers_out.status < NGX_HTTP_BAD_REQUEST || r != r->main) {
         return ngx_http_next_header_filter(r);
     }
@@ -122,9 +121,22 @@ ngx_wacrm_webhook_header_filter(ngx_http_request_t *r)
         ngx_http_set_ctx(r, ctx, ngx_wacrm_webhook_module);
     }
 
-    if (ctx->own) {
-        return ngx_http_next_header_filter(r);
+    if (!ctx->own && ngx_wacrm_webhook_replace(r, wlcf, ctx) != NGX_OK) {
+        return NGX_ERROR;
     }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+/* Counts nginx's refusal, and makes its header that of our body. */
+
+static ngx_int_t
+ngx_wacrm_webhook_replace(ngx_http_request_t *r,
+    ngx_wacrm_webhook_loc_conf_t *wlcf, ngx_wacrm_webhook_ctx_t *ctx)
+{
+    static ngx_str_t  type = ngx_string("application/json");
+    static ngx_str_t  retry = ngx_string("1");
 
     /* refused before the preaccess phase: the access log is still to come */
 
@@ -157,7 +169,7 @@ ngx_wacrm_webhook_header_filter(ngx_http_request_t *r)
     ngx_http_clear_content_length(r);
     r->headers_out.content_length_n = ctx->body->len;
 
-    return ngx_http_next_header_filter(r);
+    return NGX_OK;
 }
 
 

@@ -9,8 +9,6 @@
 
 
 static void ngx_wacrm_webhook_cleanup(void *data);
-static ngx_int_t ngx_wacrm_webhook_method(ngx_http_request_t *r,
-    ngx_wacrm_webhook_loc_conf_t *wlcf);
 static ngx_uint_t ngx_wacrm_webhook_type(ngx_http_request_t *r,
     ngx_wacrm_webhook_loc_conf_t *wlcf);
 static sig_result_t ngx_wacrm_webhook_begin(ngx_http_request_t *r,
@@ -114,68 +112,6 @@ ngx_wacrm_webhook_cleanup(void *data)
     if (ctx->entry) {
         ngx_wacrm_commit_detach(ctx->entry);
         ctx->entry = NULL;
-    }
-}
-
-
-ngx_uint_t
-ngx_wacrm_webhook_method_status(ngx_http_request_t *r,
-    ngx_wacrm_webhook_loc_conf_t *wlcf)
-{
-    if (r->method == NGX_HTTP_POST) {
-        return NGX_HTTP_OK;
-    }
-
-    if (r->method == NGX_HTTP_GET) {
-        return wlcf->verify_token.len ? NGX_HTTP_OK : NGX_HTTP_NOT_FOUND;
-    }
-
-    return NGX_HTTP_NOT_ALLOWED;
-}
-
-
-ngx_int_t
-ngx_wacrm_webhook_allow(ngx_http_request_t *r,
-    ngx_wacrm_webhook_loc_conf_t *wlcf)
-{
-    static ngx_str_t  post = ngx_string("POST");
-    static ngx_str_t  both = ngx_string("GET, POST");
-
-    return ngx_wacrm_add_header(r, "Allow",
-                                wlcf->verify_token.len ? &both : &post);
-}
-
-
-static ngx_int_t
-ngx_wacrm_webhook_method(ngx_http_request_t *r,
-    ngx_wacrm_webhook_loc_conf_t *wlcf)
-{
-    ngx_wacrm_webhook_ctx_t  *ctx;
-
-    static ngx_str_t  not_found =
-                          ngx_string("{\"success\":false,"
-                                     "\"message\":\"Not Found\"}");
-
-    switch (ngx_wacrm_webhook_method_status(r, wlcf)) {
-
-    case NGX_HTTP_OK:
-        return ngx_wacrm_webhook_challenge(r, wlcf);
-
-    case NGX_HTTP_NOT_FOUND:
-        ctx = ngx_http_get_module_ctx(r, ngx_wacrm_webhook_module);
-        ctx->own = 1;
-
-        ngx_wacrm_count_event(wlcf->slot, NGX_WACRM_EVENT_METHOD);
-        ngx_wacrm_webhook_log(r, wlcf, NGX_HTTP_NOT_FOUND, "method");
-
-        return ngx_wacrm_send_json(r, NGX_HTTP_NOT_FOUND, &not_found);
-
-    default:
-        if (ngx_wacrm_webhook_allow(r, wlcf) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return ngx_wacrm_webhook_refuse(r, NGX_WACRM_EVENT_METHOD);
     }
 }
 
@@ -366,9 +302,6 @@ static ngx_int_t
 ngx_wacrm_webhook_collect(ngx_http_request_t *r, sig_verify_t *verify,
     ngx_str_t *body, void **copy)
 {
-    off_t         size;
-    size_t        len;
-    u_char       *p;
     ngx_buf_t    *b;
     ngx_chain_t  *cl;
 
@@ -392,38 +325,11 @@ ngx_wacrm_webhook_collect(ngx_http_request_t *r, sig_verify_t *verify,
         return NGX_OK;
     }
 
-    size = 0;
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        size += ngx_buf_size(cl->buf);
-    }
-
-    p = ngx_pnalloc(r->pool, size + 1);
-    if (p == NULL) {
+    if (ngx_wacrm_webhook_copy_body(r, verify, body) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    body->data = p;
-    body->len = size;
-    *copy = p;
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        b = cl->buf;
-        len = ngx_buf_size(b);
-
-        if (ngx_buf_in_memory(b)) {
-            ngx_memcpy(p, b->pos, len);
-
-        } else if (len
-                   && ngx_read_file(b->file, p, len, b->file_pos)
-                      != (ssize_t) len)
-        {
-            return NGX_ERROR;
-        }
-
-        sig_verify_update(verify, p, len);
-        p += len;
-    }
+    *copy = body->data;
 
     return NGX_OK;
 }
