@@ -59,6 +59,22 @@ static inline size_t count(fixture_t *f, inbox_query_t q)
     return n;
 }
 
+/* The lines of all pages from q on. */
+static inline size_t count_pages(fixture_t *f, inbox_query_t q)
+{
+    size_t total = 0;
+    page_t p;
+
+    do {
+        p = inbox(f, q);
+        total += json_array_size(p.rows);
+        q.before_ts = p.ts;
+        q.before_id = p.id;
+        json_decref(p.root);
+    } while (p.more);
+    return total;
+}
+
 static inline const char *text(json_t *rows, size_t i, const char *key)
 {
     return json_string_value(json_object_get(json_array_get(rows, i), key));
