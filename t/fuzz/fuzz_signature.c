@@ -2,39 +2,13 @@
  * Lines "preset", "option=value"..., an empty one, "header: value"..., an
  * empty one, the body. Without knowing the secret nothing but `none` may pass.
  */
-#include "edge/signature.h"
+#include "text.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <openssl/rand.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static sig_str_t line(sig_str_t *rest)
-{
-    const char *end = memchr(rest->data, '\n', rest->len);
-    size_t len = end == NULL ? rest->len : (size_t)(end - rest->data);
-    sig_str_t taken = {rest->data, len};
-
-    len += end != NULL;
-    rest->data += len;
-    rest->len -= len;
-    return taken;
-}
-
-/* What stands before and behind the first `by`. */
-static sig_str_t cut(sig_str_t *text, char by)
-{
-    const char *at = memchr(text->data, by, text->len);
-    sig_str_t left = {text->data,
-                      at == NULL ? text->len : (size_t)(at - text->data)};
-    size_t skip = left.len + (at != NULL);
-
-    text->data += skip;
-    text->len -= skip;
-    return left;
-}
 
 static sig_str_t header(void *ctx, const char *name, bool *more)
 {
@@ -43,10 +17,9 @@ static sig_str_t header(void *ctx, const char *name, bool *more)
 
     (void)more;
     while (rest.len > 0) {
-        value = line(&rest);
+        value = cut(&rest, '\n');
         left = cut(&value, ':');
-        if (left.len == strlen(name) &&
-            memcmp(left.data, name, left.len) == 0) {
+        if (same(left, str(name))) {
             return value;
         }
     }
@@ -67,10 +40,10 @@ static sig_scheme_t *configure(sig_str_t *rest)
     sig_scheme_t *scheme;
     sig_str_t value, name;
 
-    if (sig_scheme_new(&scheme, line(rest), error) != 0) {
+    if (sig_scheme_new(&scheme, cut(rest, '\n'), error) != 0) {
         return NULL;
     }
-    while ((value = line(rest)).len > 0) {
+    while ((value = cut(rest, '\n')).len > 0) {
         name = cut(&value, '=');
         sig_scheme_option(scheme, name, value, error);
     }
@@ -100,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     headers = rest;
-    while (line(&rest).len > 0) {
+    while (cut(&rest, '\n').len > 0) {
     }
     headers.len -= rest.len;
     if (sig_verify_begin(&v, scheme, &request) == SIG_OK) {
