@@ -13,28 +13,13 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <openssl/evp.h>
-
+#include "b64url.h"
 #include "edge/jwt_gate.h"
 
 #define SECRET "0123456789abcdef0123456789abcdef"
 #define HS256  "{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
 #define CLAIMS "{\"sub\":\"7\",\"exp\":2000}"
 #define NOW    1000
-
-static inline char *b64url(char *out, const void *in, size_t len)
-{
-    size_t n = (size_t)EVP_EncodeBlock((unsigned char *)out, in, (int)len);
-    size_t i;
-
-    while (n > 0 && out[n - 1] == '=') {
-        out[--n] = '\0';
-    }
-    for (i = 0; i < n; i++) {
-        out[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
-    }
-    return out + n;
-}
 
 static char token_space[65536]; /* of the last one that was made */
 

@@ -368,6 +368,21 @@ static void addresses(void **state)
     sign("0", expires, mac);
     assert_int_equal(media_url_check(&f->d, id32, "0", expires, mac, &user),
                      WERR_DENIED);
+    buf_reset(&b);
+    media_url_add(&b, &nobody, id32);
+    assert_string_equal(b.data, "/api/crm/media/0123456789abcdef"
+                                "0123456789abcdef");
+    buf_free(&b);
+}
+
+static void addresses_for_a_gateway(void **state)
+{
+    fixture_t *f = *state;
+    char expires[32], mac[65];
+    int64_t end = (clock_now_ms() / DAY_MS + 2) * 86400, user = -1;
+    buf_t b;
+
+    snprintf(expires, sizeof(expires), "%lld", (long long)end);
     sign("gateway", expires, mac);
     assert_int_equal(
         media_url_check(&f->d, id32, "gateway", expires, mac, &user), WERR_OK);
@@ -378,14 +393,10 @@ static void addresses(void **state)
         hits = short_memory_end();
         assert_true(rc == WERR_OK || rc == WERR_NOMEM);
     }
-    buf_reset(&b);
+    buf_init(&b, 0);
     media_url_add_gateway(&b, &f->d, id32);
     assert_non_null(strstr(b.data, mac));
     assert_memory_equal(b.data, "https://crm.example/api/", 24);
-    buf_reset(&b);
-    media_url_add(&b, &nobody, id32);
-    assert_string_equal(b.data, "/api/crm/media/0123456789abcdef"
-                                "0123456789abcdef");
     buf_free(&b);
 }
 
@@ -518,10 +529,12 @@ int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
-        T(stored_once),   T(refused),          T(settled),
-        T(garbage_goes),  T(held_by_somebody), T(orphans_are_swept),
-        T(seen_by),       T(echo_of_a_file),   T(addresses),
-        T(to_be_fetched), T(migrated),
+        T(stored_once),      T(refused),
+        T(settled),          T(garbage_goes),
+        T(held_by_somebody), T(orphans_are_swept),
+        T(seen_by),          T(echo_of_a_file),
+        T(addresses),        T(addresses_for_a_gateway),
+        T(to_be_fetched),    T(migrated),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,129 +10,131 @@
 
 #include <cmocka.h>
 
+static const struct {
+    const char *text, *want; /* NULL: refused */
+} numbers[] = {
+    {"081234567890", "6281234567890"},
+    {"0812-3456-7890", "6281234567890"},
+    {"(0812) 3456.7890", "6281234567890"},
+    {"81234567890", "6281234567890"},
+    {"812345678", "62812345678"},
+    {"6281234567890", "6281234567890"},
+    {"+62 812 3456 7890", "6281234567890"},
+    {"62081234567890", "6281234567890"},
+    {"+62 (0)812-3456-7890", "6281234567890"},
+    {"006281234567890", "6281234567890"},
+    {"0218765432", "62218765432"}, /* a landline of Jakarta */
+    {"  081234567890\n", "6281234567890"},
+    {"\u202a+62 812\u20113456\u20117890\u202c", "6281234567890"},
+    {"+62\u00a0812 3456 7890", "6281234567890"},
+    {"+84 91 234 56 78", "84912345678"}, /* with +: not ours */
+    {"0084912345678", "84912345678"},
+    {"+86 138 0013 8000", "8613800138000"},
+    {"8613800138000", "8613800138000"}, /* 13 digits: no 8X of ours */
+    {"+1 415 555 2671", "14155552671"},
+    {"6591234567", "6591234567"},
+    {"6281234567890@s.whatsapp.net", "6281234567890"},
+    {"6281234567890:12@s.whatsapp.net", "6281234567890"},
+    {"6281234567890@c.us", "6281234567890"},
+    {"", NULL},
+    {"   ", NULL},
+    {"+", NULL},
+    {"++6281234567890", NULL},
+    {"62+81234567890", NULL},
+    {"abc", NULL},
+    {"0812345678x", NULL},
+    {"0812345", NULL},
+    {"12345678", NULL},
+    {"1234567890123456", NULL},
+    {"000812345678", NULL},
+    {"+62 (0)0812 3456 789", NULL}, /* nor with one 0 after another */
+    {"+0812345678", NULL},
+    {"0812345678901234567890123456789", NULL},
+    {"103899771998284@lid", NULL},
+    {"120363041234567890@g.us", NULL},
+    {"123456789@c.us", NULL},
+    {"6281234567890@example.org", NULL},
+    {"０８１２３４５６７８９０", NULL},
+};
+
 static void typed(void **state)
 {
-    static const struct {
-        const char *text, *want; /* NULL: refused */
-    } cases[] = {
-        {"081234567890", "6281234567890"},
-        {"0812-3456-7890", "6281234567890"},
-        {"(0812) 3456.7890", "6281234567890"},
-        {"81234567890", "6281234567890"},
-        {"812345678", "62812345678"},
-        {"6281234567890", "6281234567890"},
-        {"+62 812 3456 7890", "6281234567890"},
-        {"62081234567890", "6281234567890"},
-        {"+62 (0)812-3456-7890", "6281234567890"},
-        {"006281234567890", "6281234567890"},
-        {"0218765432", "62218765432"}, /* a landline of Jakarta */
-        {"  081234567890\n", "6281234567890"},
-        {"\u202a+62 812\u20113456\u20117890\u202c", "6281234567890"},
-        {"+62\u00a0812 3456 7890", "6281234567890"},
-        {"+84 91 234 56 78", "84912345678"}, /* with +: not ours */
-        {"0084912345678", "84912345678"},
-        {"+86 138 0013 8000", "8613800138000"},
-        {"8613800138000", "8613800138000"}, /* 13 digits: no 8X of ours */
-        {"+1 415 555 2671", "14155552671"},
-        {"6591234567", "6591234567"},
-        {"6281234567890@s.whatsapp.net", "6281234567890"},
-        {"6281234567890:12@s.whatsapp.net", "6281234567890"},
-        {"6281234567890@c.us", "6281234567890"},
-        {"", NULL},
-        {"   ", NULL},
-        {"+", NULL},
-        {"++6281234567890", NULL},
-        {"62+81234567890", NULL},
-        {"abc", NULL},
-        {"0812345678x", NULL},
-        {"0812345", NULL},
-        {"12345678", NULL},
-        {"1234567890123456", NULL},
-        {"000812345678", NULL},
-        {"+62 (0)0812 3456 789", NULL}, /* nor with one 0 after another */
-        {"+0812345678", NULL},
-        {"0812345678901234567890123456789", NULL},
-        {"103899771998284@lid", NULL},
-        {"120363041234567890@g.us", NULL},
-        {"123456789@c.us", NULL},
-        {"6281234567890@example.org", NULL},
-        {"０８１２３４５６７８９０", NULL},
-    };
     char out[PHONE_MAX];
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        bool ok = phone_from_typed(cases[i].text, strlen(cases[i].text), out);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        bool ok =
+            phone_from_typed(numbers[i].text, strlen(numbers[i].text), out);
 
-        if (ok != (cases[i].want != NULL)) {
-            fail_msg("%s: %s", cases[i].text, ok ? out : "refused");
+        if (ok != (numbers[i].want != NULL)) {
+            fail_msg("%s: %s", numbers[i].text, ok ? out : "refused");
         }
         if (ok) {
-            assert_string_equal(out, cases[i].want);
+            assert_string_equal(out, numbers[i].want);
         }
     }
     assert_false(phone_from_typed("08123\0004567890", 13, out));
 }
 
+static const struct {
+    const char *text;
+    jid_kind_t kind;
+    const char *want;
+} addresses[] = {
+    {"6281234567890", JID_PHONE, "6281234567890"},
+    {"+6281234567890", JID_PHONE, "6281234567890"},
+    {"+62 812-3456-7890", JID_PHONE, "6281234567890"},
+    {"6281234567890@s.whatsapp.net", JID_PHONE, "6281234567890"},
+    {"6281234567890:27@s.whatsapp.net", JID_PHONE, "6281234567890"},
+    {"6281234567890.0:27@s.whatsapp.net", JID_PHONE, "6281234567890"},
+    {"6281234567890_1:27@s.whatsapp.net", JID_PHONE, "6281234567890"},
+    {"6281234567890:27", JID_PHONE, "6281234567890"},
+    {"6281234567890@c.us", JID_PHONE, "6281234567890"},
+    {"6281234567890@hosted", JID_PHONE, "6281234567890"},
+    /* nothing is completed: Vietnam stays Vietnam */
+    {"84912345678@s.whatsapp.net", JID_PHONE, "84912345678"},
+    {"81234567890@c.us", JID_PHONE, "81234567890"},
+    {"620812345678@c.us", JID_PHONE, "620812345678"},
+    {"2901234@c.us", JID_PHONE, "2901234"},
+    {"103899771998284@lid", JID_ALIAS, "103899771998284@lid"},
+    {"103899771998284:3@lid", JID_ALIAS, "103899771998284@lid"},
+    {"103899771998284@hosted.lid", JID_ALIAS, "103899771998284@lid"},
+    {"US.13491208655302741918", JID_ALIAS, "US.13491208655302741918"},
+    {"ID.ENT.11815799212886844830", JID_ALIAS, "ID.ENT.11815799212886844830"},
+    {"120363041234567890@g.us", JID_GROUP, NULL},
+    {"6281234567890-1590000000@g.us", JID_GROUP, NULL},
+    {"status@broadcast", JID_BROADCAST, NULL},
+    {"1590000000@broadcast", JID_BROADCAST, NULL},
+    {"120363041234567890@newsletter", JID_BROADCAST, NULL},
+    {"", JID_INVALID, NULL},
+    {"@s.whatsapp.net", JID_INVALID, NULL},
+    {"0@s.whatsapp.net", JID_INVALID, NULL},
+    {"081234567890", JID_INVALID, NULL},
+    {"123456", JID_INVALID, NULL},
+    {"1234567890123456", JID_INVALID, NULL},
+    {"abc@s.whatsapp.net", JID_INVALID, NULL},
+    {"abc@lid", JID_INVALID, NULL},
+    {"@lid", JID_INVALID, NULL},
+    {"6281234567890@S.WHATSAPP.NET.evil", JID_INVALID, NULL},
+    {"us.1349", JID_INVALID, NULL},
+    {"US.13/49", JID_INVALID, NULL},
+    {"US.", JID_INVALID, NULL},
+};
+
 static void jids(void **state)
 {
-    static const struct {
-        const char *text;
-        jid_kind_t kind;
-        const char *want;
-    } cases[] = {
-        {"6281234567890", JID_PHONE, "6281234567890"},
-        {"+6281234567890", JID_PHONE, "6281234567890"},
-        {"+62 812-3456-7890", JID_PHONE, "6281234567890"},
-        {"6281234567890@s.whatsapp.net", JID_PHONE, "6281234567890"},
-        {"6281234567890:27@s.whatsapp.net", JID_PHONE, "6281234567890"},
-        {"6281234567890.0:27@s.whatsapp.net", JID_PHONE, "6281234567890"},
-        {"6281234567890_1:27@s.whatsapp.net", JID_PHONE, "6281234567890"},
-        {"6281234567890:27", JID_PHONE, "6281234567890"},
-        {"6281234567890@c.us", JID_PHONE, "6281234567890"},
-        {"6281234567890@hosted", JID_PHONE, "6281234567890"},
-        /* nothing is completed: Vietnam stays Vietnam */
-        {"84912345678@s.whatsapp.net", JID_PHONE, "84912345678"},
-        {"81234567890@c.us", JID_PHONE, "81234567890"},
-        {"620812345678@c.us", JID_PHONE, "620812345678"},
-        {"2901234@c.us", JID_PHONE, "2901234"},
-        {"103899771998284@lid", JID_ALIAS, "103899771998284@lid"},
-        {"103899771998284:3@lid", JID_ALIAS, "103899771998284@lid"},
-        {"103899771998284@hosted.lid", JID_ALIAS, "103899771998284@lid"},
-        {"US.13491208655302741918", JID_ALIAS, "US.13491208655302741918"},
-        {"ID.ENT.11815799212886844830", JID_ALIAS,
-         "ID.ENT.11815799212886844830"},
-        {"120363041234567890@g.us", JID_GROUP, NULL},
-        {"6281234567890-1590000000@g.us", JID_GROUP, NULL},
-        {"status@broadcast", JID_BROADCAST, NULL},
-        {"1590000000@broadcast", JID_BROADCAST, NULL},
-        {"120363041234567890@newsletter", JID_BROADCAST, NULL},
-        {"", JID_INVALID, NULL},
-        {"@s.whatsapp.net", JID_INVALID, NULL},
-        {"0@s.whatsapp.net", JID_INVALID, NULL},
-        {"081234567890", JID_INVALID, NULL},
-        {"123456", JID_INVALID, NULL},
-        {"1234567890123456", JID_INVALID, NULL},
-        {"abc@s.whatsapp.net", JID_INVALID, NULL},
-        {"abc@lid", JID_INVALID, NULL},
-        {"@lid", JID_INVALID, NULL},
-        {"6281234567890@S.WHATSAPP.NET.evil", JID_INVALID, NULL},
-        {"us.1349", JID_INVALID, NULL},
-        {"US.13/49", JID_INVALID, NULL},
-        {"US.", JID_INVALID, NULL},
-    };
     char out[ALIAS_MAX];
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
         jid_kind_t kind =
-            phone_from_jid(cases[i].text, strlen(cases[i].text), out);
+            phone_from_jid(addresses[i].text, strlen(addresses[i].text), out);
 
-        if (kind != cases[i].kind) {
-            fail_msg("%s: kind %d", cases[i].text, (int)kind);
+        if (kind != addresses[i].kind) {
+            fail_msg("%s: kind %d", addresses[i].text, (int)kind);
         }
-        if (cases[i].want) {
-            assert_string_equal(out, cases[i].want);
+        if (addresses[i].want) {
+            assert_string_equal(out, addresses[i].want);
         }
     }
 }

@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "b64url.h"
 #include "signature_request.h"
 
 /* ---- tokens ---- */
@@ -22,10 +23,9 @@ static sig_result_t in_body(const sig_scheme_t *scheme, const char *body)
     return verify_in(scheme, &none, 1, NULL, str(body), 0, 4);
 }
 
-static void tokens(void **state)
+static void token_of_header(void **state)
 {
     sig_scheme_t *scheme = scheme_of("token", NULL);
-    pair_t none = {NULL, NULL};
 
     (void)state;
     option(scheme, "header", "Authorization");
@@ -48,8 +48,14 @@ static void tokens(void **state)
                      SIG_MISMATCH);
     assert_int_equal(verify(scheme, "authorization", "", ""), SIG_MISSING);
     sig_scheme_free(&scheme);
+}
 
-    scheme = scheme_of("token", NULL);
+static void token_of_query(void **state)
+{
+    sig_scheme_t *scheme = scheme_of("token", NULL);
+    pair_t none = {NULL, NULL};
+
+    (void)state;
     option(scheme, "query", "token");
     secret(scheme, "0123456789abcdef");
     finish(scheme);
@@ -62,8 +68,13 @@ static void tokens(void **state)
     assert_int_equal(verify_in(scheme, &none, 1, NULL, str(""), 0, 1),
                      SIG_MISSING);
     sig_scheme_free(&scheme);
+}
 
-    scheme = scheme_of("token", NULL);
+static void token_of_body(void **state)
+{
+    sig_scheme_t *scheme = scheme_of("token", NULL);
+
+    (void)state;
     option(scheme, "json", "apikey");
     secret(scheme, "0123456789abcdef");
     finish(scheme);
@@ -126,34 +137,27 @@ static void large_body(void **state)
 
 /* ---- Evolution's JWT ---- */
 
-static void b64url(char *out, const unsigned char *in, size_t len)
-{
-    size_t n = (size_t)EVP_EncodeBlock((unsigned char *)out, in, (int)len);
-    size_t i;
-
-    while (n > 0 && out[n - 1] == '=') {
-        out[--n] = '\0';
-    }
-    for (i = 0; i < n; i++) {
-        out[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
-    }
-}
+static const char hs256[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
+static const char evolution[] =
+    "{\"iat\":1000,\"exp\":1600,\"app\":\"evolution\","
+    "\"action\":\"webhook\"}";
 
 static const char *bearer(const char *key, const char *header,
                           const char *claims)
 {
     static char value[2048];
-    char *token = value + 7;
+    char *token = value + 7, *end;
     unsigned char mac[32];
 
     memcpy(value, "Bearer ", 8);
-    b64url(token, (const void *)header, strlen(header));
-    snprintf(token + strlen(token), 2, ".");
-    b64url(token + strlen(token), (const void *)claims, strlen(claims));
+    end = b64url(token, header, strlen(header));
+    *end++ = '.';
+    end = b64url(end, claims, strlen(claims));
     assert_non_null(HMAC(EVP_sha256(), key, (int)strlen(key),
-                         (const void *)token, strlen(token), mac, NULL));
-    snprintf(token + strlen(token), 2, ".");
-    b64url(token + strlen(token), mac, sizeof(mac));
+                         (const void *)token, (size_t)(end - token), mac,
+                         NULL));
+    *end++ = '.';
+    b64url(end, mac, sizeof(mac));
     return value;
 }
 
@@ -167,17 +171,12 @@ static sig_result_t with_jwt(const sig_scheme_t *scheme, const char *value,
 
 static void evolution_jwt(void **state)
 {
-    static const char hs256[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
-    static const char claims[] =
-        "{\"iat\":1000,\"exp\":1600,\"app\":\"evolution\","
-        "\"action\":\"webhook\"}";
     sig_scheme_t *scheme = scheme_of("jwt_hs256", LONG_SECRET);
-    char error[SIG_ERROR_MAX];
     char broken_token[2048];
     const char *good;
 
     (void)state;
-    good = bearer(LONG_SECRET, hs256, claims);
+    good = bearer(LONG_SECRET, hs256, evolution);
     assert_int_equal(with_jwt(scheme, good, 1000), SIG_OK);
     assert_int_equal(with_jwt(scheme, good, 1600 + 1799), SIG_OK);
     assert_int_equal(with_jwt(scheme, good, 1600 + 1800), SIG_STALE);
@@ -188,12 +187,12 @@ static void evolution_jwt(void **state)
     broken_token[strlen(good) - 5] ^= 1;
     assert_int_equal(with_jwt(scheme, broken_token, 1000), SIG_MISMATCH);
     assert_int_equal(
-        with_jwt(scheme, bearer(LONG_SECRET "x", hs256, claims), 1000),
+        with_jwt(scheme, bearer(LONG_SECRET "x", hs256, evolution), 1000),
         SIG_MISMATCH);
-    assert_int_equal(with_jwt(scheme,
-                              bearer(LONG_SECRET, "{\"alg\":\"none\"}", claims),
-                              1000),
-                     SIG_MISMATCH);
+    assert_int_equal(
+        with_jwt(scheme, bearer(LONG_SECRET, "{\"alg\":\"none\"}", evolution),
+                 1000),
+        SIG_MISMATCH);
     assert_int_equal(with_jwt(scheme,
                               bearer(LONG_SECRET, hs256,
                                      "{\"exp\":1600,\"app\":\"evolution\"}"),
@@ -212,8 +211,14 @@ static void evolution_jwt(void **state)
                               1000),
                      SIG_STALE);
     sig_scheme_free(&scheme);
+}
 
-    scheme = scheme_of("jwt_hs256", NULL);
+static void jwt_of_other_claims(void **state)
+{
+    sig_scheme_t *scheme = scheme_of("jwt_hs256", NULL);
+    char error[SIG_ERROR_MAX];
+
+    (void)state;
     assert_int_equal(sig_scheme_secret(scheme, str("too short"), 0, error), -1);
     option(scheme, "leeway", "0");
     option(scheme, "claim.app", "other");
@@ -225,18 +230,19 @@ static void evolution_jwt(void **state)
                  bearer(LONG_SECRET, hs256, "{\"exp\":1600,\"app\":\"other\"}"),
                  1599),
         SIG_OK);
-    assert_int_equal(with_jwt(scheme, bearer(LONG_SECRET, hs256, claims), 1599),
-                     SIG_MISMATCH);
+    assert_int_equal(
+        with_jwt(scheme, bearer(LONG_SECRET, hs256, evolution), 1599),
+        SIG_MISMATCH);
     sig_scheme_free(&scheme);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tokens),
-        cmocka_unit_test(large_body),
-        cmocka_unit_test(unsigned_events),
-        cmocka_unit_test(evolution_jwt),
+        cmocka_unit_test(token_of_header),     cmocka_unit_test(token_of_query),
+        cmocka_unit_test(token_of_body),       cmocka_unit_test(large_body),
+        cmocka_unit_test(unsigned_events),     cmocka_unit_test(evolution_jwt),
+        cmocka_unit_test(jwt_of_other_claims),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -198,9 +198,22 @@ static void login_replies(void **state)
     }
 }
 
-static bool known_id(void *arg, const char *wa_id)
+static bool is_known(void *arg, const char *wa_id)
 {
-    return strcmp(wa_id, arg) == 0;
+    (void)arg;
+    return strcmp(wa_id, "3EB0KNOWN") == 0;
+}
+
+/* What that answer says of a message of this type and text. */
+static gw_found_t look_up(const char *type, const char *text, int status,
+                          const char *body, char wa_id[64])
+{
+    const gw_lookup_t l = {.type = type,
+                           .text = text,
+                           .since = INT64_C(1772503150000),
+                           .known = is_known};
+
+    return gw_waapi.lookup_reply(status, body, strlen(body), &l, wa_id, 64);
 }
 
 #define LINE(id, me, text, ts)                                          \
@@ -209,7 +222,6 @@ static bool known_id(void *arg, const char *wa_id)
 
 static void lookups(void **state)
 {
-    static char known[] = "3EB0KNOWN";
     static const struct {
         int status;
         const char *body;
@@ -252,19 +264,14 @@ static void lookups(void **state)
         {404, "{\"data\":[]}", GW_NOT_TOLD, ""},
         {500, "", GW_NOT_TOLD, ""},
     };
-    gw_lookup_t l = {.text = "hi",
-                     .since = INT64_C(1772503150000),
-                     .known = known_id,
-                     .arg = known};
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char wa_id[64];
 
-        assert_int_equal(gw_waapi.lookup_reply(cases[i].status, cases[i].body,
-                                               strlen(cases[i].body), &l, wa_id,
-                                               sizeof(wa_id)),
-                         cases[i].found);
+        assert_int_equal(
+            look_up(NULL, "hi", cases[i].status, cases[i].body, wa_id),
+            cases[i].found);
         assert_string_equal(wa_id, cases[i].wa_id);
     }
 }
@@ -272,7 +279,6 @@ static void lookups(void **state)
 /* A file's line may show its name or nothing: found is an echo's work. */
 static void lookups_of_files(void **state)
 {
-    static char known[] = "3EB0KNOWN";
     static const struct {
         const char *body;
         gw_found_t found;
@@ -285,19 +291,12 @@ static void lookups_of_files(void **state)
          "\"timestamp\":1772503200}]",
          GW_ABSENT},
     };
-    gw_lookup_t l = {.type = "document",
-                     .text = "",
-                     .since = INT64_C(1772503150000),
-                     .known = known_id,
-                     .arg = known};
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char wa_id[64];
 
-        assert_int_equal(gw_waapi.lookup_reply(200, cases[i].body,
-                                               strlen(cases[i].body), &l, wa_id,
-                                               sizeof(wa_id)),
+        assert_int_equal(look_up("document", "", 200, cases[i].body, wa_id),
                          cases[i].found);
     }
 }
