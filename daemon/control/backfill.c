@@ -2,20 +2,9 @@
  * backfill.c - fetches a gateway's history of a session.
  */
 #include "control/command.h"
-#include "domain/audit.h"
 #include "domain/backfill.h"
 
 DB_QUERY(backfill_session, "SELECT id FROM sessions WHERE session_id = $1");
-
-static int request(tx_t *tx, void *arg)
-{
-    int64_t session = *(const int64_t *)arg;
-    int rc = backfill_request(tx, session, true);
-
-    return rc == WERR_OK ? audit_note(tx, &(audit_t){.action = "backfill",
-                                                     .session = session})
-                         : rc;
-}
 
 bool command_backfill(command_t *c, const json_t *json)
 {
@@ -32,7 +21,7 @@ bool command_backfill(command_t *c, const json_t *json)
     db_bind_text(s, 1, name);
     rc = db_first_i64(s, &session);
     if (rc == WERR_OK) {
-        rc = domain_write(c->domain, request, &session);
+        rc = backfill_ask(c->domain, session);
     }
     if (rc == WERR_NOTFOUND) {
         return command_fail(c, "no session \"%s\"", name);

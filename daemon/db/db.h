@@ -72,6 +72,10 @@ int db_first(db_stmt_t *s) WACRM_CHECKED;
 /* The first column of the first row, and ends its read: WERR_OK,
  * WERR_NOTFOUND, or an error. */
 int db_first_i64(db_stmt_t *s, int64_t *out) WACRM_CHECKED;
+/* The same of a min(): INT64_MAX where there is none. WERR_OK or an error. */
+int db_first_min(db_stmt_t *s, int64_t *out) WACRM_CHECKED;
+/* Whether there is a row, and ends its read: WERR_OK or an error. */
+int db_exists(db_stmt_t *s, bool *out) WACRM_CHECKED;
 
 /* Columns from 0. Text is terminated, never NULL for a non-null column, and
  * lives until the next step. Where no memory is left for it, it is "", the next

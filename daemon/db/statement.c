@@ -302,6 +302,24 @@ int db_first_i64(db_stmt_t *s, int64_t *out)
     return WERR_OK;
 }
 
+int db_first_min(db_stmt_t *s, int64_t *out)
+{
+    int rc = db_first(s);
+
+    *out = rc == DB_ROW && !db_is_null(s, 0) ? db_i64(s, 0) : INT64_MAX;
+    db_done(s);
+    return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
+}
+
+int db_exists(db_stmt_t *s, bool *out)
+{
+    int rc = db_first(s);
+
+    *out = rc == DB_ROW;
+    db_done(s);
+    return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
+}
+
 void db_done(db_stmt_t *s)
 {
     if (s && s->st) {

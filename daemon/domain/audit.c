@@ -83,30 +83,13 @@ int audit_write(domain_t *d, const audit_t *a)
     return rc < 0 ? rc : WERR_OK;
 }
 
-int audit_message(tx_t *tx, const audit_t *a)
+/* Of the object: whose it is, q says. */
+static int note_whose(tx_t *tx, const db_query_t *q, audit_t a)
 {
-    audit_t whole = *a;
-    db_stmt_t *s = db_stmt(tx->db, &audit_of_message);
+    db_stmt_t *s = db_stmt(tx->db, q);
     int rc;
 
-    db_bind_i64(s, 1, a->object);
-    rc = db_first(s);
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    whole.contact = db_i64(s, 0);
-    whole.session = db_i64(s, 1);
-    db_done(s);
-    return audit_note(tx, &whole);
-}
-
-int audit_chat(tx_t *tx, int64_t chat, const char *action, const char *detail)
-{
-    audit_t a = {.action = action, .object = chat, .detail = detail};
-    db_stmt_t *s = db_stmt(tx->db, &audit_of_chat);
-    int rc;
-
-    db_bind_i64(s, 1, chat);
+    db_bind_i64(s, 1, a.object);
     rc = db_first(s);
     if (rc != DB_ROW) {
         return rc;
@@ -115,6 +98,18 @@ int audit_chat(tx_t *tx, int64_t chat, const char *action, const char *detail)
     a.session = db_i64(s, 1);
     db_done(s);
     return audit_note(tx, &a);
+}
+
+int audit_message(tx_t *tx, const audit_t *a)
+{
+    return note_whose(tx, &audit_of_message, *a);
+}
+
+int audit_chat(tx_t *tx, int64_t chat, const char *action, const char *detail)
+{
+    return note_whose(
+        tx, &audit_of_chat,
+        (audit_t){.action = action, .object = chat, .detail = detail});
 }
 
 void audit_mask_email(const char *email, char *out, size_t size)

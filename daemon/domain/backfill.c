@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "domain/audit.h"
 #include "domain/backfill_run.h"
 #include "domain/row_json.h"
 
@@ -97,6 +98,21 @@ int backfill_request(tx_t *tx, int64_t session, bool deep)
     return begin(tx, session, deep, tx->now);
 }
 
+static int asked(tx_t *tx, void *arg)
+{
+    int64_t session = *(const int64_t *)arg;
+    int rc = backfill_request(tx, session, true);
+
+    return rc == WERR_OK ? audit_note(tx, &(audit_t){.action = "backfill",
+                                                     .session = session})
+                         : rc;
+}
+
+int backfill_ask(domain_t *d, int64_t session)
+{
+    return domain_write(d, asked, &session);
+}
+
 int backfill_connected(tx_t *tx, int64_t session, int64_t down_since)
 {
     db_stmt_t *s = db_stmt(tx->db, &backfill_last);
@@ -158,15 +174,8 @@ static int read_next_due(db_t *db, int64_t now, int64_t *next_due)
     int rc;
 
     db_bind_i64(s, 1, now);
-    rc = db_first(s);
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    if (!db_is_null(s, 0)) {
-        *next_due = db_i64(s, 0);
-    }
-    db_done(s);
-    return WERR_NOTFOUND;
+    rc = db_first_min(s, next_due);
+    return rc == WERR_OK ? WERR_NOTFOUND : rc;
 }
 
 int backfill_next(db_t *db, int64_t now, const int64_t *busy, size_t nbusy,

@@ -24,6 +24,9 @@
  * which nothing new is, and older pages of what is known.
  */
 int backfill_request(tx_t *tx, int64_t session, bool deep) WACRM_CHECKED;
+/* Somebody asks for a deep one, of which the audit log tells. A transaction of
+ * its own. */
+int backfill_ask(domain_t *d, int64_t session) WACRM_CHECKED;
 
 /*
  * The session is connected now; down_since: it was not since then, 0: it

@@ -166,16 +166,12 @@ int consent_may_reply(tx_t *tx, int64_t contact, int64_t chat, int64_t queued,
                       bool *may)
 {
     db_stmt_t *s = db_stmt(tx->db, &consent_reply);
-    int rc;
 
     db_bind_i64(s, 1, contact);
     db_bind_i64(s, 2, chat);
     db_bind_i64(s, 3, tx->now - REPLY_MS);
     db_bind_i64(s, 4, queued);
-    rc = db_first(s);
-    db_done(s);
-    *may = rc == DB_ROW;
-    return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
+    return db_exists(s, may);
 }
 
 static void write_entry(db_stmt_t *s, buf_t *out)

@@ -293,13 +293,9 @@ static int locate(tx_t *tx, const contact_hint_t *h, person_t *p, bool *created)
 static int has_chat(db_t *db, int64_t contact, bool *out)
 {
     db_stmt_t *s = db_stmt(db, &contact_any_chat);
-    int rc;
 
     db_bind_i64(s, 1, contact);
-    rc = db_first(s);
-    db_done(s);
-    *out = rc == DB_ROW;
-    return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
+    return db_exists(s, out);
 }
 
 /* Somebody known before, who may have told more of themselves now. */

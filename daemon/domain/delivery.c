@@ -111,17 +111,13 @@ int delivery_held(db_t *db, held_t *out, size_t max, size_t *n)
 /* An unknown that holds its lane lets it go at its deadline. */
 static int next_deadline(db_t *db, int64_t *next)
 {
-    db_stmt_t *s = db_stmt(db, &delivery_deadline);
-    int rc = db_first(s);
+    int64_t deadline;
+    int rc = db_first_min(db_stmt(db, &delivery_deadline), &deadline);
 
-    if (rc != DB_ROW) {
-        return rc;
+    if (rc == WERR_OK && deadline < *next) {
+        *next = deadline;
     }
-    if (!db_is_null(s, 0) && db_i64(s, 0) < *next) {
-        *next = db_i64(s, 0);
-    }
-    db_done(s);
-    return WERR_OK;
+    return rc;
 }
 
 int delivery_due(db_t *db, int64_t now, delivery_t *out, size_t max, size_t *n,

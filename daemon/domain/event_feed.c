@@ -276,13 +276,9 @@ int feed_read(db_t *db, const domain_t *d, int64_t since, size_t max,
 static int is_there(db_t *db, int64_t seq, bool *out)
 {
     db_stmt_t *s = db_stmt(db, &feed_is_there);
-    int rc;
 
     db_bind_i64(s, 1, seq);
-    rc = db_first(s);
-    *out = rc == DB_ROW;
-    db_done(s);
-    return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
+    return db_exists(s, out);
 }
 
 int feed_id(db_t *db, char out[FEED_ID_MAX])
@@ -297,23 +293,16 @@ int feed_id(db_t *db, char out[FEED_ID_MAX])
 
 int feed_position(db_t *db, int64_t since, bool *resync, int64_t *last)
 {
-    int64_t oldest = INT64_MAX;
+    int64_t oldest;
     bool there = false;
-    db_stmt_t *s;
     int rc = event_number_read(db, last);
 
+    if (rc == WERR_OK) {
+        rc = db_first_min(db_stmt(db, &feed_oldest), &oldest);
+    }
     if (rc != WERR_OK) {
         return rc;
     }
-    s = db_stmt(db, &feed_oldest);
-    rc = db_first(s);
-    if (rc != DB_ROW) {
-        return rc;
-    }
-    if (!db_is_null(s, 0)) {
-        oldest = db_i64(s, 0);
-    }
-    db_done(s);
     rc = is_there(db, since, &there);
     /* The newest is known to whoever was there; the one before the oldest has
      * missed nothing; a number inside that is not there was another one's. */

@@ -16,6 +16,7 @@
 #include <openssl/evp.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/log.h"
 
 #define DIRS       256
@@ -209,23 +210,6 @@ static int publish(const domain_t *d, const char *temp, int fd,
     return sync_dir(dir);
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return of_errno("write");
-        }
-        data += n;
-        len -= (size_t)n;
-    }
-    return WERR_OK;
-}
-
 int media_store(const domain_t *d, const void *data, size_t len,
                 media_blob_t *out)
 {
@@ -240,8 +224,8 @@ int media_store(const domain_t *d, const void *data, size_t len,
         return WERR_OK;
     }
     rc = media_temp(d, temp, &fd);
-    if (rc == WERR_OK) {
-        rc = write_all(fd, data, len);
+    if (rc == WERR_OK && !io_write_all(fd, data, len)) {
+        rc = of_errno("write");
     }
     if (rc == WERR_OK) {
         rc = publish(d, temp, fd, out);

@@ -71,15 +71,7 @@ static int one(db_t *db, const db_query_t *q, int64_t a, int64_t *out)
 
 int schedule_next(db_t *db, int64_t *next)
 {
-    db_stmt_t *s = db_stmt(db, &schedule_first);
-    int rc = db_first(s);
-
-    *next = INT64_MAX;
-    if (rc == DB_ROW && !db_is_null(s, 0)) {
-        *next = db_i64(s, 0);
-    }
-    db_done(s);
-    return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
+    return db_first_min(db_stmt(db, &schedule_first), next);
 }
 
 int schedule_surface(tx_t *tx, message_row_t *m, int64_t ts)

@@ -139,6 +139,21 @@ static int find_revoked(db_t *db, const char *kind, const char *id,
     return db_first_i64(s, not_before);
 }
 
+/* Whether the pair of tokens has been revoked; WERR_NOTFOUND. */
+static int find_pair(db_t *db, int64_t user, const char *jti, bool *revoked)
+{
+    db_stmt_t *s = db_stmt(db, &token_revoked_pair);
+    db_bind_i64(s, 1, user);
+    db_bind_text(s, 2, jti);
+    int rc = db_first(s);
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    *revoked = !db_is_null(s, 0);
+    db_done(s);
+    return WERR_OK;
+}
+
 int token_is_revoked(db_t *db, int64_t user, const char *jti, int64_t seen,
                      bool *revoked)
 {
@@ -146,17 +161,8 @@ int token_is_revoked(db_t *db, int64_t user, const char *jti, int64_t seen,
     char id[24];
     *revoked = true;
     int rc = find_revoked(db, "jti", jti, &not_before);
-    if (rc != WERR_NOTFOUND) {
-        return rc;
-    }
-    db_stmt_t *s = db_stmt(db, &token_revoked_pair);
-    db_bind_i64(s, 1, user);
-    db_bind_text(s, 2, jti);
-    rc = db_first(s);
-    if (rc == DB_ROW) {
-        *revoked = !db_is_null(s, 0);
-        db_done(s);
-        return WERR_OK;
+    if (rc == WERR_NOTFOUND) {
+        rc = find_pair(db, user, jti, revoked);
     }
     if (rc != WERR_NOTFOUND) {
         return rc;

@@ -71,10 +71,7 @@ static int keeps_admin(tx_t *tx, const user_t *was, const user_change_t *c,
     }
     db_stmt_t *s = db_stmt(tx->db, &user_other_admin);
     db_bind_i64(s, 1, was->id);
-    int rc = db_first(s);
-    *kept = rc == DB_ROW;
-    db_done(s);
-    return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
+    return db_exists(s, kept);
 }
 
 static int update_user(tx_t *tx, const user_edit_t *e)

@@ -3,13 +3,13 @@
  */
 #include "gateway/client_call.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "gateway/driver.h"
 
 #define ANSWER_MAX   (1024 * 1024)
@@ -60,23 +60,12 @@ void gw_call_free(gw_call_t *call)
 /* Into the file of who asked. */
 static size_t to_sink(gw_call_t *call, const char *data, size_t n)
 {
-    size_t left = n;
-
     if ((int64_t)n > call->request.sink_max - call->sunk) {
         call->too_big = true;
         return 0;
     }
-    while (left > 0) {
-        ssize_t done = write(call->request.sink, data, left);
-
-        if (done < 0 && errno == EINTR) {
-            continue;
-        }
-        if (done <= 0) {
-            return 0;
-        }
-        data += done;
-        left -= (size_t)done;
+    if (!io_write_all(call->request.sink, data, n)) {
+        return 0;
     }
     call->sunk += (int64_t)n;
     return n;

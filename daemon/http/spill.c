@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "domain/media.h"
 
@@ -47,21 +48,9 @@ static int of_errno(const char *what)
     return e == ENOSPC || e == EDQUOT ? WERR_FULL : WERR_IO;
 }
 
-static int write_all(spill_t *s, const char *data, size_t len)
+static int write_all(const spill_t *s, const void *data, size_t len)
 {
-    while (len > 0) {
-        ssize_t n = write(s->fd, data, len);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return of_errno("write");
-        }
-        data += n;
-        len -= (size_t)n;
-    }
-    return WERR_OK;
+    return io_write_all(s->fd, data, len) ? WERR_OK : of_errno("write");
 }
 
 /* The name goes at once: a crash leaves nothing. */

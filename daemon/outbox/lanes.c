@@ -377,15 +377,7 @@ static int expire(tx_t *tx, void *arg)
 
 static int read_deadline(outbox_t *o, int64_t *next)
 {
-    db_stmt_t *s = db_stmt(o->db, &next_deadline);
-    int rc = db_first(s);
-
-    *next = INT64_MAX;
-    if (rc == DB_ROW && !db_is_null(s, 0)) {
-        *next = db_i64(s, 0);
-    }
-    db_done(s);
-    return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
+    return db_first_min(db_stmt(o->db, &next_deadline), next);
 }
 
 int lanes_expire(outbox_t *o, int64_t *next)

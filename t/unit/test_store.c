@@ -173,6 +173,55 @@ static void first_number(void **state)
     store_reader_close(&r);
 }
 
+DB_QUERY(least_seq, "SELECT min(seq) FROM test_rows WHERE seq >= $1");
+
+static int least_from(db_t *db, int64_t from, int64_t *out)
+{
+    db_stmt_t *s = db_stmt(db, &least_seq);
+
+    db_bind_i64(s, 1, from);
+    return db_first_min(s, out);
+}
+
+static int any_from(db_t *db, int64_t from, bool *out)
+{
+    db_stmt_t *s = db_stmt(db, &seq_from);
+
+    db_bind_i64(s, 1, from);
+    return db_exists(s, out);
+}
+
+static void least_and_any(void **state)
+{
+    int64_t seq = 8, n = -1;
+    bool any = true;
+    db_t *r = NULL;
+
+    (void)state;
+    assert_int_equal(store_reader(store, &r), WERR_OK);
+    assert_int_equal(least_from(r, 1, &n), WERR_OK);
+    assert_true(n == INT64_MAX);
+    assert_int_equal(any_from(r, 1, &any), WERR_OK);
+    assert_false(any);
+    assert_int_equal(store_write(store, put_number, &seq), WERR_OK);
+    seq = 7;
+    assert_int_equal(store_write(store, put_number, &seq), WERR_OK);
+    assert_int_equal(least_from(r, 1, &n), WERR_OK);
+    assert_int_equal(n, 7);
+    assert_int_equal(any_from(r, 8, &any), WERR_OK);
+    assert_true(any);
+    /* both reads have ended */
+    seq = 3;
+    assert_int_equal(store_write(store, put_number, &seq), WERR_OK);
+    assert_int_equal(least_from(r, 1, &n), WERR_OK);
+    assert_int_equal(n, 3);
+    assert_int_equal(db_exists(db_stmt(r, &broken_sql), &any), WERR_SYSTEM);
+    assert_false(any);
+    assert_int_equal(db_first_min(db_stmt(r, &broken_sql), &n), WERR_SYSTEM);
+    assert_true(n == INT64_MAX);
+    store_reader_close(&r);
+}
+
 static void errors_stick(void **state)
 {
     db_t *r = NULL;
@@ -440,6 +489,7 @@ int main(void)
         T(savepoints),
         T(parameters_by_number),
         T(first_number),
+        T(least_and_any),
         T(errors_stick),
         T(foreign_keys_hold),
         T(queries_are_listed),

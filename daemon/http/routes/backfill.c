@@ -1,8 +1,6 @@
 /* A gateway's history of a session: fetch it, and how far that is. */
 #include "domain/backfill.h"
 
-#include "domain/audit.h"
-
 #include "http/routes/session.h"
 
 static void show(request_t *r, int64_t session, const char *message)
@@ -29,16 +27,6 @@ void route_backfill(request_t *r)
     }
 }
 
-static int request(tx_t *tx, void *arg)
-{
-    int64_t session = *(const int64_t *)arg;
-    int rc = backfill_request(tx, session, true);
-
-    return rc == WERR_OK ? audit_note(tx, &(audit_t){.action = "backfill",
-                                                     .session = session})
-                         : rc;
-}
-
 void route_backfill_start(request_t *r)
 {
     session_row_t session;
@@ -49,7 +37,7 @@ void route_backfill_start(request_t *r)
         response_message(&r->response, 403, "Forbidden.");
         return;
     }
-    int rc = domain_write(r->options->domain, request, &session.id);
+    int rc = backfill_ask(r->options->domain, session.id);
     if (rc < 0) {
         response_error(&r->response, rc);
         return;
