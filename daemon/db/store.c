@@ -313,9 +313,9 @@ int64_t store_version(store_t *store)
 int64_t store_changed(store_t *store, store_topics_t topics)
 {
     const touched_t *t = &store->touched;
-    int64_t last = t->last_everything;
+    int64_t last = t->last_all_changed;
 
-    if ((topics & STORE_ANYTHING) != 0) {
+    if ((topics & STORE_ANY_COMMIT) != 0) {
         return t->version;
     }
     for (; topics != 0; topics &= topics - 1) {
@@ -328,7 +328,7 @@ int64_t store_chat_changed(store_t *store, int64_t chat, int64_t contact)
 {
     const touched_t *t = &store->touched;
 
-    return later(t->last_everything,
+    return later(t->last_all_changed,
                  later(t->last_chat[(uint64_t)chat % TOUCHED_ROWS],
                        t->last_person[(uint64_t)contact % TOUCHED_ROWS]));
 }

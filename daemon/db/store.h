@@ -49,8 +49,8 @@ bool store_contended(store_t *store);
 typedef uint64_t store_topics_t;
 /* Who may see what: users, sessions, their members. */
 #define STORE_ACCESS ((store_topics_t)1 << 62)
-/* Whatever is in the database. */
-#define STORE_ANYTHING ((store_topics_t)1 << 63)
+/* Whatever is in the database: every commit counts as a change. */
+#define STORE_ANY_COMMIT ((store_topics_t)1 << 63)
 /* The list of a session's chats: what it shows of chats, contacts and
  * messages, and their order. */
 store_topics_t store_topic_session(int64_t id);

@@ -113,7 +113,7 @@ static void note_person(touched_t *t, int64_t id)
         }
     }
     if (t->npeople == TOUCHED_PEOPLE) {
-        t->everything = true;
+        t->all_changed = true;
         return;
     }
     t->people[t->npeople++] = id;
@@ -126,14 +126,14 @@ static void note_column(const change_t *c, int column, note_fn note)
 
     if (c->was) {
         if (sqlite3_preupdate_old(c->handle, column, &value) != SQLITE_OK) {
-            c->t->everything = true;
+            c->t->all_changed = true;
             return;
         }
         note(c->t, sqlite3_value_int64(value));
     }
     if (c->is) {
         if (sqlite3_preupdate_new(c->handle, column, &value) != SQLITE_OK) {
-            c->t->everything = true;
+            c->t->all_changed = true;
             return;
         }
         note(c->t, sqlite3_value_int64(value));
@@ -148,14 +148,14 @@ static void on_change(void *arg, sqlite3 *handle, int op, const char *database,
     change_t c = {t, handle, op != SQLITE_INSERT, op != SQLITE_DELETE};
     const table_t *table;
 
-    t->anything = true;
-    if (t->everything) {
+    t->rows_changed = true;
+    if (t->all_changed) {
         return; /* a large batch: no row can add to it */
     }
     table = bsearch(name, tables, sizeof(tables) / sizeof(tables[0]),
                     sizeof(tables[0]), compare);
     if (table == NULL || strcmp(database, "main") != 0) {
-        t->everything = true;
+        t->all_changed = true;
         return;
     }
     switch (table->shows) {
@@ -216,7 +216,7 @@ int touched_watch(touched_t *t, db_t *writer)
 
 void touched_begin(touched_t *t)
 {
-    t->anything = t->everything = false;
+    t->rows_changed = t->all_changed = false;
     t->topics = 0;
     t->npeople = 0;
     memset(t->chats, 0, sizeof(t->chats));
@@ -224,7 +224,7 @@ void touched_begin(touched_t *t)
 
 void touched_look_up(touched_t *t, db_t *writer)
 {
-    for (size_t i = 0; !t->everything && i < t->npeople; i++) {
+    for (size_t i = 0; !t->all_changed && i < t->npeople; i++) {
         db_stmt_t *s = db_stmt(writer, &sessions_of_contact);
         int rc;
 
@@ -233,7 +233,7 @@ void touched_look_up(touched_t *t, db_t *writer)
             note_session(t, db_i64(s, 0));
         }
         if (rc != DB_DONE) {
-            t->everything = true;
+            t->all_changed = true;
         }
     }
 }
@@ -265,8 +265,8 @@ void touched_publish(touched_t *t, bool asked)
     for (size_t i = 0; i < t->npeople; i++) {
         t->last_person[slot(t->people[i])] = version;
     }
-    if (t->everything || (!t->anything && !asked)) {
-        t->last_everything = version;
+    if (t->all_changed || (!t->rows_changed && !asked)) {
+        t->last_all_changed = version;
     }
     publish_topics(t, t->topics & STORE_ACCESS, version);
     publish_topics(t, t->topics & ~STORE_ACCESS, version);

@@ -100,7 +100,7 @@ static store_topics_t topics_of(const asked_t *a)
     for (size_t i = 0; i < a->sessions.n; i++) {
         topics |= store_topic_session(a->sessions.ids[i]);
     }
-    return a->search != NULL ? STORE_ANYTHING : topics;
+    return a->search != NULL ? STORE_ANY_COMMIT : topics;
 }
 
 static int look_into(void *arg, int64_t chat, int64_t contact, bool *hit)
