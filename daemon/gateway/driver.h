@@ -14,6 +14,12 @@
 /* Memory of a gw_events_t: takes root over (also on failure) and makes room
  * for n events. */
 int gw_events_init(gw_events_t *ev, json_t *root, size_t n) WACRM_CHECKED;
+/*
+ * When all has been read: frees ev unless rc is WERR_OK; else keeps only what
+ * the events say, in one piece, and gives root back, which is many times as
+ * large. Returns rc, or WERR_NOMEM with ev freed.
+ */
+int gw_events_end(gw_events_t *ev, int rc) WACRM_CHECKED;
 /* A copy that lives as long as ev; NULL: no memory. */
 const char *gw_events_dup(gw_events_t *ev, const char *s, size_t len);
 

@@ -293,8 +293,5 @@ int waapi_messages_reply(int http_status, const char *body, size_t len,
         r.ev = &out->items[i];
         rc = read_message(&r);
     }
-    if (rc != WERR_OK) {
-        gw_events_free(out);
-    }
-    return rc;
+    return gw_events_end(out, rc);
 }

@@ -169,8 +169,5 @@ int waapi_parse(const spool_record_t *rec, gw_events_t *out, char *reason,
     if (rc == WERR_OK) {
         rc = dispatch(&r);
     }
-    if (rc != WERR_OK) {
-        gw_events_free(out);
-    }
-    return rc;
+    return gw_events_end(out, rc);
 }

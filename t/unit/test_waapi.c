@@ -2,6 +2,7 @@
 #include "gateway/gateway.h"
 
 #include <dirent.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -339,6 +340,42 @@ static void query_sessions(void **state)
     }
 }
 
+/* ---- memory ---- */
+
+static size_t in_use(void)
+{
+    struct mallinfo2 m = mallinfo2();
+
+    return m.uordblks + m.hblkhd;
+}
+
+/* What a batch of a thousand holds is what they say, not all they brought. */
+static void keeps_only_what_is_told(void **state)
+{
+    enum { MUCH = 1 << 20 };
+    static char body[MUCH + 400];
+    char reason[200];
+    gw_events_t ev;
+    size_t before;
+    int n = snprintf(body, sizeof(body),
+                     "{\"event\":\"message.received\",\"data\":{\"from\":"
+                     "\"6281333000111\",\"message\":\"isi\",\"id\":"
+                     "\"3EB0\",\"thumbnail\":\"");
+
+    (void)state;
+    memset(body + n, 'x', MUCH);
+    memcpy(body + n + MUCH, "\"}}", sizeof("\"}}"));
+    before = in_use();
+    assert_int_equal(parse(body, NULL, NULL, &ev, reason, sizeof(reason)),
+                     WERR_OK);
+    assert_true(in_use() < before + 4096);
+    assert_string_equal(ev.items[0].text, "isi");
+    assert_string_equal(ev.items[0].phone, "6281333000111");
+    assert_string_equal(ev.items[0].wa_id, "3EB0");
+    assert_string_equal(ev.items[0].name, "message.received");
+    gw_events_free(&ev);
+}
+
 /* ---- redaction ---- */
 
 static void redacts(void **state)
@@ -383,9 +420,13 @@ static void drivers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(drivers),        cmocka_unit_test(own_payloads),
-        cmocka_unit_test(samples),        cmocka_unit_test(not_json),
-        cmocka_unit_test(query_sessions), cmocka_unit_test(redacts),
+        cmocka_unit_test(drivers),
+        cmocka_unit_test(own_payloads),
+        cmocka_unit_test(samples),
+        cmocka_unit_test(not_json),
+        cmocka_unit_test(query_sessions),
+        cmocka_unit_test(redacts),
+        cmocka_unit_test(keeps_only_what_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
