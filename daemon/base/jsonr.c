@@ -102,40 +102,48 @@ json_t *jsonr_parse(const char *text, size_t len, char *reason, size_t size)
     return NULL;
 }
 
-/* A member of an object, or an element of an array by its number. */
-static const json_t *member(const json_t *at, const char *key, size_t len)
+static const json_t *element(const json_t *array, const char *key, size_t len)
 {
-    char name[SEGMENT_MAX];
+    char number[SEGMENT_MAX];
     unsigned long i;
     char *end;
 
-    if (len == 0 || len >= sizeof(name)) {
+    if (len >= sizeof(number)) {
         return NULL;
     }
-    memcpy(name, key, len);
-    name[len] = '\0';
-    if (!json_is_array(at)) {
-        return json_object_get(at, name);
-    }
-    i = strtoul(name, &end, 10);
-    if (*end != '\0' || name[0] < '0' || name[0] > '9') {
+    memcpy(number, key, len);
+    number[len] = '\0';
+    i = strtoul(number, &end, 10);
+    if (*end != '\0' || number[0] < '0' || number[0] > '9') {
         return NULL;
     }
-    return json_array_get(at, i);
+    return json_array_get(array, i);
+}
+
+const json_t *jsonr_path_n(const json_t *root, const char *path, size_t len)
+{
+    const char *end = path + len;
+
+    while (root) {
+        const char *dot = memchr(path, '.', (size_t)(end - path));
+        size_t n = (size_t)((dot ? dot : end) - path);
+
+        if (n == 0) {
+            return NULL;
+        }
+        root = json_is_array(root) ? element(root, path, n)
+                                   : json_object_getn(root, path, n);
+        if (!dot) {
+            return root;
+        }
+        path = dot + 1;
+    }
+    return NULL;
 }
 
 const json_t *jsonr_path(const json_t *root, const char *path)
 {
-    while (root) {
-        size_t len = strcspn(path, ".");
-
-        root = member(root, path, len);
-        if (path[len] == '\0') {
-            return root;
-        }
-        path += len + 1;
-    }
-    return NULL;
+    return jsonr_path_n(root, path, strlen(path));
 }
 
 const char *jsonr_str(const json_t *root, const char *path)
@@ -184,9 +192,8 @@ bool jsonr_bool(const json_t *root, const char *path, bool *out)
     return true;
 }
 
-bool jsonr_time(const json_t *root, const char *path, int64_t *ms)
+bool jsonr_as_time(const json_t *v, int64_t *ms)
 {
-    const json_t *v = jsonr_path(root, path);
     const char *s;
 
     if (json_is_number(v)) {
@@ -203,4 +210,9 @@ bool jsonr_time(const json_t *root, const char *path, int64_t *ms)
         return *end == '\0' && clock_from_number(value, ms);
     }
     return clock_parse_iso(s, strlen(s), ms);
+}
+
+bool jsonr_time(const json_t *root, const char *path, int64_t *ms)
+{
+    return jsonr_as_time(jsonr_path(root, path), ms);
 }

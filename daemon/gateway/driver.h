@@ -35,7 +35,10 @@ int64_t gw_body_size(const gw_request_t *r);
  * what was read before. */
 ssize_t gw_body_read(const gw_request_t *r, int64_t at, char *out, size_t n);
 
-/* First string among the paths "a.b|c|d"; NULL: none, or empty. */
+/* What is at the first of the paths "a.b|c|d", which then begins with the
+ * second; NULL: nothing. */
+const json_t *gw_next(const json_t *j, const char **paths);
+/* First string among the paths; NULL: none, or empty. */
 const char *gw_first_str(const json_t *j, const char *paths);
 const json_t *gw_first(const json_t *j, const char *paths);
 bool gw_first_time(const json_t *j, const char *paths, int64_t *ms);

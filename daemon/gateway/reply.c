@@ -7,8 +7,6 @@
 
 #include "base/jsonr.h"
 
-#define PATH_MAX_LEN 96
-
 gw_outcome_t gw_outcome_of(int http_status)
 {
     if (http_status >= 200 && http_status < 300) {
@@ -41,33 +39,19 @@ void gw_copy(char *out, size_t size, const char *text)
     out[len] = '\0';
 }
 
-/* The next of "a|b|c" into path; false at the end. */
-static bool next_path(const char **paths, char path[PATH_MAX_LEN])
+const json_t *gw_next(const json_t *j, const char **paths)
 {
-    while (*paths && **paths) {
-        size_t len = strcspn(*paths, "|");
-        const char *from = *paths;
+    const char *path = *paths;
+    size_t len = strcspn(path, "|");
 
-        *paths += len;
-        if (**paths == '|') {
-            ++*paths;
-        }
-        if (len == 0 || len >= PATH_MAX_LEN) {
-            continue;
-        }
-        memcpy(path, from, len);
-        path[len] = '\0';
-        return true;
-    }
-    return false;
+    *paths = path[len] == '|' ? path + len + 1 : path + len;
+    return jsonr_path_n(j, path, len);
 }
 
 const json_t *gw_first(const json_t *j, const char *paths)
 {
-    char path[PATH_MAX_LEN];
-
-    while (next_path(&paths, path)) {
-        const json_t *v = jsonr_path(j, path);
+    while (*paths) {
+        const json_t *v = gw_next(j, &paths);
 
         if (v && !json_is_null(v)) {
             return v;
@@ -78,12 +62,10 @@ const json_t *gw_first(const json_t *j, const char *paths)
 
 const char *gw_first_str(const json_t *j, const char *paths)
 {
-    char path[PATH_MAX_LEN];
+    while (*paths) {
+        const char *s = json_string_value(gw_next(j, &paths));
 
-    while (next_path(&paths, path)) {
-        const char *s = jsonr_str(j, path);
-
-        if (s) {
+        if (s && *s) {
             return s;
         }
     }
@@ -92,10 +74,8 @@ const char *gw_first_str(const json_t *j, const char *paths)
 
 bool gw_first_time(const json_t *j, const char *paths, int64_t *ms)
 {
-    char path[PATH_MAX_LEN];
-
-    while (next_path(&paths, path)) {
-        if (jsonr_time(j, path, ms)) {
+    while (*paths) {
+        if (jsonr_as_time(gw_next(j, &paths), ms)) {
             return true;
         }
     }

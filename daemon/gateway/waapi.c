@@ -8,11 +8,20 @@
 #include <strings.h>
 
 /* Whoever has one of these can take the session or the account over. */
-static const char *const secrets[] = {
-    "qr",           "qr_code",      "qrCode",      "pairing_code",
-    "pairingCode",  "apikey",       "api_key",     "apiKey",
-    "token",        "access_token", "accessToken", "refresh_token",
-    "refreshToken",
+#define SECRET(name)           \
+    {                          \
+        name, sizeof(name) - 1 \
+    }
+
+/* In any case of letters. */
+static const struct {
+    const char *name;
+    size_t len;
+} secrets[] = {
+    SECRET("qr"),           SECRET("qr_code"),       SECRET("qrcode"),
+    SECRET("pairing_code"), SECRET("pairingcode"),   SECRET("apikey"),
+    SECRET("api_key"),      SECRET("token"),         SECRET("access_token"),
+    SECRET("accesstoken"),  SECRET("refresh_token"), SECRET("refreshtoken"),
 };
 
 static bool is_secret(const char *key, size_t len, bool pairing)
@@ -21,26 +30,39 @@ static bool is_secret(const char *key, size_t len, bool pairing)
         return true;
     }
     for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
-        if (strlen(secrets[i]) == len &&
-            strncasecmp(key, secrets[i], len) == 0) {
+        if (secrets[i].len == len &&
+            strncasecmp(key, secrets[i].name, len) == 0) {
             return true;
         }
     }
     return false;
 }
 
-/* Index of the closing quote of the string that begins after at. */
-static size_t string_end(const char *s, size_t len, size_t at)
+/* Index of the closing quote of the string that begins at `from`. */
+static size_t string_end(const char *s, size_t len, size_t from)
 {
-    while (at < len && s[at] != '"') {
-        at += s[at] == '\\' && at + 1 < len ? 2 : 1;
+    for (size_t at = from; at < len; at++) {
+        const char *quote = memchr(s + at, '"', len - at);
+        size_t back;
+
+        if (quote == NULL) {
+            break;
+        }
+        at = back = (size_t)(quote - s);
+        while (back > from && s[back - 1] == '\\') {
+            back--;
+        }
+        if ((at - back) % 2 == 0) {
+            return at;
+        }
     }
-    return at < len ? at : len;
+    return len;
 }
 
 static size_t skip_space(const char *s, size_t len, size_t at)
 {
-    while (at < len && s[at] != '\0' && strchr(" \t\r\n", s[at])) {
+    while (at < len &&
+           (s[at] == ' ' || s[at] == '\t' || s[at] == '\r' || s[at] == '\n')) {
         at++;
     }
     return at;

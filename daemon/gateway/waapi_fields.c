@@ -52,23 +52,13 @@ jid_kind_t waapi_take_jid(waapi_reading_t *r, const char *jid, int *rc)
     return kind;
 }
 
-static void take_others(waapi_reading_t *r, const char *const paths[], size_t n,
-                        int *rc)
+static void take_others(waapi_reading_t *r, const char *paths, int *rc)
 {
-    for (size_t i = 0; i < n; i++) {
-        const char *p = paths[i];
+    while (*paths) {
+        const char *jid = json_string_value(gw_next(r->data, &paths));
 
-        while (*p) {
-            char path[96];
-            size_t len = strcspn(p, "|");
-            const char *jid;
-
-            (void)snprintf(path, sizeof(path), "%.*s", (int)len, p);
-            jid = jsonr_str(r->data, path);
-            if (jid) {
-                (void)waapi_take_jid(r, jid, rc);
-            }
-            p += len + (p[len] == '|');
+        if (jid && *jid) {
+            (void)waapi_take_jid(r, jid, rc);
         }
     }
 }
@@ -76,7 +66,6 @@ static void take_others(waapi_reading_t *r, const char *const paths[], size_t n,
 /* The chat and who is on its other side; a group makes the event OTHER. */
 int waapi_take_chat(waapi_reading_t *r, const char *jid)
 {
-    static const char *const others[] = {OTHER_SIDE, SENDER};
     jid_kind_t kind;
     int rc = WERR_OK;
 
@@ -90,7 +79,7 @@ int waapi_take_chat(waapi_reading_t *r, const char *jid)
         r->ev->kind = GW_OTHER;
         return rc;
     }
-    take_others(r, others, r->ev->from_me ? 1 : 2, &rc);
+    take_others(r, r->ev->from_me ? OTHER_SIDE : OTHER_SIDE "|" SENDER, &rc);
     if (rc == WERR_OK && !r->ev->phone && !r->ev->alias) {
         return waapi_refuse(r, "chat is neither a phone, a LID nor a group");
     }
