@@ -11,6 +11,9 @@ use File::Temp qw(tempdir);
 use POSIX ();
 use Test::More;
 
+use lib 't/lib';
+use Wacrm::File;
+
 my $root = abs_path(dirname(__FILE__) . '/..');
 my $build = abs_path($ENV{WACRM_BUILD} // "$root/build/release");
 plan skip_all => "no $build/wacrmd" unless -x "$build/wacrmd";
@@ -19,13 +22,6 @@ delete $ENV{$_} for grep { /^(WHATSAPP|WACRM)_/ } keys %ENV;
 
 my $dir = tempdir('wacrm-config-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $conf = "$dir/wacrmd.conf";
-
-sub spew {
-    my ($path, $text) = @_;
-    open my $fh, '>', $path or die "$path: $!";
-    print {$fh} $text;
-    close $fh or die "$path: $!";
-}
 
 # status and output of wacrmd -t
 sub check {

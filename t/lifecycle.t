@@ -15,10 +15,7 @@ use Wacrm::Desk;
 
 my $d = Wacrm::Desk->new(
     wacrmd => sub {
-        s/^welcome = on/welcome = off/m or die 'no welcome';
-        s/^per_minute = 30/per_minute = 0/m or die 'no per_minute';
-        s/^gap = 1s/gap = 1ms/m or die 'no gap';
-        s/^first_per_minute = 5/first_per_minute = 0/m or die 'no first';
+        Wacrm::Desk::outbox_at_once(gap => '1ms');
     },
     nginx => sub { s/(zone=send:1m +rate)=30r/$1=6000r/ or die 'no zone' }
 )->start;

@@ -12,6 +12,7 @@ use Time::HiRes qw(time);
 
 use lib 't/lib';
 use Wacrm::Desk;
+use Wacrm::File;
 use Wacrm::Nginx;
 
 my $root = $Wacrm::Nginx::ROOT;
@@ -25,13 +26,6 @@ my %passing = map { $_ => 1 } qw(search_changes contact_changes
     schema_version);
 my %moves = map { $_ => 1 } qw(fetch_state fetch_tries fetch_at fetch_error
     valid_until cal_n24 cal_s24 cal_s12 cal_s12_before cal_older segment);
-
-sub slurp {
-    my ($file) = @_;
-    open my $fh, '<', $file or die "$file: $!";
-    local $/;
-    return scalar <$fh>;
-}
 
 sub run_sql {
     my ($db, $text) = @_;

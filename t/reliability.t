@@ -16,13 +16,8 @@ use Wacrm::Desk;
 
 my $d = Wacrm::Desk->new(
     wacrmd => sub {
-        s/^backoff = .*/backoff = 1s 1s 1s\njitter = off\nunknown_hold = 3s/m
-            or die 'no backoff';
-        s/^per_minute = 30/per_minute = 0/m or die 'no per_minute';
-        s/^gap = 1s/gap = 0ms/m or die 'no gap';
-        s/^first_per_minute = 5/first_per_minute = 0/m or die 'no first';
-        s/^timeout = 30s/timeout = 1s/m or die 'no timeout';
-        s/^welcome = on/welcome = off/m or die 'no welcome';
+        Wacrm::Desk::outbox_at_once(timeout => '1s',
+            backoff => "1s 1s 1s\njitter = off\nunknown_hold = 3s");
     },
     nginx => sub { s/(zone=send:1m +rate)=30r/$1=600r/ or die 'no zone send' }
 )->start;

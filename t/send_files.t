@@ -18,9 +18,7 @@ my $GROWTH = 16; # MB, by ten connections and what else goes on
 
 my $d = Wacrm::Desk->new(
     wacrmd => sub {
-        s/^gap = 1s/gap = 0s/m or die 'no gap';
-        s/^first_per_minute = 5/first_per_minute = 0/m or die 'no first';
-        s/^per_minute = 30/per_minute = 0/m or die 'no per_minute';
+        Wacrm::Desk::outbox_at_once(gap => '0s', welcome => 'on');
     },
     nginx => sub {
         s/(zone=upload:1m +rate)=\d+r/$1=6000r/ or die 'no zone upload';

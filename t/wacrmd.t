@@ -14,6 +14,9 @@ use POSIX qw(WNOHANG);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use lib 't/lib';
+use Wacrm::File;
+
 my $root = abs_path(dirname(__FILE__) . '/..');
 my $build = abs_path($ENV{WACRM_BUILD} // "$root/build/release");
 plan skip_all => "no $build/wacrmd" unless -x "$build/wacrmd";
@@ -25,19 +28,7 @@ my $dir = tempdir('wacrmd-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $conf = "$dir/wacrmd.conf";
 my $log = "$dir/log";
 my $state = "$dir/state";
-
-sub spew {
-    my ($path, $text) = @_;
-    open my $fh, '>', $path or die "$path: $!";
-    print {$fh} $text;
-    close $fh or die "$path: $!";
-}
-
-sub slurp {
-    open my $fh, '<', $_[0] or return '';
-    local $/;
-    return scalar <$fh> // '';
-}
+spew($log, '');
 
 sub configure {
     my ($workers, $level, $tail) = @_;

@@ -179,17 +179,7 @@ $t->finish;
 $t = Wacrm::Nginx->new;
 $t->write('secret', $secret);
 $t->main('worker_shutdown_timeout 500ms;');
-$t->http(<<'EOC');
-    wacrm_spool %%DIR%%/spool size=64m;
-    server {
-        listen 127.0.0.1:%%PORT%%;
-        location /hook {
-            wacrm_webhook demo;
-            wacrm_webhook_signature waapi;
-            wacrm_webhook_secret_file %%DIR%%/secret;
-        }
-    }
-EOC
+$t->hook('64m');
 $t->start;
 is(post($t, body(0))->{status}, 200, 'first');
 $release = hold($t);

@@ -20,17 +20,7 @@ my $secret = 'a secret of enough bytes';
 my $t = Wacrm::Nginx->new(workers => 2, level => 'notice');
 $t->allow(qr/worker process \d+ exited on signal 9/);
 $t->write('secret', $secret);
-$t->http(<<'EOC');
-    wacrm_spool %%DIR%%/spool size=256m;
-    server {
-        listen 127.0.0.1:%%PORT%%;
-        location /hook {
-            wacrm_webhook demo;
-            wacrm_webhook_signature waapi;
-            wacrm_webhook_secret_file %%DIR%%/secret;
-        }
-    }
-EOC
+$t->hook('256m');
 $t->start;
 
 # One client: sends its events over a kept connection, again until there is a

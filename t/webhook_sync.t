@@ -18,17 +18,7 @@ my $secret = 'a secret of enough bytes';
 
 my $t = Wacrm::Nginx->new;
 $t->write('secret', $secret);
-$t->http(<<'EOC');
-    wacrm_spool %%DIR%%/spool size=16m;
-    server {
-        listen 127.0.0.1:%%PORT%%;
-        location /hook {
-            wacrm_webhook demo;
-            wacrm_webhook_signature waapi;
-            wacrm_webhook_secret_file %%DIR%%/secret;
-        }
-    }
-EOC
+$t->hook('16m');
 $t->start;
 is($t->post('/hook', '{}', $t->waapi('{}', $secret))->{status}, 200, 'warm');
 

@@ -23,10 +23,7 @@ my %env = $clock->env;
 my $d = Wacrm::Desk->new(wacrmd_env => \%env,
     nginx_options => { env => \%env },
     wacrmd => sub {
-        s/^per_minute = 30/per_minute = 0/m or die 'no per_minute';
-        s/^gap = 1s/gap = 0ms/m or die 'no gap';
-        s/^first_per_minute = 5/first_per_minute = 0/m or die 'no first';
-        s/^welcome = on/welcome = off/m or die 'no welcome';
+        Wacrm::Desk::outbox_at_once();
     },
     nginx => sub { s/(zone=send:1m +rate)=30r/$1=6000r/ or die 'no zone' }
 )->start;

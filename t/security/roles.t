@@ -11,6 +11,7 @@ use Test::More;
 
 use lib 't/lib';
 use Wacrm::Desk;
+use Wacrm::File;
 use Wacrm::Jwt;
 
 my $d = Wacrm::Desk->new(wacrmd => sub {
@@ -76,8 +77,6 @@ my %others = ('get /api/webhook/whatsapp' => 'the word of the handshake',
     'post /broadcasting/auth' => 'a channel of another');
 
 # ---- the list is whole ----
-
-sub slurp { open my $fh, '<', $_[0] or die "$_[0]: $!"; local $/; <$fh> }
 
 my ($path, $op, %told) = ('', '');
 for (split /\n/, slurp('docs/openapi.yaml')) {

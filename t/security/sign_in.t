@@ -25,16 +25,6 @@ sub login {
         json => { email => $email, password => $password });
 }
 
-# all but the date
-sub shape {
-    my ($r) = @_;
-    my %h = %{$r->{headers}};
-    # what is left of the rate, and until when, moves with the clock
-    delete @h{'date', grep { /rate-?limit/ } keys %h};
-    return join "\n", $r->{status}, (map { "$_: $h{$_}" } sort keys %h),
-        $r->{body};
-}
-
 sub effort {
     open my $fh, '<', '/proc/' . $d->wacrmd_pid . '/stat' or die $!;
     my @f = split ' ', (<$fh> =~ s/^.*\) //r);
@@ -53,10 +43,11 @@ my %try = (
     'the right one and more' => ['cs1@test.example', "${PASSWORD}x"],
     'the right one of another' => ['cs1@test.example ', $PASSWORD],
 );
-my $want = shape(login(@{$try{'a wrong password'}}));
+my $want = Wacrm::Nginx::shape(login(@{$try{'a wrong password'}}));
 like($want, qr/^401\n/, 'a wrong password: 401');
 for my $what (sort keys %try) {
-    is(shape(login(@{$try{$what}})), $want, "$what: the very same answer");
+    is(Wacrm::Nginx::shape(login(@{$try{$what}})), $want,
+        "$what: the very same answer");
 }
 
 # ---- effort ----

@@ -8,13 +8,12 @@ use warnings;
 
 use Test::More;
 
-sub slurp {
-    open my $fh, '<:encoding(UTF-8)', $_[0] or die "$_[0]: $!";
-    local $/;
-    return scalar <$fh>;
-}
+use lib 't/lib';
+use Wacrm::File;
 
-my $doc = slurp('docs/security.md');
+sub text { return slurp($_[0], ':encoding(UTF-8)') }
+
+my $doc = text('docs/security.md');
 my ($attacks) = $doc =~ /^## Attacks, and their tests\n(.*?)^## /ms
     or BAIL_OUT('no table of attacks');
 my ($compared) = $doc =~ /^## Comparisons\n(.*?)^## /ms
@@ -36,7 +35,7 @@ for my $row (grep { /^\| (?!attack|---)/ } split /\n/, $attacks) {
         if (!-f $file) {
             fail("$attack: there is no $file");
         } elsif (defined $words) {
-            my $text = slurp($file) =~ s/\s+/ /gr;
+            my $text = text($file) =~ s/\s+/ /gr;
             # a name may go on in a second string
             $text =~ s/' ?\. ?'|" ?\. ?"|" "//g;
             ok(index($text, $words) >= 0, "$attack: $file: $words");
@@ -67,12 +66,12 @@ for my $row (grep { /^\| `/ } split /\n/, $compared) {
 my @files = grep { m{^ngx_wacrm_module/edge/(?:sig|jwt)}
     || m{^daemon/http/(?:auth|identity|upgrade|revocation|peer)\.c}
     || m{^daemon/http/routes/(?:auth|socket|broadcasting|apps|media)\.c}
-    || slurp($_) =~ /CRYPTO_memcmp\(/ }
+    || text($_) =~ /CRYPTO_memcmp\(/ }
     map { glob } 'ngx_wacrm_module/*.c', 'ngx_wacrm_module/edge/*.c',
     'spool/*.c', 'daemon/*.c', 'daemon/*/*.c', 'daemon/http/routes/*.c';
 cmp_ok(scalar @files, '>', 20, scalar(@files) . ' files');
 for my $file (@files) {
-    my $n = () = slurp($file) =~ /(?<![A-Z]_)\b(?:ngx_)?
+    my $n = () = text($file) =~ /(?<![A-Z]_)\b(?:ngx_)?
         (?:mem|str|strn|strcase|strncase)cmp\(/gx;
     is($looked{$file} || 0, $n, "$file: so many early comparisons");
     delete $looked{$file};

@@ -45,15 +45,6 @@ sub sent {
 }
 sub rows { scalar $d->sql("SELECT count(*) FROM $_[0]") }
 
-# all but the date and what is left of the rate
-sub shape {
-    my ($r) = @_;
-    my %h = %{$r->{headers}};
-    delete @h{'date', grep { /rate-?limit/ } keys %h};
-    return join "\n", $r->{status}, (map { "$_: $h{$_}" } sort keys %h),
-        $r->{body};
-}
-
 # ---- repeated ----
 
 my $body = body();
@@ -127,11 +118,12 @@ my %forged = (
         '0' x 64, 'X-Session-Id' => 'nobody'],
     'a token of an agent' => [$new, Authorization => "Bearer $token"],
 );
-my $want = shape(sent($new, $hook));
+my $want = Wacrm::Nginx::shape(sent($new, $hook));
 like($want, qr/^401\n/, 'not signed: 401');
 for my $what (sort keys %forged) {
     my ($bytes, @headers) = @{$forged{$what}};
-    is(shape(sent($bytes, $hook, @headers)), $want, "$what: the same answer");
+    is(Wacrm::Nginx::shape(sent($bytes, $hook, @headers)), $want,
+        "$what: the same answer");
 }
 is(sent($new, "$hook?signature=$good&token=$SECRET&apikey=$SECRET")->{status},
     401, 'nor by the query');

@@ -44,10 +44,7 @@ sub desk {
             $nginx->() if $nginx;
         },
         wacrmd => sub {
-            s/^gap = 1s/gap = 0s/m or die 'no gap';
-            s/^first_per_minute = 5/first_per_minute = 0/m or die 'no first';
-            s/^per_minute = 30/per_minute = 0/m or die 'no per_minute';
-            s/^welcome = on/welcome = off/m or die 'no welcome';
+            Wacrm::Desk::outbox_at_once(gap => '0s');
             $wacrmd->() if $wacrmd;
         }, %opt);
     $ENV{WACRM_PUBLIC_URL} = 'http://127.0.0.1:' . $d->{nginx}->port;

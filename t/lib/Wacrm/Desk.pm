@@ -25,7 +25,9 @@ Wacrm::Desk - the whole house for one test: simulator, wacrmd, nginx
 
 nginx runs the project's own conf/nginx.conf, wacrmd its conf/wacrmd.conf, with
 paths and ports of the test's directory put in; new(nginx => sub { edits $_ },
-wacrmd => sub { edits $_ }) changes more. Programs come from $WACRM_BUILD
+wacrmd => sub { edits $_ }) changes more; outbox_at_once(gap => '0ms', backoff =>,
+timeout =>, welcome => 'off') is such an edit: messages go out without a pace.
+Programs come from $WACRM_BUILD
 (build/release).
 
 new() makes the agents admin@, supervisor@, cs1@ and cs2@test.example with the
@@ -59,6 +61,7 @@ use POSIX qw(WNOHANG);
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
+use Wacrm::File;
 use Wacrm::Nginx;
 
 our $PASSWORD = 'rahasia-sekali';
@@ -95,13 +98,6 @@ sub new {
     return $self;
 }
 
-sub _slurp {
-    my ($path) = @_;
-    open my $fh, '<', $path or die "$path: $!";
-    local $/;
-    return scalar <$fh>;
-}
-
 sub _paths {
     my ($self, $text) = @_;
 
@@ -115,7 +111,7 @@ sub _paths {
 sub _nginx_conf {
     my ($self, $edit) = @_;
 
-    local $_ = $self->_paths(_slurp("$ROOT/conf/nginx.conf"));
+    local $_ = $self->_paths(slurp("$ROOT/conf/nginx.conf"));
     # the harness writes what stands before http {} itself
     s/\A.*?^http \{/%%FRAME%%\nthread_pool default threads=1;\nhttp {/ms;
     s/^    access_log off;/    access_log off;\n    lingering_close off;/m;
@@ -133,7 +129,7 @@ sub _nginx_conf {
 sub _wacrmd_conf {
     my ($self) = @_;
 
-    local $_ = $self->_paths(_slurp("$ROOT/conf/wacrmd.conf"));
+    local $_ = $self->_paths(slurp("$ROOT/conf/wacrmd.conf"));
     s{^base_url *=.*}{base_url = http://127.0.0.1:$self->{sim_port}/api/v1}m;
     s{^[;#]* *default_session *=.*}{default_session = $self->{session}}m;
     s{^;(email|password_file|secret_file) *=}{$1 =}mg;
@@ -143,6 +139,19 @@ sub _wacrmd_conf {
     s{^[;#]* *log_level *=.*}{log_level = debug}m;
     $self->{wacrmd}->() if $self->{wacrmd};
     return $_;
+}
+
+sub outbox_at_once {
+    my %o = (gap => '0ms', welcome => 'off', @_);
+
+    s/^per_minute = 30/per_minute = 0/m or die 'no per_minute';
+    s/^first_per_minute = 5/first_per_minute = 0/m or die 'no first';
+    s/^gap = 1s/gap = $o{gap}/m or die 'no gap';
+    s/^welcome = on/welcome = $o{welcome}/m or die 'no welcome';
+    s/^timeout = 30s/timeout = $o{timeout}/m or die 'no timeout'
+        if $o{timeout};
+    s/^backoff = .*/backoff = $o{backoff}/m or die 'no backoff'
+        if $o{backoff};
 }
 
 sub _fill {

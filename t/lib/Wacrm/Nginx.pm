@@ -66,6 +66,11 @@ Text of the http block, or the whole nginx.conf. %%DIR%%, %%MODULE%%,
 %%PORT%%, %%PORT2%% ... %%PORT9%% are replaced; %%FRAME%% in conf() stands for
 load_module, pid, error_log, user and worker_processes.
 
+=item hook($size)
+
+The http block of one webhook: /hook, signed as by the preset waapi with the
+secret written as 'secret', and a spool of that size.
+
 =item main($text)
 
 Lines for the main context, used by http().
@@ -104,6 +109,8 @@ hmac($algorithm, $data, $key) in hex ('sha1' 'sha256' 'sha512'), waapi($body,
 $secret = that written as 'secret') the header of the preset waapi,
 metrics($path = '/metrics') { 'name{labels}' => value }, spool_dump($path)
 runs t/tools/spool_dump: a list of records (hashes).
+Wacrm::Nginx::shape($answer): all of it but the date and what is left of a rate,
+which move with the clock.
 
 =cut
 
@@ -216,6 +223,22 @@ http {
 $text
 }
 EOF
+}
+
+sub hook {
+    my ($self, $size) = @_;
+
+    return $self->http(<<"EOC");
+    wacrm_spool %%DIR%%/spool size=$size;
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        location /hook {
+            wacrm_webhook demo;
+            wacrm_webhook_signature waapi;
+            wacrm_webhook_secret_file %%DIR%%/secret;
+        }
+    }
+EOC
 }
 
 sub conf {
@@ -661,6 +684,15 @@ sub waapi {
 
     $secret = $self->read('secret') unless defined $secret;
     return ('X-Webhook-Signature' => hmac_sha256_hex($body, $secret));
+}
+
+sub shape {
+    my ($r) = @_;
+
+    my %h = %{$r->{headers}};
+    delete @h{'date', grep { /rate-?limit/ } keys %h};
+    return join "\n", $r->{status}, (map { "$_: $h{$_}" } sort keys %h),
+        $r->{body};
 }
 
 sub metrics {

@@ -61,12 +61,8 @@ sub desk {
             s/(zone=send:1m +rate)=30r\/m/$1=1000r\/s/ or die 'no zone send';
         },
         wacrmd => sub {
-            s/^per_minute = 30/per_minute = 0/m or die 'no per_minute';
-            s/^gap = 1s/gap = 0ms/m or die 'no gap';
-            s/^first_per_minute = 5/first_per_minute = 0/m or die 'no first';
-            s/^welcome = on/welcome = off/m or die 'no welcome';
-            s/^backoff = .*/backoff = 1s 1s 1s\nunknown_hold = 2s/m
-                or die 'no backoff';
+            Wacrm::Desk::outbox_at_once(
+                backoff => "1s 1s 1s\nunknown_hold = 2s");
             s/^log_level = debug$/log_level = info/m;
         });
     # what a killed process leaves its peers to say
