@@ -172,7 +172,7 @@ $(out)/unit/shim.so: t/fault/shim.c
 $(out)/tools/clock.so: t/fault/clock.c
 $(out)/tools/live.so: t/fault/live.c
 $(out)/tools/record.so: t/fault/record.c t/fault/crash/log.h
-$(preload): $(out)/flags
+$(preload): t/fault/real.h $(out)/flags
 	@mkdir -p $(@D)
 	@$(cc) -D_GNU_SOURCE -I. -std=gnu17 -O2 $(warnings) -fPIC -shared \
 	    -o $@ $(filter %.c,$^) -ldl

@@ -13,7 +13,6 @@
  * The calendar alone jumps; a speed above 1 makes hours pass for both clocks,
  * and whoever sleeps sleeps that much less.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -29,6 +28,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "real.h"
+
 #define S  INT64_C(1000000000)
 #define MS INT64_C(1000000)
 
@@ -43,17 +44,6 @@ typedef struct {
 
 static const file_t *file;
 static int (*next_clock)(clockid_t, struct timespec *);
-
-/* The function behind ours; without it nothing can go on. */
-static void *real(const char *name)
-{
-    void *f = dlsym(RTLD_NEXT, name);
-
-    if (f == NULL) {
-        abort();
-    }
-    return f;
-}
 
 __attribute__((constructor)) static void begin(void)
 {

@@ -6,7 +6,6 @@
  *
  * Not below AddressSanitizer, which has a malloc() of its own.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -19,6 +18,8 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "real.h"
 
 enum {
     ON_PWRITE = 1, /* and pwritev, writev */
@@ -108,17 +109,6 @@ static bool fails_at(int call, int fd, const char *path)
 static bool fails(int call, int fd)
 {
     return fails_at(call, fd, NULL);
-}
-
-/* The function behind ours; without it nothing can go on. */
-static void *real(const char *name)
-{
-    void *f = dlsym(RTLD_NEXT, name);
-
-    if (f == NULL) {
-        abort();
-    }
-    return f;
 }
 
 /* ---- files ---- */

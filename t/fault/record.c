@@ -8,7 +8,6 @@
  *
  * An operation is logged once it has returned: nobody counts on it before.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include "t/fault/crash/log.h"
+#include "t/fault/real.h"
 
 void wacrm_record_mark(const void *data, size_t len);
 
@@ -33,17 +33,6 @@ static void die(const char *what)
 {
     fprintf(stderr, "record: %s: %s\n", what, strerror(errno));
     abort();
-}
-
-/* The function behind ours; without it nothing can go on. */
-static void *real(const char *name)
-{
-    void *f = dlsym(RTLD_NEXT, name);
-
-    if (f == NULL) {
-        die(name);
-    }
-    return f;
 }
 
 /* Straight to the kernel: our own write() would record itself. */

@@ -11,7 +11,6 @@
  * wacrm_fault_count() tells a program that looks it up how many such calls
  * there were.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,6 +20,8 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "real.h"
 
 unsigned wacrm_fault_count(void);
 
@@ -65,17 +66,6 @@ static bool fails(const char *call)
     }
     errno = err != NULL && strcmp(err, "ENOSPC") == 0 ? ENOSPC : EIO;
     return true;
-}
-
-/* The function behind ours; without it nothing can go on. */
-static void *real(const char *name)
-{
-    void *f = dlsym(RTLD_NEXT, name);
-
-    if (f == NULL) {
-        abort();
-    }
-    return f;
 }
 
 ssize_t pwrite(int fd, const void *buf, size_t len, off_t at)

@@ -168,6 +168,19 @@ static inline said_t say(fixture_t *f, const char *phone, const char *wa_id,
     return s;
 }
 
+/* Of a message. */
+static inline int64_t status_of(fixture_t *f, int64_t id)
+{
+    static const db_query_t q = {"SELECT status FROM messages WHERE id = $1",
+                                 "status_of", __FILE__, "test"};
+    db_stmt_t *s = db_stmt(f->db, &q);
+    int64_t v;
+
+    db_bind_i64(s, 1, id);
+    assert_int_equal(db_first_i64(s, &v), WERR_OK);
+    return v;
+}
+
 typedef struct {
     message_out_t out;
     int64_t id;

@@ -254,6 +254,16 @@ static inline ws_t *meet(void)
     return w;
 }
 
+/* Who sends this frame is closed with that code. */
+static inline void expect_refusal(unsigned first, const char *text, size_t len,
+                                  unsigned code)
+{
+    ws_t *w = meet();
+    tell_op(w, first, text, len);
+    expect_close(w, code);
+    free(w);
+}
+
 static inline void leave(ws_t *w)
 {
     close(w->fd);

@@ -20,11 +20,22 @@ static void refuse(jwt_gate_alg_t alg, const char *file, size_t len)
     jwt_keyset_free(&set);
 }
 
+/* What was written to bio, which is freed; the caller's to free. */
+static char *text_of(BIO *bio)
+{
+    char *data, *copy;
+    long len = BIO_get_mem_data(bio, &data);
+
+    copy = calloc(1, (size_t)len + 1);
+    assert_non_null(copy);
+    memcpy(copy, data, (size_t)len);
+    BIO_free(bio);
+    return copy;
+}
+
 static char *pem_of(EVP_PKEY *pkey, bool private)
 {
     BIO *bio = BIO_new(BIO_s_mem());
-    char *data, *copy;
-    long len;
 
     if (private) {
         assert_int_equal(
@@ -33,33 +44,21 @@ static char *pem_of(EVP_PKEY *pkey, bool private)
     } else {
         assert_int_equal(PEM_write_bio_PUBKEY(bio, pkey), 1);
     }
-    len = BIO_get_mem_data(bio, &data);
-    copy = calloc(1, (size_t)len + 1);
-    assert_non_null(copy);
-    memcpy(copy, data, (size_t)len);
-    BIO_free(bio);
-    return copy;
+    return text_of(bio);
 }
 
 static char *cert_of(EVP_PKEY *pkey)
 {
     X509 *cert = X509_new();
     BIO *bio = BIO_new(BIO_s_mem());
-    char *data, *copy;
-    long len;
 
     X509_gmtime_adj(X509_getm_notBefore(cert), 0);
     X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
     assert_int_equal(X509_set_pubkey(cert, pkey), 1);
     assert_true(X509_sign(cert, pkey, EVP_sha256()) > 0);
     assert_int_equal(PEM_write_bio_X509(bio, cert), 1);
-    len = BIO_get_mem_data(bio, &data);
-    copy = calloc(1, (size_t)len + 1);
-    assert_non_null(copy);
-    memcpy(copy, data, (size_t)len);
-    BIO_free(bio);
     X509_free(cert);
-    return copy;
+    return text_of(bio);
 }
 
 /* ,"NAME":"base64url of a number, in size bytes if not 0" */

@@ -1,19 +1,5 @@
 #include "domain_fixture.h"
 
-static int64_t status_of(fixture_t *f, int64_t id)
-{
-    static const db_query_t q = {"SELECT status FROM messages WHERE id = $1",
-                                 "s", "", "t"};
-    db_stmt_t *s = db_stmt(f->db, &q);
-    int64_t v;
-
-    db_bind_i64(s, 1, id);
-    assert_int_equal(db_first(s), DB_ROW);
-    v = db_i64(s, 0);
-    db_done(s);
-    return v;
-}
-
 static void same_message_is_stored_once(void **state)
 {
     fixture_t *f = *state;

@@ -65,22 +65,10 @@ static void test_broken_frames(void **state)
     write_all(w->fd, "\x81\x02{}", 4); /* not masked */
     expect_close(w, 1002);
     free(w);
-    w = meet();
-    tell_op(w, 0x82, "{}", 2);
-    expect_close(w, 1003);
-    free(w);
-    w = meet();
-    tell_op(w, 0x81, "\xc0\xaf", 2);
-    expect_close(w, 1007);
-    free(w);
-    w = meet();
-    tell_op(w, 0x81, large, sizeof(large));
-    expect_close(w, 1009);
-    free(w);
-    w = meet();
-    tell_op(w, 0xc1, "{}", 2); /* a reserved bit */
-    expect_close(w, 1002);
-    free(w);
+    expect_refusal(0x82, "{}", 2, 1003);
+    expect_refusal(0x81, "\xc0\xaf", 2, 1007);
+    expect_refusal(0x81, large, sizeof(large), 1009);
+    expect_refusal(0xc1, "{}", 2, 1002); /* a reserved bit */
 }
 
 static void test_early_bytes(void **state)

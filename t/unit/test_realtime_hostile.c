@@ -99,35 +99,18 @@ static void test_churn(void **state)
 static void test_control_frames(void **state)
 {
     static const char text[200] = "x";
-    ws_t *w = meet();
+    ws_t *w;
     (void)state;
-    tell_op(w, 0x89, text, 126); /* longer than a control frame may be */
-    expect_close(w, 1002);
-    free(w);
-    w = meet();
-    tell_op(w, 0x09, "a", 1); /* in pieces */
-    expect_close(w, 1002);
-    free(w);
-    w = meet();
-    tell_op(w, 0x83, "a", 1); /* no such kind */
-    expect_close(w, 1002);
-    free(w);
-    w = meet();
-    tell_op(w, 0x80, "a", 1); /* of nothing */
-    expect_close(w, 1002);
-    free(w);
+    expect_refusal(0x89, text, 126, 1002); /* longer than it may be */
+    expect_refusal(0x09, "a", 1, 1002);    /* in pieces */
+    expect_refusal(0x83, "a", 1, 1002);    /* no such kind */
+    expect_refusal(0x80, "a", 1, 1002);    /* of nothing */
     w = meet();
     write_all(w->fd, "\x81\xfe\x00\x01\0\0\0\0a", 9); /* length not minimal */
     expect_close(w, 1002);
     free(w);
-    w = meet();
-    tell_op(w, 0x88, "a", 1); /* half a code */
-    expect_close(w, 1002);
-    free(w);
-    w = meet();
-    tell_op(w, 0x88, "\x03\xed", 2); /* 1005 is never sent */
-    expect_close(w, 1002);
-    free(w);
+    expect_refusal(0x88, "a", 1, 1002);        /* half a code */
+    expect_refusal(0x88, "\x03\xed", 2, 1002); /* 1005 is never sent */
     w = meet();
     tell_op(w, 0x88, "", 0);
     assert_true(next(w));

@@ -60,20 +60,6 @@ static int move_tx(tx_t *tx, void *arg)
     return schedule_move(tx, c->id, c->at);
 }
 
-static int64_t status_of(fixture_t *f, int64_t id)
-{
-    static const db_query_t q = {"SELECT status FROM messages WHERE id = $1",
-                                 "status_of", __FILE__, "test"};
-    db_stmt_t *s = db_stmt(f->db, &q);
-    int64_t v;
-
-    db_bind_i64(s, 1, id);
-    assert_int_equal(db_first(s), DB_ROW);
-    v = db_i64(s, 0);
-    db_done(s);
-    return v;
-}
-
 static int64_t next_of(fixture_t *f)
 {
     int64_t next;
