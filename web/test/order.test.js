@@ -26,6 +26,16 @@ test('what was missed goes before what came meanwhile', () => {
     assert.equal(order.cursor, 16);
 });
 
+test('what waited is asked for where the socket was lost again', () => {
+    const order = new EventOrder(10);
+    order.hold();
+    order.live(event(12));
+    order.hold();
+    assert.deepEqual(order.live(event(14)), []);
+    assert.deepEqual(seqs(order.page([event(11), event(12)], 12)), [11, 12]);
+    assert.deepEqual(seqs(order.release()), [14]);
+});
+
 test('gaps are normal, and an empty page moves on', () => {
     const order = new EventOrder(10);
     assert.deepEqual(order.page([], 400), []);

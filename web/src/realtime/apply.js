@@ -119,7 +119,8 @@ export function applyEvents(events) {
 
 export const EVENT_NAMES = [...Object.keys(APPLY), 'TemplateUpdated'];
 
-/** Events cannot tell what was missed: the state is loaded anew. */
+/** Events cannot tell what was missed: the state is loaded anew.
+ *  @throws where some of it was not */
 export async function reloadAll() {
     useChat().forget();
     await Promise.all([
@@ -128,5 +129,8 @@ export async function reloadAll() {
         useChat().refresh(),
         useSessions().load(),
     ]);
+    if (useInbox().error) {
+        throw useInbox().error;
+    }
     listeners.forEach((listener) => listener('Reload', {}));
 }

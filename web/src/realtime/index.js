@@ -30,9 +30,14 @@ let echo = null;
 let hurry = () => {};
 let timer = null;
 let failures = 0;
-let started = false;
+let starting = null;
 let opening = false;
-let catching = null;
+let catching = false;
+/** Counts the times that the socket came or went. */
+let turns = 0;
+let subscribed = false;
+/** What is loaded is older than the place that `order` goes on from. */
+let behind = false;
 /** The server has no feed of events: ETags have to do. */
 let feedless = false;
 
@@ -57,23 +62,26 @@ function named(event) {
     };
 }
 
-/** Where the events are now; what is loaded after it, is newer. */
-async function findPlace() {
-    const answer = await api.events('latest');
+/** It goes on from there, and what has been loaded is too old for that. */
+function goOnFrom(answer) {
     order.reset(answer.next);
     feed = answer.feed;
     useRealtime().seq = order.cursor;
+    behind = true;
+}
+
+async function findPlace() {
+    goOnFrom(await api.events('latest'));
 }
 
 async function readFeed() {
     for (let i = 0; i < PAGES_AT_ONCE; i++) {
         const answer = await api.events(order.cursor, { feed });
-        feed = answer.feed;
         if (answer.resync) {
-            order.reset(answer.next);
-            await loadAnew();
+            goOnFrom(answer);
             return;
         }
+        feed = answer.feed;
         apply(order.page(answer.events.map(named), answer.next));
         if (!answer.more) {
             return;
@@ -81,7 +89,6 @@ async function readFeed() {
     }
     // Away for so long that loading anew is less work.
     await findPlace();
-    await loadAnew();
 }
 
 async function askByTag() {
@@ -90,15 +97,10 @@ async function askByTag() {
 }
 
 async function ask() {
-    if (feedless) {
-        await askByTag();
-        return;
-    }
     try {
-        if (order.cursor === null) {
+        if (order.cursor === null && !feedless) {
             await findPlace();
-            await loadAnew();
-        } else {
+        } else if (!behind && !feedless) {
             await readFeed();
         }
     } catch (error) {
@@ -106,19 +108,39 @@ async function ask() {
             throw error;
         }
         feedless = true;
+    }
+    if (feedless) {
         await askByTag();
+    } else if (behind) {
+        await loadAnew();
+        behind = false;
     }
 }
 
-/** Everything missed, once; those who ask meanwhile wait for the same. */
-function catchUp() {
-    if (useAuth().leaving) {
-        return Promise.resolve();
+/**
+ * Everything missed. The socket is believed when one that began after its
+ * subscription has succeeded: until then its events wait, and are asked for.
+ */
+async function catchUp() {
+    if (catching) {
+        return; // the next one is due when it ends
     }
-    catching ??= ask().then(reached, unreached).finally(() => {
-        catching = null;
-    });
-    return catching;
+    catching = true;
+    const mine = turns;
+    try {
+        if (!useAuth().leaving) {
+            await ask();
+            reached();
+            if (subscribed && mine === turns) {
+                apply(order.release());
+                useRealtime().mode = 'live';
+            }
+        }
+    } catch (error) {
+        unreached(error);
+    }
+    catching = false;
+    schedule(mine === turns ? waitMs() : 0);
 }
 
 function reached() {
@@ -152,31 +174,27 @@ function waitMs() {
 
 function schedule(ms = waitMs()) {
     clearTimeout(timer);
-    timer = setTimeout(async () => {
-        await catchUp();
-        schedule();
-    }, ms);
+    timer = setTimeout(catchUp, ms);
 }
 
-async function subscribed() {
+/** The socket has come, or gone: what it has told since counts. */
+function turn(come) {
+    turns++;
+    subscribed = come;
     order.hold();
-    await catchUp();
-    apply(order.release());
-    useRealtime().mode = 'live';
-    schedule();
+    useRealtime().mode = 'polling';
+    schedule(come ? 0 : 500);
 }
 
 function onState(state) {
-    const realtime = useRealtime();
     if (state === 'connected') {
         setSocketId(echo?.socketId() ?? null);
         return;
     }
     setSocketId(null);
-    realtime.members = {};
-    if (realtime.mode === 'live') {
-        realtime.mode = 'polling';
-        schedule(500);
+    useRealtime().members = {};
+    if (subscribed) {
+        turn(false);
     }
     if (state === 'failed' || state === 'disconnected') {
         closeSocket();
@@ -224,7 +242,7 @@ async function openSocketAgain() {
     inbox.subscribed(() => {
         setSocketId(echo?.socketId() ?? null);
         useRealtime().echo = echo;
-        subscribed();
+        turn(true);
     });
 }
 
@@ -236,12 +254,7 @@ function wake() {
     }
 }
 
-/** From sign-in on. Loads nothing by itself: the pages do. */
-export async function startRealtime() {
-    if (started) {
-        return;
-    }
-    started = true;
+async function start() {
     useRealtime().mode = 'polling';
     window.addEventListener('online', wake);
     window.addEventListener('offline', () => {
@@ -250,9 +263,19 @@ export async function startRealtime() {
     document.addEventListener('visibilitychange', wake);
     try {
         await findPlace();
+        behind = false; // nothing has been loaded yet
     } catch (error) {
         feedless = error.status === 404;
     }
     schedule();
     openSocketAgain();
+}
+
+/**
+ * From sign-in on. Loads nothing by itself: the pages do, once it has
+ * resolved. What they load is then no older than the first event told.
+ */
+export function startRealtime() {
+    starting ??= start();
+    return starting;
 }

@@ -13,9 +13,10 @@ export class EventOrder {
         this.held = null;
     }
 
-    /** While catching up, events of the socket wait. */
+    /** From now on events of the socket wait; what waited before is told by
+     *  GET /events. */
     hold() {
-        this.held ??= [];
+        this.held = [];
     }
 
     /** @returns {object[]} the events that waited and are new, by number */
