@@ -31,8 +31,8 @@ export const useInbox = defineStore('inbox', () => {
     let known = { etag: null };
     let wanted = 0;
     let soon = null;
-    /** what events have told since a page was asked for, by id */
-    let during = null;
+    /** of each page that is asked for: what events have told since, by id */
+    const during = new Set();
     let asking = null;
 
     const query = (more = {}) => ({
@@ -41,13 +41,19 @@ export const useInbox = defineStore('inbox', () => {
     });
     const find = (id) => rows.value.find((row) => row.id === id) ?? null;
 
+    function listen() {
+        const told = new Map();
+        during.add(told);
+        return told;
+    }
+
     /** Another list: filter, search or session have changed. */
     async function load() {
         const mine = ++wanted;
         known = { etag: null };
         loading.value = true;
         error.value = null;
-        const told = during = new Map();
+        const told = listen();
         try {
             const asked = JSON.stringify(query());
             const page = await api.conversationsChanged(query(), known);
@@ -67,6 +73,7 @@ export const useInbox = defineStore('inbox', () => {
                     ? rows.value : [];
             }
         } finally {
+            during.delete(told);
             if (mine === wanted) {
                 loading.value = false;
             }
@@ -115,28 +122,31 @@ export const useInbox = defineStore('inbox', () => {
     function revalidate() {
         asking ??= askFirstPage().finally(() => {
             asking = null;
-            during = null;
         });
         return asking;
     }
 
     async function askFirstPage() {
         const mine = wanted;
-        const told = during = new Map();
-        const page = await api.conversationsChanged(query(), known);
-        if (page && mine === wanted) {
-            rows.value = mergeFirstPage(rows.value, page.conversations,
-                page.meta.hasMore, openId.value);
-            // Rows below the page are loaded as far as they were.
-            if (rows.value.length <= page.conversations.length) {
-                hasMore.value = page.meta.hasMore;
-                next = page.meta.next;
+        const told = listen();
+        try {
+            const page = await api.conversationsChanged(query(), known);
+            if (page && mine === wanted) {
+                rows.value = mergeFirstPage(rows.value, page.conversations,
+                    page.meta.hasMore, openId.value);
+                // Rows below the page are loaded as far as they were.
+                if (rows.value.length <= page.conversations.length) {
+                    hasMore.value = page.meta.hasMore;
+                    next = page.meta.next;
+                }
+                // What was told meanwhile may be newer than the page.
+                place([...told.values()]);
+                error.value = null;
             }
-            // What was told meanwhile may be newer than the page.
-            place([...told.values()]);
-            error.value = null;
+            return page !== null;
+        } finally {
+            during.delete(told);
         }
-        return page !== null;
     }
 
     /** One answer for all that happens within a moment. */
@@ -170,7 +180,7 @@ export const useInbox = defineStore('inbox', () => {
     /** Conversations as events tell them, each once. */
     function put(told) {
         noteUnread(told);
-        told.forEach((row) => during?.set(row.id, row));
+        told.forEach((row) => during.forEach((since) => since.set(row.id, row)));
         place(told);
     }
 
@@ -198,8 +208,10 @@ export const useInbox = defineStore('inbox', () => {
         rows.value = putRows(rows.value, changes, hasMore.value);
     }
 
-    /** Something of one row, before the server tells it. */
+    /** Something of one row, before the server tells it: the page known by
+     *  its ETag is no longer what is shown. */
     function amend(id, changes) {
+        known.etag = null;
         if (changes.unread_count !== undefined) {
             noteUnread([{ id, ...changes }]);
         }
