@@ -48,6 +48,9 @@ typedef struct {
 int chat_inbox(db_t *db, const domain_t *d, const inbox_query_t *q, buf_t *out,
                bool *more, int64_t *next_ts, int64_t *next_id) WACRM_CHECKED;
 
+/* Whether there is a chat with the contact in the session; WERR_NOTFOUND. */
+int chat_find(tx_t *tx, int64_t session, int64_t contact) WACRM_CHECKED;
+
 /* Writes one Conversation as the member key; WERR_NOTFOUND. */
 int chat_line(db_t *db, const domain_t *d, int64_t chat, buf_t *out,
               const char *key) WACRM_CHECKED;

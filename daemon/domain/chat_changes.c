@@ -94,7 +94,7 @@ static int make_chat(tx_t *tx, chat_entry_t *e, int64_t ts)
     return WERR_OK;
 }
 
-static int load_chat(tx_t *tx, chat_entry_t *e, int64_t ts, bool *created)
+static int load_chat(tx_t *tx, chat_entry_t *e)
 {
     db_stmt_t *s = db_stmt(tx->db, &chat_lookup);
     int rc;
@@ -102,10 +102,6 @@ static int load_chat(tx_t *tx, chat_entry_t *e, int64_t ts, bool *created)
     db_bind_i64(s, 1, e->session);
     db_bind_i64(s, 2, e->contact);
     rc = db_first(s);
-    if (rc == WERR_NOTFOUND) {
-        *created = true;
-        return make_chat(tx, e, ts);
-    }
     if (rc != DB_ROW) {
         return rc;
     }
@@ -117,30 +113,39 @@ static int load_chat(tx_t *tx, chat_entry_t *e, int64_t ts, bool *created)
     return WERR_OK;
 }
 
-int chat_touch(tx_t *tx, int64_t session, int64_t contact, int64_t ts,
-               chat_entry_t **out, bool *created)
+/* Room for one entry more. */
+static int make_room(tx_t *tx)
 {
-    struct chat_changes_s *c = tx->chats;
-    chat_entry_t e = {.session = session, .contact = contact};
-    size_t slot;
-    int rc;
-
-    *created = false;
-    if (c == NULL) {
-        c = tx->chats = calloc(1, sizeof(*c));
-        if (c == NULL) {
+    if (tx->chats == NULL) {
+        tx->chats = calloc(1, sizeof(*tx->chats));
+        if (tx->chats == NULL) {
             return WERR_NOMEM;
         }
     }
-    if (c->n == c->cap) {
-        rc = grow(c);
-        if (rc != WERR_OK) {
-            return rc;
-        }
+    return tx->chats->n < tx->chats->cap ? WERR_OK : grow(tx->chats);
+}
+
+/* make: where it is not there, with *ts; else WERR_NOTFOUND. */
+static int find_chat(tx_t *tx, int64_t session, int64_t contact,
+                     const int64_t *make, chat_entry_t **out, bool *created)
+{
+    chat_entry_t e = {.session = session, .contact = contact};
+    struct chat_changes_s *c;
+    size_t slot;
+    int rc = make_room(tx);
+
+    *created = false;
+    if (rc != WERR_OK) {
+        return rc;
     }
+    c = tx->chats;
     slot = slot_of(c, session, contact);
     if (c->slots[slot] == 0) {
-        rc = load_chat(tx, &e, ts, created);
+        rc = load_chat(tx, &e);
+        if (rc == WERR_NOTFOUND && make != NULL) {
+            *created = true;
+            rc = make_chat(tx, &e, *make);
+        }
         if (rc != WERR_OK) {
             return rc;
         }
@@ -149,6 +154,20 @@ int chat_touch(tx_t *tx, int64_t session, int64_t contact, int64_t ts,
     }
     *out = &c->entries[c->slots[slot] - 1];
     return WERR_OK;
+}
+
+int chat_touch(tx_t *tx, int64_t session, int64_t contact, int64_t ts,
+               chat_entry_t **out, bool *created)
+{
+    return find_chat(tx, session, contact, &ts, out, created);
+}
+
+int chat_find(tx_t *tx, int64_t session, int64_t contact)
+{
+    chat_entry_t *entry;
+    bool created;
+
+    return find_chat(tx, session, contact, NULL, &entry, &created);
 }
 
 void chat_note_message(chat_entry_t *chat, int64_t message, int64_t ts,

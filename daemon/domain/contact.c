@@ -290,6 +290,32 @@ static int locate(tx_t *tx, const contact_hint_t *h, person_t *p, bool *created)
     return rc == WERR_OK && alias ? bind_alias(tx, h->alias, p->id) : rc;
 }
 
+/* The one person whom the hint names, by whatever it tells. */
+static int look_up(db_t *db, const contact_hint_t *h, person_t *p)
+{
+    person_t other;
+    int rc;
+
+    if (!told(h->phone)) {
+        return told(h->alias) ? by_text(db, &contact_by_alias, h->alias, p)
+                              : WERR_NOTFOUND;
+    }
+    rc = by_any(db, h->phone, p);
+    if (rc == WERR_OK && told(h->alias)) {
+        rc = by_text(db, &contact_by_alias, h->alias, &other);
+        if (rc == WERR_OK && other.id != p->id) {
+            rc = WERR_NOTFOUND;
+        }
+    }
+    return rc;
+}
+
+static bool tells_name(const contact_hint_t *h, const person_t *p)
+{
+    return told(h->name) && strcmp(h->name, p->name) != 0 &&
+           is_placeholder(p->name, p->phone);
+}
+
 static int has_chat(db_t *db, int64_t contact, bool *out)
 {
     db_stmt_t *s = db_stmt(db, &contact_any_chat);
@@ -305,8 +331,7 @@ static int learn(tx_t *tx, const contact_hint_t *h, person_t *p, bool *newcomer)
     bool known = false;
     int rc = WERR_OK;
 
-    if (told(h->name) && strcmp(h->name, p->name) != 0 &&
-        is_placeholder(p->name, p->phone)) {
+    if (tells_name(h, p)) {
         take_name(h->name, p->name);
         rc = set_text(tx, &contact_set_name, p->id, p->name);
         if (rc == WERR_OK) {
@@ -325,6 +350,23 @@ static int learn(tx_t *tx, const contact_hint_t *h, person_t *p, bool *newcomer)
     db_bind_i64(s, 1, p->id);
     db_bind_i64(s, 2, tx->now);
     return db_exec(s);
+}
+
+int contact_settled(tx_t *tx, const contact_hint_t *h, contact_ref_t *out)
+{
+    person_t p;
+    int rc = look_up(tx->db, h, &p);
+
+    memset(out, 0, sizeof(*out));
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    if (tells_name(h, &p) || (h->wrote && !p.donor)) {
+        return WERR_NOTFOUND;
+    }
+    out->id = p.id;
+    snprintf(out->phone, sizeof(out->phone), "%s", p.phone);
+    return WERR_OK;
 }
 
 int contact_ensure(tx_t *tx, const contact_hint_t *h, contact_ref_t *out)

@@ -35,6 +35,11 @@ typedef struct {
 int contact_ensure(tx_t *tx, const contact_hint_t *hint,
                    contact_ref_t *out) WACRM_CHECKED;
 
+/* The same of whom the hint tells nothing new, and without a change; else
+ * WERR_NOTFOUND. */
+int contact_settled(tx_t *tx, const contact_hint_t *hint,
+                    contact_ref_t *out) WACRM_CHECKED;
+
 /* Moves chats, messages, gifts and aliases of `from` to `into`. */
 int contact_merge(tx_t *tx, int64_t into, int64_t from) WACRM_CHECKED;
 

@@ -6,6 +6,7 @@
 
 #include <openssl/sha.h>
 
+#include "domain/chat.h"
 #include "domain/consent.h"
 #include "domain/contact.h"
 #include "domain/event.h"
@@ -201,6 +202,20 @@ static int store_message(const work_t *w, const char *wa_id,
     return rc;
 }
 
+/*
+ * WERR_OK, and who it is from, where nothing but the message can be new: then
+ * to store it tells whether it was known. WERR_NOTFOUND: it is to be asked
+ * first, or a copy that comes late would change whom it names.
+ */
+static int settled(const work_t *w, const contact_hint_t *hint,
+                   contact_ref_t *contact)
+{
+    int rc =
+        w->ev->from_me ? WERR_NOTFOUND : contact_settled(w->tx, hint, contact);
+
+    return rc == WERR_OK ? chat_find(w->tx, w->session, contact->id) : rc;
+}
+
 static int apply_message(const work_t *w)
 {
     const gw_event_t *ev = w->ev;
@@ -212,7 +227,7 @@ static int apply_message(const work_t *w)
     char hashed[HASH_ID];
     contact_ref_t contact;
     message_ref_t known;
-    bool created = false;
+    bool created = false, asked = false;
     int rc;
 
     if (ev->phone == NULL && ev->alias == NULL) {
@@ -225,18 +240,29 @@ static int apply_message(const work_t *w)
         }
         wa_id = hashed;
     }
-    rc = message_known(w->tx->db, w->session, ev->from_me, wa_id, &known);
-    if (rc == WERR_OK) {
-        w->a->duplicates++;
+    rc = settled(w, &hint, &contact);
+    if (rc == WERR_NOTFOUND) {
+        asked = true;
+        rc = message_known(w->tx->db, w->session, ev->from_me, wa_id, &known);
+        if (rc == WERR_OK) {
+            w->a->duplicates++;
+        }
+        if (rc != WERR_NOTFOUND) {
+            return rc;
+        }
+        rc = contact_ensure(w->tx, &hint, &contact);
     }
-    if (rc != WERR_NOTFOUND) {
-        return rc;
-    }
-    rc = contact_ensure(w->tx, &hint, &contact);
     if (rc == WERR_OK) {
         rc = store_message(w, wa_id, &contact, &created);
     }
-    return rc == WERR_OK && created ? greet(w, &contact) : rc;
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    if (created) {
+        return greet(w, &contact);
+    }
+    w->a->duplicates += !asked;
+    return WERR_OK;
 }
 
 static int apply_status(const work_t *w)

@@ -170,6 +170,29 @@ static void repeated_deliveries_count_once(void **state)
     assert_int_equal(atomic_load(&intake_counters(r->in)->duplicates), 2);
 }
 
+/* Known by its id, whoever the copy says it is from: nobody is made or named
+ * by it, and no empty chat. */
+static void a_copy_changes_nobody(void **state)
+{
+    rig_t *r = *state;
+
+    put(r, "6281111111", "K1", "halo");
+    put_from(r, "seed",
+             "{\"event\":\"message.received\",\"sessionId\":\"s2\",\"data\":{"
+             "\"from\":\"6282222222\",\"message\":\"x\",\"id\":\"K2\"}}");
+    put(r, "6282222222", "K1", "halo"); /* has a chat, but not here */
+    put(r, "6283333333", "K1", "halo"); /* is nobody */
+    intake_up(r);
+    wait_for(r, put(r, "6281111111", "K1", "halo"));
+    assert_int_equal(ASK(r->f, "SELECT count(*) FROM messages"), 2);
+    assert_int_equal(ASK(r->f, "SELECT count(*) FROM chats"), 2);
+    assert_int_equal(ASK(r->f, "SELECT count(*) FROM contacts"), 2);
+    assert_int_equal(ASK(r->f, "SELECT count(*) FROM contacts "
+                               "WHERE name = 'Budi'"),
+                     1);
+    assert_int_equal(atomic_load(&intake_counters(r->in)->duplicates), 3);
+}
+
 static void future_time_is_clamped(void **state)
 {
     rig_t *r = *state;
@@ -255,6 +278,7 @@ int main(void)
         TEST(notice_wakes_it),
         TEST(it_looks_by_itself),
         TEST(repeated_deliveries_count_once),
+        TEST(a_copy_changes_nobody),
         TEST(future_time_is_clamped),
         TEST(newcomers_are_greeted_once),
         TEST(old_or_own_messages_greet_nobody),
