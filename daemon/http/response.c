@@ -61,6 +61,14 @@ void response_header(response_t *r, const char *name, const char *value)
     r->nheaders++;
 }
 
+void response_done(response_t *r, const char *message)
+{
+    jw_open_object(&r->body, NULL);
+    jw_bool(&r->body, "success", true);
+    jw_str(&r->body, "message", message);
+    jw_close_object(&r->body);
+}
+
 void response_message(response_t *r, int status, const char *message)
 {
     response_reset(r, status);

@@ -42,6 +42,9 @@ void response_reset(response_t *r, int status);
 /* Makes the file the answer, 200, whole: fd is dup()ed. */
 int response_file(response_t *r, int fd, const char *type) WACRM_CHECKED;
 
+/* {"success": true, "message": ...}, and no data: what was asked is done. */
+void response_done(response_t *r, const char *message);
+
 /* The error shapes of the contract. */
 void response_message(response_t *r, int status, const char *message);
 void response_bad(response_t *r, const char *message);

@@ -28,12 +28,10 @@ static void message_with_donor_and_conversation(void **state)
     json_decref(d);
 }
 
-/* G7: byte for byte, also where there is no phone, nor a donor yet. */
-static void alias_only_contact_has_its_donatur(void **state)
+static said_t of_alias(const fixture_t *f, bool wrote)
 {
-    fixture_t *f = *state;
-    said_t s = {
-        .hint = {.alias = "1234567890123@lid"},
+    return (said_t){
+        .hint = {.alias = "1234567890123@lid", .wrote = wrote},
         .in = {.session = f->session,
                .wa_id = "ID1",
                .ts = clock_now_ms(),
@@ -41,6 +39,13 @@ static void alias_only_contact_has_its_donatur(void **state)
                .text = "x",
                .live = true},
     };
+}
+
+/* G7: byte for byte, also where there is no phone, nor a donor yet. */
+static void alias_only_contact_has_its_donatur(void **state)
+{
+    fixture_t *f = *state;
+    said_t s = of_alias(f, false);
     int64_t since = now_at(f);
     json_t *d;
 
@@ -58,15 +63,7 @@ static void alias_only_contact_has_its_donatur(void **state)
 static void told_phone_takes_the_place_of_an_alias(void **state)
 {
     fixture_t *f = *state;
-    said_t s = {
-        .hint = {.alias = "1234567890123@lid", .wrote = true},
-        .in = {.session = f->session,
-               .wa_id = "ID1",
-               .ts = clock_now_ms(),
-               .type = "text",
-               .text = "x",
-               .live = true},
-    };
+    said_t s = of_alias(f, true);
     int64_t since;
     char was[ALIAS_MAX];
     json_t *d;

@@ -270,11 +270,7 @@ void route_logout(request_t *r)
         response_error(&r->response, rc);
         return;
     }
-    buf_t *b = &r->response.body;
-    jw_open_object(b, NULL);
-    jw_bool(b, "success", true);
-    jw_str(b, "message", "Logged out");
-    jw_close_object(b);
+    response_done(&r->response, "Logged out");
 }
 
 void route_me(request_t *r)

@@ -65,7 +65,6 @@ static void erase(request_t *r, const contact_named_t *c, const json_t *body)
     invalid_t invalid = {0};
     const char *confirm = invalid_string(&invalid, body, "confirm", true);
     contact_named_t other;
-    buf_t *b = &r->response.body;
     int rc;
 
     if (confirm != NULL &&
@@ -83,10 +82,7 @@ static void erase(request_t *r, const contact_named_t *c, const json_t *body)
     }
     log_info("http", "msg=\"contact erased\" contact=%lld user=%lld",
              (long long)c->id, (long long)r->user.id);
-    jw_open_object(b, NULL);
-    jw_bool(b, "success", true);
-    jw_str(b, "message", "Contact erased");
-    jw_close_object(b);
+    response_done(&r->response, "Contact erased");
 }
 
 void route_contact_erase(request_t *r)

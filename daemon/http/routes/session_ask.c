@@ -220,11 +220,7 @@ static void on_delete(request_t *r, const await_result_t *result, void *state)
     }
     log_info("http", "msg=\"session disconnected\" session=%s user=%lld",
              log_str(a->row.wire), (long long)r->user.id);
-    buf_t *b = &r->response.body;
-    jw_open_object(b, NULL);
-    jw_bool(b, "success", true);
-    jw_str(b, "message", "Session disconnected");
-    jw_close_object(b);
+    response_done(&r->response, "Session disconnected");
 }
 
 void route_session_delete(request_t *r)

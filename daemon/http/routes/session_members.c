@@ -241,11 +241,7 @@ void route_switch_session(request_t *r)
         if (rc < 0) {
             response_error(&r->response, rc);
         } else {
-            buf_t *b = &r->response.body;
-            jw_open_object(b, NULL);
-            jw_bool(b, "success", true);
-            jw_str(b, "message", "Session switched");
-            jw_close_object(b);
+            response_done(&r->response, "Session switched");
         }
     }
     json_decref(body);

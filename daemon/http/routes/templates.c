@@ -210,7 +210,6 @@ static int drop(tx_t *tx, void *arg)
 void route_template_delete(request_t *r)
 {
     template_job_t j = {.user = r->user.id};
-    buf_t *b = &r->response.body;
     int rc;
 
     if (!contact_by_lead(r)) {
@@ -223,9 +222,6 @@ void route_template_delete(request_t *r)
     } else if (rc < 0) {
         response_error(&r->response, rc);
     } else {
-        jw_open_object(b, NULL);
-        jw_bool(b, "success", true);
-        jw_str(b, "message", "Template deleted");
-        jw_close_object(b);
+        response_done(&r->response, "Template deleted");
     }
 }
