@@ -277,4 +277,5 @@ clean:
 	    web/dist
 
 -include $(tools:%.c=$(out)/obj/%.d) $(objs:.o=.d) $(main_objs:.o=.d) $(test_objs:.o=.d) \
-    $(wildcard $(out)/obj/t/fuzz/*.d)
+    $(wildcard $(out)/obj/t/fuzz/*.d $(out)/obj/t/fault/*.d \
+        $(out)/obj/t/fault/crash/*.d)
