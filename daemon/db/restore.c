@@ -27,6 +27,8 @@ DB_QUERY(restore_feed,
          "INSERT INTO settings (name, value) VALUES ('feed', $1) "
          "ON CONFLICT (name) DO UPDATE SET value = excluded.value");
 
+#define KEPT_MAX 100 /* of one second */
+
 static const char *const parts[] = {"", "-wal", "-shm"};
 
 static int doubt(db_t *db, void *arg)
@@ -144,16 +146,47 @@ static int exchange(const char *copy, const char *path, const char *kept,
     return rc;
 }
 
+static bool is_free(const char *name)
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (snprintf(path, sizeof(path), "%s%s", name, parts[i]) >=
+                (int)sizeof(path) ||
+            lstat(path, &st) == 0 || errno != ENOENT) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Where the old one goes: never over one that was kept in the same second. */
+static bool name_kept(const char *path, char *kept, size_t n)
+{
+    char now[CLOCK_ISO_MAX], again[16] = "";
+    bool found = false;
+
+    clock_iso(clock_now_ms(), now);
+    for (int i = 2; !found && i < KEPT_MAX; i++) {
+        if (snprintf(kept, n, "%s.before-%s%s", path, now, again) >= (int)n) {
+            return false;
+        }
+        found = is_free(kept);
+        (void)snprintf(again, sizeof(again), "-%d", i);
+    }
+    return found;
+}
+
 int store_restore(const char *from, const char *path, char *kept, size_t n,
                   char *error, size_t size)
 {
-    char copy[PATH_MAX], now[CLOCK_ISO_MAX];
+    char copy[PATH_MAX];
     int rc;
 
-    clock_iso(clock_now_ms(), now);
-    if (snprintf(kept, n, "%s.before-%s", path, now) >= (int)n ||
+    if (!name_kept(path, kept, n) ||
         snprintf(copy, sizeof(copy), "%s.restore", path) >= (int)sizeof(copy)) {
-        (void)snprintf(error, size, "%s: too long", path);
+        (void)snprintf(error, size, "%s: no name for the old one", path);
         return WERR_INVALID;
     }
     rc = make_copy(from, copy, error, size);
