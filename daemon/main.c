@@ -130,17 +130,24 @@ static int open_store(daemon_t *d, const config_t *c)
 
 static int open_spool(daemon_t *d, const config_t *c)
 {
-    spool_options_t o = {.size = (uint64_t)c->spool_size, .create = true};
+    spool_options_t o = {
+        .size = (uint64_t)c->spool_size, .create = true, .set_aside = true};
     int rc = spool_open(&d->spool, c->spool, &o);
 
+    if (rc == SPOOL_OK && o.aside[0] != '\0') {
+        log_error("main", "msg=\"spool put aside\" path=%s reason=%s",
+                  log_str(c->spool), log_str(o.error));
+    } else if (rc == SPOOL_OK && o.error[0] != '\0') {
+        log_warn("main", "msg=spool reason=%s", log_str(o.error));
+    }
     if (rc == SPOOL_OK) {
         return WERR_OK;
     }
     log_error("main", "msg=\"no spool\" path=%s error=%s%s", log_str(c->spool),
               log_str(o.error[0] ? o.error : spool_strerror(rc)),
               rc == SPOOL_CORRUPT
-                  ? " hint=\"stop nginx, rename the directory, start both: a "
-                    "new one is made; keep the old one\""
+                  ? " hint=\"wacrmctl check says what is wrong; nothing was "
+                    "deleted\""
                   : "");
     return WERR_IO;
 }
@@ -339,13 +346,16 @@ static void allow_second_signal(void)
     (void)alarm(ALARM_S);
 }
 
-/* The workers of nginx open the spool by its path at each reload: where that
- * leads elsewhere by now, this process would wait for nothing. */
-static int leave_moved_spool(const timers_t *t)
+/* The workers of nginx open the spool by its path: where that leads elsewhere
+ * by now, this process would wait for nothing. A damaged one is put aside by
+ * whoever opens it next. */
+static int leave_spool(const timers_t *t)
 {
     log_error("main",
-              "msg=\"the spool was replaced: ending, so that a restart takes "
-              "the one that is there now\" path=%s",
+              "msg=\"the spool %s: ending, so that a restart %s\" path=%s",
+              t->spool_moved ? "was replaced" : "is damaged",
+              t->spool_moved ? "takes the one that is there now"
+                             : "puts it aside and begins a new one",
               log_str(t->spool_path));
     return WERR_IO;
 }
@@ -364,8 +374,8 @@ static int wait_for_end(daemon_t *d)
         struct timespec until = {ms / 1000, ms % 1000 * 1000000};
         int got = sigtimedwait(&set, NULL, &until);
 
-        if (timers.spool_moved) {
-            return leave_moved_spool(&timers);
+        if (timers.spool_moved || timers.spool_damaged) {
+            return leave_spool(&timers);
         }
         if (got == SIGUSR1) {
             continue;

@@ -82,7 +82,11 @@ static void revive_spool(timers_t *t)
 static void each_few_seconds(timers_t *t)
 {
     t->spool_moved = spool_moved(t->spool);
+    if (t->spool_moved) {
+        return;
+    }
     revive_spool(t);
+    t->spool_damaged = spool_damaged(t->spool);
     if (t->http) {
         http_upkeep(t->http);
     }

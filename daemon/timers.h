@@ -18,6 +18,7 @@ typedef struct {
     int64_t soon, minute, hour; /* when they are due, monotonic ms */
     bool refresh;               /* donors' figures may have ended */
     bool spool_moved;           /* another spool is at the path now */
+    bool spool_damaged;         /* it wants to be opened anew */
 } timers_t;
 
 /* Everything is due at once, but the daily work. */

@@ -12,6 +12,8 @@
 #define NGX_WACRM_SPOOL_SPARE     8192
 
 #define NGX_WACRM_SPOOL_RETRY     1000
+/* how long a worker may go on with a spool that is no longer at its path */
+#define NGX_WACRM_SPOOL_WATCH     1000
 /* a spool that stays closed is told about once a minute */
 #define NGX_WACRM_SPOOL_REPEAT    60
 
@@ -19,6 +21,7 @@
 typedef struct {
     spool_t               *spool;
     ngx_event_t            retry;
+    ngx_event_t            watch;
     ngx_uint_t             failures;
     ngx_socket_t           socket;
     struct sockaddr_un     notify;
@@ -27,6 +30,7 @@ typedef struct {
 
 static void ngx_wacrm_open_notify(ngx_wacrm_main_conf_t *mcf, ngx_log_t *log);
 static void ngx_wacrm_open_spool(ngx_event_t *ev);
+static void ngx_wacrm_watch_spool(ngx_event_t *ev);
 
 
 static ngx_wacrm_process_t  ngx_wacrm_process = { .socket = (ngx_socket_t) -1 };
@@ -132,8 +136,15 @@ ngx_wacrm_init_process(ngx_cycle_t *cycle)
     ngx_wacrm_process.retry.data = mcf;
     ngx_wacrm_process.retry.cancelable = 1;
 
+    ngx_wacrm_process.watch.handler = ngx_wacrm_watch_spool;
+    ngx_wacrm_process.watch.log = cycle->log;
+    ngx_wacrm_process.watch.data = mcf;
+    ngx_wacrm_process.watch.cancelable = 1;
+
     ngx_wacrm_open_notify(mcf, cycle->log);
     ngx_wacrm_open_spool(&ngx_wacrm_process.retry);
+
+    ngx_add_timer(&ngx_wacrm_process.watch, NGX_WACRM_SPOOL_WATCH);
 
     return NGX_OK;
 }
@@ -195,11 +206,21 @@ ngx_wacrm_open_spool(ngx_event_t *ev)
     ngx_memzero(&options, sizeof(spool_options_t));
     options.size = mcf->size;
     options.create = true;
+    options.set_aside = true;
 
     rc = spool_open(&ngx_wacrm_process.spool, (char *) mcf->path.data,
                     &options);
 
     if (rc == SPOOL_OK) {
+
+        if (options.aside[0]) {
+            ngx_log_error(NGX_LOG_ALERT, ev->log, 0,
+                          "wacrm spool put aside: %s", options.error);
+
+        } else if (options.error[0]) {
+            ngx_log_error(NGX_LOG_WARN, ev->log, 0,
+                          "wacrm spool: %s", options.error);
+        }
 
         if (ngx_wacrm_process.failures) {
             ngx_log_error(NGX_LOG_NOTICE, ev->log, 0,
@@ -221,5 +242,35 @@ ngx_wacrm_open_spool(ngx_event_t *ev)
 
     if (!ngx_exiting) {
         ngx_add_timer(ev, NGX_WACRM_SPOOL_RETRY);
+    }
+}
+
+
+/*
+ * A worker that gets no event would look for revoked tokens in a spool that
+ * wacrmd does not write any more.
+ */
+
+static void
+ngx_wacrm_watch_spool(ngx_event_t *ev)
+{
+    ngx_wacrm_main_conf_t  *mcf;
+
+    mcf = ev->data;
+
+    if (ngx_wacrm_process.spool
+        && !ngx_wacrm_commit_busy()
+        && spool_moved(ngx_wacrm_process.spool))
+    {
+        ngx_log_error(NGX_LOG_WARN, ev->log, 0,
+                      "wacrm spool \"%V\" was replaced, it is opened again",
+                      &mcf->path);
+
+        spool_close(&ngx_wacrm_process.spool);
+        ngx_wacrm_open_spool(&ngx_wacrm_process.retry);
+    }
+
+    if (!ngx_exiting) {
+        ngx_add_timer(ev, NGX_WACRM_SPOOL_WATCH);
     }
 }

@@ -15,10 +15,6 @@
 #define MAX_DBS     8
 #define OPEN_TRIES  5
 
-/* Pages allocated last and given back within one transaction are counted in
- * the file's extent but never written; a sound file may lack that many. */
-#define UNWRITTEN_PAGES 64
-
 bool spool_lmdb_doubtful(int major, int minor, int patch)
 {
     return major == 0 && minor == 9 && patch >= 26 && patch <= 31;
@@ -50,33 +46,27 @@ static int choose_size(spool_t *s, spool_options_t *opt, bool fresh,
     return SPOOL_OK;
 }
 
-/* Whether the file is cut: reading a page behind its end would be a SIGBUS. */
-static bool file_cut(spool_t *s, const MDB_envinfo *info, unsigned page_size)
-{
-    uint64_t pages;
-    struct stat st;
-
-    if (fstatat(s->dir.fd, "data.mdb", &st, AT_SYMLINK_NOFOLLOW) != 0) {
-        return true;
-    }
-    pages = (uint64_t)st.st_size / page_size;
-    return pages < 2 || pages + UNWRITTEN_PAGES < info->me_last_pgno + 1;
-}
-
 /* LMDB ends the process where a page is not what it must be. */
 static void on_damage(MDB_env *env, const char *text)
 {
     const char *path = "";
+    spool_dir_t dir = {0};
 
     (void)mdb_env_get_path(env, &path);
     (void)fprintf(stderr,
-                  "wacrm: the spool %s is damaged (%s): stop nginx and wacrmd, "
-                  "rename the directory, and start both; keep the old one\n",
+                  "wacrm: the spool %s is damaged (%s): who opens it next "
+                  "looks at all of it, and puts it aside\n",
                   path, text);
+    dir.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir.fd >= 0) {
+        spool_suspect(&dir);
+        close(dir.fd);
+    }
 }
 
 static int open_env(spool_t *s, size_t size)
 {
+    struct stat st;
     int fd;
     int rc;
 
@@ -101,8 +91,13 @@ static int open_env(spool_t *s, size_t size)
     if (rc == MDB_SUCCESS) {
         rc = mdb_env_get_fd(s->env, &fd);
     }
-    if (rc == MDB_SUCCESS && fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+    if (rc == MDB_SUCCESS &&
+        (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fstat(fd, &st) != 0)) {
         rc = errno;
+    }
+    if (rc == MDB_SUCCESS) {
+        s->data_dev = st.st_dev;
+        s->data_ino = st.st_ino;
     }
     return rc;
 }
@@ -123,7 +118,9 @@ static int make_env(spool_t *s, size_t size, int *rc)
         (int)sizeof(path)) {
         return SPOOL_INVAL;
     }
-    if (unlinkat(s->dir.fd, part, 0) != 0 && errno != ENOENT) {
+    /* Locks without data: who still has them mapped has another data.mdb. */
+    if ((unlinkat(s->dir.fd, part, 0) != 0 && errno != ENOENT) ||
+        (unlinkat(s->dir.fd, "lock.mdb", 0) != 0 && errno != ENOENT)) {
         return spool_errno_code(*rc = errno);
     }
     *rc = mdb_env_create(&env);
@@ -206,7 +203,6 @@ static int open_state(spool_t *s, bool create, int *rc)
 static int try_open(spool_t *s, spool_options_t *opt, size_t size, int *rc)
 {
     MDB_envinfo info;
-    MDB_stat st;
     int dead;
     int ours;
 
@@ -219,22 +215,19 @@ static int try_open(spool_t *s, spool_options_t *opt, size_t size, int *rc)
         return fail(opt, s, ours, "cannot set the files' modes",
                     strerror(errno));
     }
-    *rc = mdb_env_stat(s->env, &st);
-    if (*rc == MDB_SUCCESS) {
-        *rc = mdb_env_info(s->env, &info);
-    }
+    *rc = mdb_env_info(s->env, &info);
     if (*rc == MDB_SUCCESS) {
         *rc = mdb_reader_check(s->env, &dead);
     }
     if (*rc != MDB_SUCCESS) {
         return spool_rc(s, *rc);
     }
-    if (file_cut(s, &info, st.ms_psize)) {
-        return fail(opt, s, SPOOL_CORRUPT, "data.mdb is shorter than it says",
-                    "");
-    }
     s->size = info.me_mapsize;
-    return open_state(s, opt->create, rc);
+    ours = open_state(s, opt->create, rc);
+    if (ours == SPOOL_INVAL && *rc == MDB_SUCCESS) {
+        return fail(opt, s, ours, "holds a database, but no spool", "");
+    }
+    return ours;
 }
 
 static bool worth_another(int rc)
@@ -249,16 +242,15 @@ static int is_fresh(spool_t *s, spool_options_t *opt, bool *fresh)
 
     *fresh = false;
     if (fstatat(s->dir.fd, "data.mdb", &st, AT_SYMLINK_NOFOLLOW) == 0) {
-        *fresh = st.st_size == 0;
-    } else if (errno == ENOENT) {
-        *fresh = true;
-    } else {
+        return SPOOL_OK;
+    }
+    if (errno != ENOENT) {
         return fail(opt, s, spool_errno_code(errno), "cannot look at data.mdb",
                     strerror(errno));
     }
-    return *fresh && !opt->create
-               ? fail(opt, s, SPOOL_INVAL, "no spool there", "")
-               : SPOOL_OK;
+    *fresh = true;
+    return opt->create ? SPOOL_OK
+                       : fail(opt, s, SPOOL_INVAL, "no spool there", "");
 }
 
 static int try_often(spool_t *s, spool_options_t *opt, size_t size, int *rc)
@@ -284,16 +276,29 @@ static int try_often(spool_t *s, spool_options_t *opt, size_t size, int *rc)
     return ours;
 }
 
-int spool_env_open(spool_t *s, spool_options_t *opt)
+/* SPOOL_CORRUPT only for what is damaged for certain. */
+static int examine(spool_t *s, spool_options_t *opt, bool all)
 {
-    int major;
-    int minor;
-    int patch;
-    size_t size;
+    char why[128] = "";
+    int rc = spool_examine(s, all, why, sizeof(why));
+
+    return rc == SPOOL_OK
+               ? rc
+               : fail(opt, s, rc, rc == SPOOL_CORRUPT ? "damaged" : "", why);
+}
+
+/* As it lies there, or new; *damaged: it is, for certain. */
+static int open_what_is_there(spool_t *s, spool_options_t *opt, bool *damaged)
+{
+    size_t size = 0;
     bool fresh;
     int rc = MDB_SUCCESS;
     int ours = is_fresh(s, opt, &fresh);
 
+    if (ours == SPOOL_OK && !fresh) {
+        ours = examine(s, opt, false);
+        *damaged = ours == SPOOL_CORRUPT;
+    }
     if (ours == SPOOL_OK) {
         ours = choose_size(s, opt, fresh, &size);
     }
@@ -302,17 +307,61 @@ int spool_env_open(spool_t *s, spool_options_t *opt)
     }
     if (ours == SPOOL_OK) {
         ours = try_often(s, opt, size, &rc);
+        /* either our own table says so, or LMDB, which may mean its locks */
+        *damaged = ours == SPOOL_CORRUPT &&
+                   (rc == MDB_SUCCESS || examine(s, opt, true) == ours);
     }
-    if (ours != SPOOL_OK) {
-        if (opt->error[0] == '\0') {
-            fail(opt, s, ours, "cannot be opened",
-                 rc != MDB_SUCCESS ? mdb_strerror(rc) : spool_strerror(ours));
-        }
-        return ours;
+    if (ours != SPOOL_OK && opt->error[0] == '\0') {
+        fail(opt, s, ours, "cannot be opened",
+             rc != MDB_SUCCESS ? mdb_strerror(rc) : spool_strerror(ours));
+    }
+    return ours;
+}
+
+/* A damaged one is where nobody opens it any more, and a new one is begun. */
+static int begin_anew(spool_t *s, spool_options_t *opt)
+{
+    char why[sizeof(opt->error)];
+    char error[128];
+    bool damaged = false;
+    int rc;
+
+    snprintf(why, sizeof(why), "%s", opt->error);
+    rc = spool_set_aside(s, opt->aside, error, sizeof(error));
+    if (rc != SPOOL_OK) {
+        snprintf(opt->error, sizeof(opt->error),
+                 "%.250s; it cannot be put aside: %s", why, error);
+        return SPOOL_CORRUPT;
+    }
+    atomic_store(&s->unsettled, true);
+    opt->error[0] = '\0';
+    rc = open_what_is_there(s, opt, &damaged);
+    if (rc == SPOOL_OK) {
+        snprintf(opt->error, sizeof(opt->error),
+                 "%.250s; it lies in %s below it now, nothing of it was "
+                 "deleted, and a new one was begun: wacrmctl check",
+                 why, opt->aside);
+    }
+    return rc;
+}
+
+int spool_env_open(spool_t *s, spool_options_t *opt)
+{
+    int major;
+    int minor;
+    int patch;
+    bool damaged = false;
+    int rc = open_what_is_there(s, opt, &damaged);
+
+    if (damaged && opt->create && opt->set_aside) {
+        rc = begin_anew(s, opt);
+    }
+    if (rc != SPOOL_OK) {
+        return rc;
     }
     atomic_store(&s->failed, 0);
     mdb_version(&major, &minor, &patch);
-    if (spool_lmdb_doubtful(major, minor, patch)) {
+    if (opt->error[0] == '\0' && spool_lmdb_doubtful(major, minor, patch)) {
         fail(opt, s, SPOOL_OK, "warning",
              "LMDB 0.9.26 to 0.9.31 may destroy the locks of other processes "
              "at close");

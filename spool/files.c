@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -303,4 +304,19 @@ int spool_files_settle(const spool_dir_t *dir)
         return spool_errno_code(errno);
     }
     return SPOOL_OK;
+}
+
+int spool_same_data(const spool_t *s)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    int n = snprintf(path, sizeof(path), "%s/data.mdb", s->dir.path);
+
+    if (n < 0 || (size_t)n >= sizeof(path)) {
+        return -1;
+    }
+    if (stat(path, &st) != 0) {
+        return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+    }
+    return st.st_dev == s->data_dev && st.st_ino == s->data_ino;
 }

@@ -28,6 +28,10 @@ typedef struct {
     ino_t ino;
 } spool_dir_t;
 
+/* A file that says: LMDB has met something that it cannot read. Who opens the
+ * spool next looks at all of it. */
+#define SPOOL_SUSPECT "suspect"
+
 struct spool_s {
     spool_t *next; /* in the registry */
     spool_dir_t dir;
@@ -35,6 +39,8 @@ struct spool_s {
     atomic_bool forked; /* inherited by fork(): of no use here */
 
     MDB_env *env;
+    dev_t data_dev; /* of the data.mdb that is open */
+    ino_t data_ino;
     MDB_dbi events;
     MDB_dbi quarantine;
     MDB_dbi revoked;
@@ -50,7 +56,9 @@ struct spool_s {
     _Atomic(MDB_txn *) writer; /* the transaction that has both */
 
     pthread_mutex_t revoked_lock;
-    MDB_txn *revoked_txn; /* kept between calls, reset */
+    MDB_txn *revoked_txn;  /* kept between calls, reset */
+    atomic_bool unsettled; /* revoked: not told what it is since the spool was
+                              begun in the place of a damaged one */
 };
 
 /* files.c: the directory and the files in it. */
@@ -76,6 +84,27 @@ int spool_writer_enter(spool_t *s);
 void spool_writer_leave(spool_t *s);
 /* Gives the files their mode and makes their names durable. */
 int spool_files_settle(const spool_dir_t *dir);
+/* What the path leads to, against what the handle has open: 1: the same, 0:
+ * another one, or none; -1: cannot be told. */
+int spool_same_data(const spool_t *s);
+
+/* aside.c: what is damaged, and where it goes. */
+
+/* Leaves a note for spool_examine(). */
+void spool_suspect(const spool_dir_t *dir);
+/*
+ * Looks at data.mdb without LMDB, under write.lock, which it takes: at its ends
+ * only, or, after spool_suspect() or where all is set, at each page.
+ * SPOOL_CORRUPT only for what is damaged for certain, then error says how.
+ */
+int spool_examine(spool_t *s, bool all, char *error, size_t size);
+/*
+ * Under open.lock: takes write.lock and renames data.mdb and lock.mdb into a
+ * new directory beside them. Who has them open still writes no more (txn.c).
+ * error: why not, for people.
+ */
+int spool_set_aside(spool_t *s, char name[SPOOL_ASIDE_LEN + 1], char *error,
+                    size_t size);
 /* Whether LMDB must not lie on a file system of that statfs() type. */
 bool spool_fs_refused(long type);
 
@@ -111,8 +140,15 @@ int spool_state_get(spool_t *s, MDB_txn *txn, spool_state_t *state);
 int spool_state_put(spool_t *s, MDB_txn *txn, const spool_state_t *state);
 /* One record fewer, of that layout. */
 void spool_state_less(spool_state_t *state, uint64_t bytes);
-/* Makes id, layout and state where they are not, else reads and checks. */
+/*
+ * Makes id, layout and state where they are not, else reads and checks.
+ * SPOOL_INVAL: no spool at all; SPOOL_CORRUPT: one, but these are damaged.
+ */
 int spool_state_init(spool_t *s, MDB_txn *txn, bool create);
+/* "revoked" may be asked; part of the transaction. */
+int spool_state_settle(spool_t *s, MDB_txn *txn);
+/* SPOOL_OK, or SPOOL_BUSY where it must not be asked yet. */
+int spool_state_settled(spool_t *s, MDB_txn *txn);
 /* Bytes that a record of that length takes in pages of that size. */
 uint64_t spool_layout(unsigned page_size, size_t len);
 /* Bytes in the pages of one sub-database. */

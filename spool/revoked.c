@@ -109,7 +109,13 @@ static int write_entries(spool_t *s, const spool_revoked_t *entries, size_t n,
         rc = put_entry(s, txn, &entries[i]);
     }
     if (rc == SPOOL_OK) {
+        rc = spool_state_settle(s, txn);
+    }
+    if (rc == SPOOL_OK) {
         rc = spool_txn_commit(s, &txn);
+    }
+    if (rc == SPOOL_OK) {
+        atomic_store(&s->unsettled, false);
     }
     spool_txn_abort(s, &txn);
     return rc;
@@ -117,7 +123,9 @@ static int write_entries(spool_t *s, const spool_revoked_t *entries, size_t n,
 
 int spool_revoke(spool_t *s, const spool_revoked_t *entries, size_t n)
 {
-    return n == 0 ? SPOOL_OK : write_entries(s, entries, n, false);
+    return n == 0 && !atomic_load(&s->unsettled)
+               ? SPOOL_OK
+               : write_entries(s, entries, n, false);
 }
 
 int spool_revoke_reset(spool_t *s, const spool_revoked_t *entries, size_t n)
@@ -252,7 +260,10 @@ int spool_revoked(spool_t *s, spool_str_t jti, spool_str_t sub, int64_t iat)
     pthread_mutex_lock(&s->revoked_lock);
     rc = renew(s);
     if (rc == SPOOL_OK) {
-        rc = look_up(s, s->revoked_txn, false, jti, &not_before);
+        rc = spool_state_settled(s, s->revoked_txn);
+        if (rc == SPOOL_OK) {
+            rc = look_up(s, s->revoked_txn, false, jti, &not_before);
+        }
         if (rc == 0) {
             rc = look_up(s, s->revoked_txn, true, sub, &not_before);
             if (rc == 1) {

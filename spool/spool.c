@@ -1,6 +1,7 @@
 #include "spool/internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -153,13 +154,22 @@ static int open_new(spool_t **out, spool_dir_t *dir, spool_options_t *opt)
     return SPOOL_OK;
 }
 
-/* A handle that met an I/O error, still held by somebody: it is opened again
- * in place, for all who hold it. */
+/*
+ * A handle that met an I/O error, still held by somebody: it is opened again
+ * in place, for all who hold it. They know it by its id, so it is never another
+ * one: neither what lies there now, nor a new one in the place of a damaged.
+ */
 static int open_again(spool_t *s, spool_options_t *opt)
 {
+    spool_options_t same = {.size = opt->size};
     int lock;
     int rc;
 
+    if (spool_same_data(s) != 1) {
+        snprintf(opt->error, sizeof(opt->error),
+                 "%.150s: another spool lies there now", s->dir.path);
+        return SPOOL_IO;
+    }
     lock = spool_lock_open(&s->dir, opt->error, sizeof(opt->error));
     if (lock < 0) {
         return lock;
@@ -169,7 +179,11 @@ static int open_again(spool_t *s, spool_options_t *opt)
         return SPOOL_BUSY;
     }
     spool_env_close(s);
-    rc = spool_env_open(s, opt);
+    rc = spool_env_open(s, &same);
+    memcpy(opt->error, same.error, sizeof(opt->error));
+    if (rc == SPOOL_CORRUPT) {
+        spool_suspect(&s->dir);
+    }
     if (rc != SPOOL_OK) {
         atomic_store(&s->failed, EIO);
     }
@@ -209,6 +223,7 @@ int spool_open(spool_t **out, const char *path, spool_options_t *opt)
         opt = &defaults;
     }
     opt->error[0] = '\0';
+    opt->aside[0] = '\0';
     pthread_once(&registry_once, registry_init);
     pthread_mutex_lock(&registry_lock);
     rc = spool_dir_open(&dir, path, opt);
@@ -250,4 +265,9 @@ void spool_close(spool_t **spool)
 const char *spool_id(const spool_t *spool)
 {
     return spool->id;
+}
+
+const char *spool_path(const spool_t *spool)
+{
+    return spool->dir.path;
 }

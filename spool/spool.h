@@ -12,7 +12,8 @@
  * spool_append() has returned SPOOL_OK the records are on disk.
  *
  * Environment layout: directory `path` with data.mdb and lock.mdb (LMDB),
- * open.lock (serialises open and close) and write.lock (writers).
+ * open.lock (serialises open and close) and write.lock (writers); damaged ones
+ * that were put aside, in directories of their own.
  * Sub-databases: events, quarantine, revoked, meta.
  *
  * A spool_t may be used by several threads of one process at once. Never
@@ -51,13 +52,21 @@ typedef struct spool_s spool_t;
  * wacrmd.conf: room for a million events. */
 #define SPOOL_DEFAULT_SIZE ((uint64_t)1 << 30)
 
+/* "corrupt-", the time in UTC, and a number from the second of it on. */
+#define SPOOL_ASIDE_LEN 31
+
 typedef struct {
-    uint64_t size;   /* LMDB map, bytes, >= 1 MiB; 0 = what the environment
-                        has, SPOOL_DEFAULT_SIZE for a new one */
-    bool create;     /* make the directory (2770) and the environment if
-                        they are not there; files are set to 0660 */
-    char error[256]; /* out: what happened, in words, when the call failed;
-                        after SPOOL_OK empty or a warning to be logged */
+    uint64_t size;  /* LMDB map, bytes, >= 1 MiB; 0 = what the environment
+                       has, SPOOL_DEFAULT_SIZE for a new one */
+    bool create;    /* make the directory (2770) and the environment if
+                       they are not there; files are set to 0660 */
+    bool set_aside; /* with create: a spool that is damaged for certain goes
+                       into a directory of its own below path, whole, and a
+                       new one is begun (docs/spool.md, "Damaged") */
+    char aside[SPOOL_ASIDE_LEN + 1]; /* out: its name; "": none was */
+    char error[512]; /* out: what happened, in words, when the call failed;
+                        after SPOOL_OK empty, or a warning to be logged, as an
+                        error where aside is set */
 } spool_options_t;
 
 int spool_open(spool_t **out, const char *path, spool_options_t *opt);
@@ -131,10 +140,26 @@ int spool_stat(spool_t *spool, spool_stat_t *st);
 
 /*
  * true if the path has come to lead to another environment, or to none: the
- * directory or data.mdb was renamed, removed or replaced. What this handle
- * holds is then not what others open; only a restart mends that.
+ * directory or data.mdb was renamed, removed or replaced, by a person or as
+ * damaged. What this handle holds is then not what others open, and it answers
+ * SPOOL_IO to each write; it must be closed by all who hold it.
  */
 bool spool_moved(spool_t *spool);
+
+/*
+ * true if a call has answered SPOOL_CORRUPT, in whichever process, and a look
+ * at the whole file finds it damaged: who opens it next, with set_aside, puts
+ * it aside. Costs a look for a file as long as nothing was met.
+ */
+bool spool_damaged(spool_t *spool);
+
+/* Where it lies, by realpath(). Lives with the handle. */
+const char *spool_path(const spool_t *spool);
+
+/* Each damaged one that lies aside in the spool at path, in no order; bytes of
+ * its files. How many, or an error < 0. */
+typedef void (*spool_aside_cb)(void *ctx, const char *name, uint64_t bytes);
+int spool_aside_walk(const char *path, spool_aside_cb cb, void *ctx);
 
 /* Clears reader slots of dead processes; number cleared, or an error < 0. */
 int spool_reader_check(spool_t *spool);
@@ -161,8 +186,10 @@ int spool_revoke_reset(spool_t *spool, const spool_revoked_t *entries,
 int spool_revoke_expire(spool_t *spool, int64_t now);
 
 /*
- * 1 if the token (jti, sub, iat) is revoked, 0 if not, an error < 0. Cheap
- * enough for every request; ids are length-counted, jti may be empty.
+ * 1 if the token (jti, sub, iat) is revoked, 0 if not, an error < 0: SPOOL_BUSY
+ * as long as nobody has called spool_revoke() or spool_revoke_reset(), be it
+ * with none, since a damaged spool was put aside. Cheap enough for every
+ * request; ids are length-counted, jti may be empty.
  */
 int spool_revoked(spool_t *spool, spool_str_t jti, spool_str_t sub,
                   int64_t iat);

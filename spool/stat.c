@@ -1,10 +1,6 @@
 #include "spool/internal.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* mdb_reader_list() prints a line of titles, then one for each slot. */
 static int count_line(const char *line, void *ctx)
@@ -96,22 +92,10 @@ int spool_reader_check(spool_t *s)
 
 bool spool_moved(spool_t *s)
 {
-    struct stat ours;
-    struct stat there;
-    char path[PATH_MAX];
-    bool moved = false;
-    int fd;
-    int n;
+    bool moved;
 
     pthread_rwlock_rdlock(&s->gate);
-    n = snprintf(path, sizeof(path), "%s/data.mdb", s->dir.path);
-    if (s->env != NULL && n > 0 && (size_t)n < sizeof(path) &&
-        mdb_env_get_fd(s->env, &fd) == 0 && fstat(fd, &ours) == 0) {
-        /* never open() it: closing would drop LMDB's locks */
-        moved = stat(path, &there) != 0 ? errno == ENOENT || errno == ENOTDIR
-                                        : there.st_dev != ours.st_dev ||
-                                              there.st_ino != ours.st_ino;
-    }
+    moved = s->data_ino != 0 && spool_same_data(s) == 0;
     pthread_rwlock_unlock(&s->gate);
     return moved;
 }

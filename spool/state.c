@@ -10,6 +10,10 @@
 
 #define STATE_LEN 24
 
+/* In meta, from the making of a spool in the place of a damaged one until its
+ * revoked table is filled. */
+#define UNSETTLED "unsettled"
+
 void spool_put64(void *p, uint64_t v)
 {
     unsigned char *b = p;
@@ -99,8 +103,42 @@ static int make_state(spool_t *s, MDB_txn *txn)
         val = (MDB_val){SPOOL_ID_LEN, s->id};
         rc = mdb_put(txn, s->meta, &key, &val, 0);
     }
+    if (rc == MDB_SUCCESS && atomic_load(&s->unsettled)) {
+        key = key_val(UNSETTLED);
+        val = (MDB_val){0, layout};
+        rc = mdb_put(txn, s->meta, &key, &val, 0);
+    }
     return rc == MDB_SUCCESS ? spool_state_put(s, txn, &state)
                              : spool_rc(s, rc);
+}
+
+int spool_state_settle(spool_t *s, MDB_txn *txn)
+{
+    MDB_val key = key_val(UNSETTLED);
+    int rc;
+
+    if (!atomic_load(&s->unsettled)) {
+        return SPOOL_OK;
+    }
+    rc = mdb_del(txn, s->meta, &key, NULL);
+    return rc == MDB_NOTFOUND ? SPOOL_OK : spool_rc(s, rc);
+}
+
+int spool_state_settled(spool_t *s, MDB_txn *txn)
+{
+    MDB_val key = key_val(UNSETTLED);
+    MDB_val val;
+    int rc;
+
+    if (!atomic_load_explicit(&s->unsettled, memory_order_relaxed)) {
+        return SPOOL_OK;
+    }
+    rc = mdb_get(txn, s->meta, &key, &val);
+    if (rc == MDB_NOTFOUND) {
+        atomic_store(&s->unsettled, false);
+        return SPOOL_OK;
+    }
+    return rc == MDB_SUCCESS ? SPOOL_BUSY : spool_rc(s, rc);
 }
 
 int spool_state_init(spool_t *s, MDB_txn *txn, bool create)
@@ -116,7 +154,7 @@ int spool_state_init(spool_t *s, MDB_txn *txn, bool create)
         /* Only a spool without events may be without a state. */
         if (!create || mdb_stat(txn, s->events, &st) != MDB_SUCCESS ||
             st.ms_entries != 0) {
-            return SPOOL_CORRUPT;
+            return SPOOL_INVAL;
         }
         return make_state(s, txn);
     }
@@ -136,6 +174,9 @@ int spool_state_init(spool_t *s, MDB_txn *txn, bool create)
     }
     memcpy(s->id, val.mv_data, SPOOL_ID_LEN);
     s->id[SPOOL_ID_LEN] = '\0';
+    key = key_val(UNSETTLED);
+    atomic_store(&s->unsettled,
+                 mdb_get(txn, s->meta, &key, &val) != MDB_NOTFOUND);
     return spool_state_get(s, txn, &state);
 }
 

@@ -27,10 +27,12 @@ int spool_rc(spool_t *s, int rc)
     case MDB_KEYEXIST:
     case MDB_PAGE_NOTFOUND:
     case MDB_CORRUPTED:
-    case MDB_VERSION_MISMATCH:
     case MDB_INVALID:
     case MDB_INCOMPATIBLE:
+        spool_suspect(&s->dir);
         return SPOOL_CORRUPT;
+    case MDB_VERSION_MISMATCH:
+        return SPOOL_FUTURE;
     default:
         /* The system's own errors, and LMDB's panic after one. */
         atomic_store(&s->failed, rc > 0 ? rc : EIO);
@@ -78,15 +80,32 @@ int spool_map_renew(spool_t *s)
     return spool_rc(s, rc);
 }
 
+/*
+ * Who puts a damaged spool aside has the writer's lock, so it is not done in
+ * the midst of a transaction. After it nothing must be written, least of all
+ * acknowledged, by those who have the old files open.
+ */
+static int enter_writer(spool_t *s)
+{
+    if (spool_writer_enter(s) != SPOOL_OK) {
+        return EBUSY;
+    }
+    if (spool_same_data(s) != 1) {
+        spool_writer_leave(s);
+        return ESTALE;
+    }
+    return MDB_SUCCESS;
+}
+
 /* One try, within the gate. */
 static int begin(spool_t *s, unsigned flags, MDB_txn **txn)
 {
     bool writes = !(flags & MDB_RDONLY);
-    int rc;
+    int rc = writes ? enter_writer(s) : MDB_SUCCESS;
 
-    if (writes && spool_writer_enter(s) != SPOOL_OK) {
-        *txn = NULL;
-        return EBUSY;
+    *txn = NULL;
+    if (rc != MDB_SUCCESS) {
+        return rc;
     }
     rc = mdb_txn_begin(s->env, NULL, flags, txn);
     if (rc != MDB_SUCCESS) {

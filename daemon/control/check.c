@@ -80,9 +80,29 @@ static void spool_is_damaged(check_t *k, const char *why)
 {
     k->findings++;
     command_text(k->c,
-                 "spool %s: %s: stop nginx and wacrmd, rename the directory, "
-                 "and start both: a new one is made; keep the old one",
+                 "spool %s: %s: nginx or wacrmd, whichever opens it next, puts "
+                 "it aside, whole, and begins a new one: restart wacrmd",
                  k->c->config->spool, why);
+}
+
+static void spool_cannot_be_opened(check_t *k, const char *why)
+{
+    k->findings++;
+    command_text(k->c, "spool %s: %s", k->c->config->spool, why);
+}
+
+/* Sound is what is in use; what is left of another one is for a person. */
+static void tell_aside(void *ctx, const char *name, uint64_t bytes)
+{
+    check_t *k = ctx;
+
+    command_text(k->c,
+                 "spool %s: warning: a damaged one lies in %s/%s, %llu bytes: "
+                 "events may be in it that were not applied; docs/spool.md, "
+                 "\"Damaged\", says how to look; delete it when it is no "
+                 "longer wanted",
+                 k->c->config->spool, k->c->config->spool, name,
+                 (unsigned long long)bytes);
 }
 
 static void tell_spool(check_t *k, spool_t *spool)
@@ -138,7 +158,7 @@ static bool may_be_walked(const char *path)
     return pid > 0 && WIFEXITED(status);
 }
 
-static void spool(check_t *k)
+static void look_at_spool(check_t *k)
 {
     const char *path = k->c->config->spool;
     spool_options_t o = {0};
@@ -161,9 +181,17 @@ static void spool(check_t *k)
     if (rc == SPOOL_OK) {
         tell_spool(k, own);
         spool_close(&own);
-    } else {
+    } else if (rc == SPOOL_CORRUPT) {
         spool_is_damaged(k, o.error[0] ? o.error : spool_strerror(rc));
+    } else {
+        spool_cannot_be_opened(k, o.error[0] ? o.error : spool_strerror(rc));
     }
+}
+
+static void spool(check_t *k)
+{
+    look_at_spool(k);
+    (void)spool_aside_walk(k->c->config->spool, tell_aside, k);
 }
 
 /* ---- the index, the files ---- */

@@ -113,6 +113,26 @@ is(substr(slurp($db), 0, 18), 'no database at all', 'the file is as it was');
 ($rc, $out) = check();
 is($rc, 1, 'check: 1');
 like($out, qr/not a database/, 'says so, too') or diag $out;
+
+# A backup takes its place; the damaged one is kept, whole, with its log.
+is(event(), 200, 'the edge takes an event meanwhile');
+{ open my $fh, '>', "$db-wal" or die $!; print {$fh} 'what was its log' }
+my $damaged = slurp($db);
+my %kept;
+for my $i (1 .. 3) { # within a second, too
+    ($rc, $out) = $d->ctl(['restore', "$db.good"]);
+    is($rc, 0, "restored ($i)") or diag $out;
+    my ($name) = $out =~ /the old database is (\S+)/;
+    ok($name && -e $name && !$kept{$name}++, 'kept under a name of its own');
+    is((slurp($name) eq $damaged) + 0, 1, 'as it was') if $i == 1;
+    is(slurp("$name-wal"), 'what was its log', 'and its log') if $i == 1;
+}
+$d->wacrmd_start;
+ok($d->applied, 'the event is applied to the restored one');
+is($d->sql("SELECT count(*) FROM messages"), $n, 'with all that were before');
+$d->wacrmd_stop;
+unlink glob("$db.before-*") or die $!;
+copy($db, "$db.good") or die $!;
 back();
 
 overwrite($db, 4096 * 3, "\xff" x (4096 * 20));
@@ -181,33 +201,122 @@ overwrite($data, 0, $bytes);
 is($rc, 1, 'a record is damaged: check finds it') or diag $out;
 spool_back();
 
-overwrite($data, 0, "\xee" x 8192);
-my $kept = slurp($data);
-$said = refused('meta pages overwritten');
-like($said, qr/spool.*damaged|spool.*invalid/i, 'says what');
-like($said, qr/rename/, 'and what to do') or diag $said;
-is(slurp($data) eq $kept, 1, 'the file is as it was');
-($rc, $out) = check();
-is($rc, 1, 'check: 1');
-like($out, qr/^spool .*rename/m, 'says so, too') or diag $out;
-like($out, qr/^media/m, 'and looks at the rest');
-$d->{nginx}->start;
-is(event(), 503, 'the edge refuses: the gateway keeps the event');
-$n--;
-$d->{nginx}->stop;
+# Both are down: whoever comes first puts it aside, whole, and takes events.
+sub aside { my @d = sort glob "$dir/spool/corrupt-*"; @d }
+my $mark;
+sub nginx_says { $d->{nginx}->log_since($mark) }
+
+for my $case (
+    ['meta pages overwritten', sub { overwrite($data, 0, "\xee" x 8192) }],
+    ['cut in half', sub { truncate $data, size($data) / 2 or die $! }],
+    ['of no bytes', sub { truncate $data, 0 or die $! }])
+{
+    my ($what, $harm) = @$case;
+    spool_back();
+    $harm->();
+    my $kept = slurp($data);
+    ($rc, $out) = check();
+    is($rc, 1, "$what: check: 1");
+    like($out, qr/^spool \S+: .*damaged.*puts it aside/m,
+        'says so, and what will be') or diag $out;
+    like($out, qr/^media/m, 'and looks at the rest');
+    ok(slurp($data) eq $kept && !aside(), 'and changes nothing');
+    $mark = $d->{nginx}->mark;
+    $d->{nginx}->start;
+    is(event(), 200, 'events are taken, while wacrmd is down');
+    my @aside = aside();
+    is(@aside, 1, 'the damaged one lies aside');
+    ok(slurp("$aside[0]/data.mdb") eq $kept, 'byte for byte');
+    like(nginx_says(), qr{\[alert\].*spool put aside: .*damaged.*corrupt-},
+        'nginx says so') or diag nginx_says();
+    $d->{nginx}->stop;
+    ($rc, $out) = check();
+    is($rc, 0, 'check: the one in use is whole');
+    like($out, qr/^spool .*warning: .*\Q$aside[0]\E, \d+ bytes/m,
+        'and the other one is named') or diag $out;
+    $d->wacrmd_start;
+    ok($d->wait_for(sub { $d->sql("SELECT count(*) FROM messages"
+        . " WHERE wa_id = 'BAD$n'") == 1 }), 'wacrmd applies them');
+    $d->wacrmd_stop;
+}
+
+# wacrmd comes first; nginx has the old one open: what gets a 200 is not there.
+sub aside_whole {
+    my ($before) = @_;
+    my ($new) = grep { my $a = $_; !grep { $_ eq $a } @$before } aside();
+    ok($new, 'it lies aside') or return;
+    my $kept = slurp("$new/data.mdb");
+    my ($taken, $refused) = (0, 0);
+    # first the one that the worker still holds, then whatever it opens
+    $d->wait_for(sub {
+        my $status = event();
+        $status == 200 ? $taken++ : $n--;
+        $refused += $status == 503;
+        $status == 200 || $status == 503 or die "status $status";
+        return $taken >= 10;
+    }, 20);
+    cmp_ok($taken, '>=', 10, "events are taken ($refused had to come again)");
+    ok(slurp("$new/data.mdb") eq $kept, 'none of them into the one aside');
+    return 1;
+}
 
 spool_back();
-truncate $data, size($data) / 2;
-$said = refused('cut in half');
-like($said, qr/spool/, 'says what') or diag $said;
-
-# Renamed aside: a new one is made, nothing waits for the old one.
-rename "$dir/spool", "$dir/spool.damaged" or die $!;
 $d->wacrmd_start;
 $d->{nginx}->start;
-is(event(), 200, 'renamed: events go into a new one');
-ok($d->applied, 'and are applied');
+ok($d->applied, 'both run');
+my @before = aside();
+$d->wacrmd_kill;
+overwrite($data, 0, "\xee" x 64);
+$d->wacrmd_start;
+like($d->log, qr/ error .*spool put aside.*nothing of it was deleted/,
+    'wacrmd, started again, says what it did');
+aside_whole(\@before);
+ok($d->applied, 'they are applied');
+
+# nginx comes first, wacrmd has the old one open.
+@before = aside();
+overwrite($data, 0, "\xee" x 64);
+$mark = $d->{nginx}->mark;
+$d->{nginx}->reload(wait => 1);
+ok($d->wait_for(sub { nginx_says() =~ /spool put aside/ }), 'a reload finds it');
+is($d->api(GET => '/api/crm/sessions', token => $token)->{status}, 503,
+    'nobody can tell which tokens are revoked');
+aside_whole(\@before);
+my $pid = $d->wacrmd_pid;
+my $status;
+ok($d->wait_for(sub { $status = $? if waitpid($pid, WNOHANG) == $pid;
+    defined $status }, 20), 'wacrmd ends by itself');
+is($status >> 8, 1, 'with 1, so that it is started again');
+delete $d->{wacrmd_pid};
+$d->wacrmd_start;
+ok($d->applied, 'they are applied');
+isnt($d->api(GET => '/api/crm/sessions', token => $token)->{status}, 503,
+    'and tokens are judged');
 is($d->sql("SELECT count(*) FROM messages WHERE wa_id = 'BAD$n'"), 1, 'once');
+
+# A page in its midst, which ends the process that meets it.
+$d->wacrmd_kill;
+my $first = $n + 1;
+event() for 1 .. 30;
+my $last = $n;
+$bytes = slurp($data);
+while ($bytes =~ /BAD(\d+)"/g) {
+    next unless $1 > $first + 5 && $1 < $last - 5;
+    overwrite($data, int((pos $bytes) / 4096) * 4096, "\xff" x 4096);
+}
+@before = aside();
+for my $try (1 .. 3) { # as systemd would
+    $d->wacrmd_spawn;
+    $d->wait_for(sub { waitpid($d->wacrmd_pid, WNOHANG) != 0
+        || aside() > @before }, 20);
+    last if aside() > @before;
+}
+ok($d->wait_for(sub { ($d->api(GET => '/api/health')->{status} || 0) == 200 }),
+    'wacrmd, started again, runs');
+aside_whole(\@before);
+ok($d->applied, 'put aside, too: what comes is applied');
+my $lost = $last - $first + 1 - $d->sql('SELECT count(*) FROM messages WHERE '
+    . join ' OR ', map { "wa_id = 'BAD$_'" } $first .. $last);
 
 # And back: what waited in a good copy is not lost.
 $d->wacrmd_stop;
@@ -217,7 +326,8 @@ spool_back();
 $d->wacrmd_start;
 $d->{nginx}->start;
 ok($d->applied, 'the old one, mended');
-is($d->sql('SELECT count(*) FROM messages'), $n, 'every event is there, once');
+is($d->sql('SELECT count(*) FROM messages'), $n - $lost,
+    "every event is there, once, but for the $lost that lie aside");
 $d->sound;
 
 $d->done;

@@ -159,9 +159,17 @@ static void write_store(const request_t *r, buf_t *b)
 
 static void write_spool(const request_t *r, buf_t *b)
 {
+    spool_t *spool = r->options->spool;
     spool_stat_t st;
-    if (r->options->spool == NULL ||
-        spool_stat(r->options->spool, &st) != SPOOL_OK) {
+    if (spool == NULL) {
+        return;
+    }
+    int aside = spool_aside_walk(spool_path(spool), NULL, NULL);
+    if (aside >= 0) {
+        line(b, "spool_aside", "gauge", "Damaged spools that lie aside.",
+             aside);
+    }
+    if (spool_stat(spool, &st) != SPOOL_OK) {
         return;
     }
     line(b, "spool_records", "gauge", "Events that wait.", (int64_t)st.records);

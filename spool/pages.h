@@ -1,0 +1,41 @@
+/*
+ * pages.h - what lies in a data.mdb, read without LMDB, which ends the process
+ * where a page is not what it must be. Private to spool/.
+ *
+ * Format: lmdb.h and mdb.c of LMDB 0.9 (data version 1), on machines of 64
+ * bits, little-endian; on others nothing is ever found to be damaged.
+ *
+ * To be called where nobody writes, that is under write.lock: a page that the
+ * newest meta page leads to is not written before the next commit but one.
+ */
+#ifndef WACRM_SPOOL_PAGES_H
+#define WACRM_SPOOL_PAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One record of `events` that can be read; other than 0 ends the walk, and is
+ * its result. data lives until it returns. */
+typedef int (*spool_pages_cb)(void *ctx, uint64_t seq, const void *data,
+                              size_t len);
+
+typedef struct {
+    uint64_t budget;   /* pages of each tree to look at, from either end; 0: all
+                          of them */
+    spool_pages_cb cb; /* NULL, or told of each record, whatever else is
+                          damaged; then the budget does not count */
+    void *ctx;
+    uint64_t bad;  /* out, with cb: places that were passed over */
+    char why[120]; /* out: the first damage, in words */
+} spool_pages_t;
+
+/*
+ * fd: of data.mdb, for reading. SPOOL_OK: sound as far as it was looked at;
+ * SPOOL_CORRUPT: damaged for certain (with cb: the walk went on beside it);
+ * SPOOL_FUTURE: of another version of LMDB; SPOOL_IO, SPOOL_NOMEM: cannot be
+ * told; or what cb returned.
+ */
+int spool_pages_check(int fd, spool_pages_t *p);
+
+#endif
