@@ -22,10 +22,15 @@ END { unlink $path if defined $path }
 my %env = $clock->env;
 my $d = Wacrm::Desk->new(wacrmd_env => \%env,
     nginx_options => { env => \%env },
-    wacrmd => sub {
-        Wacrm::Desk::outbox_at_once();
-    },
-    nginx => sub { s/(zone=send:1m +rate)=30r/$1=6000r/ or die 'no zone' }
+    # a minute is a quarter of a second: nobody's patience shall end that soon
+    wacrmd => sub { Wacrm::Desk::outbox_at_once(timeout => '300s') },
+    nginx => sub {
+        s/(zone=send:1m +rate)=30r/$1=6000r/ or die 'no zone';
+        s/((?:client_header|client_body|send)_timeout) \d+s;/$1 1d;/g == 3
+            or die 'no timeouts';
+        s/^http \{/http {\n    proxy_connect_timeout 1d;
+    proxy_read_timeout 1d;\n    proxy_send_timeout 1d;/m or die 'no http';
+    }
 )->start;
 $d->allow(qr/./);
 my $token = $d->login('cs1@test.example');
