@@ -104,6 +104,8 @@ sub shows_it {
     is(join('|', map { $_->{message} } @$messages[0 .. 2]),
         'zakat maal bulan ini|terima kasih|tidak sampai', 'the conversation');
     is($messages->[2]{status}, 'failed', 'a failure');
+    is($d->sql('SELECT count(*) FROM chats WHERE live = 1'), 3,
+        'chats that something was said in open their contacts');
     my $found = $get->('search?q=zakat')->{data};
     is($found->{messages}[0]{message}, 'zakat maal bulan ini', 'is found');
     is(join('|', map { $_->{name} }

@@ -110,6 +110,7 @@ static int introduce(tx_t *tx, int64_t session, const backfill_chat_t *c)
     if (rc != WERR_OK || !created) {
         return rc;
     }
+    chat_note_live(chat); /* it is one of the phone's */
     return event_raise(tx, EVENT_CHAT, session, chat->id, 0);
 }
 

@@ -2,11 +2,12 @@
 
 #include <stdlib.h>
 
+#include "domain/event.h"
 #include "domain/fresh_id.h"
 
 DB_QUERY(chat_lookup,
-         "SELECT id, last_ts, last_message_id, last_direction FROM chats "
-         "WHERE session_id = $1 AND contact_id = $2");
+         "SELECT id, last_ts, last_message_id, last_direction, live "
+         "FROM chats WHERE session_id = $1 AND contact_id = $2");
 DB_QUERY(chat_insert, "INSERT INTO chats (id, session_id, contact_id, last_ts) "
                       "VALUES (" FRESH_ID("chats") ", $1, $2, $3)");
 DB_QUERY(chat_update,
@@ -15,6 +16,10 @@ DB_QUERY(chat_update,
 DB_QUERY(chat_failed_add,
          "UPDATE chats SET failed = CASE WHEN failed + $2 < 0 THEN 0 "
          "ELSE failed + $2 END WHERE id = $1");
+DB_QUERY(chat_live_set, "UPDATE chats SET live = 1 WHERE id = $1 AND live = 0");
+DB_QUERY(chat_live_other,
+         "SELECT o.id FROM chats c JOIN chats o ON o.contact_id = c.contact_id "
+         "WHERE c.id = $1 AND o.id <> c.id AND o.live = 1 LIMIT 1");
 
 DB_QUERY(chat_no_last, "UPDATE chats SET last_message_id = NULL, "
                        "last_direction = 0 WHERE id = $1");
@@ -109,6 +114,7 @@ static int load_chat(tx_t *tx, chat_entry_t *e)
     e->last_ts = db_i64(s, 1);
     e->last_message = db_i64(s, 2);
     e->last_outgoing = db_i64(s, 3) != 0;
+    e->live = db_i64(s, 4) != 0;
     db_done(s);
     return WERR_OK;
 }
@@ -186,6 +192,42 @@ void chat_note_message(chat_entry_t *chat, int64_t message, int64_t ts,
     }
 }
 
+void chat_note_live(chat_entry_t *chat)
+{
+    chat->to_live |= !chat->live;
+    chat->live = true;
+}
+
+static int write_live(tx_t *tx, int64_t chat, bool *opened)
+{
+    db_stmt_t *s = db_stmt(tx->db, &chat_live_set);
+    int rc;
+
+    db_bind_i64(s, 1, chat);
+    rc = db_exec(s);
+    *opened = rc == WERR_OK && db_changes(tx->db) > 0;
+    return rc;
+}
+
+int chat_set_live(tx_t *tx, int64_t session, int64_t chat)
+{
+    int64_t other;
+    bool opened;
+    db_stmt_t *s;
+    int rc = write_live(tx, chat, &opened);
+
+    if (rc != WERR_OK || !opened) {
+        return rc;
+    }
+    s = db_stmt(tx->db, &chat_live_other);
+    db_bind_i64(s, 1, chat);
+    rc = db_first_i64(s, &other);
+    if (rc == WERR_NOTFOUND) {
+        return WERR_OK;
+    }
+    return rc == WERR_OK ? event_raise(tx, EVENT_CHAT, session, chat, 0) : rc;
+}
+
 int chat_add_failed(tx_t *tx, int64_t chat, int delta)
 {
     db_stmt_t *s = db_stmt(tx->db, &chat_failed_add);
@@ -195,34 +237,45 @@ int chat_add_failed(tx_t *tx, int64_t chat, int delta)
     return db_exec(s);
 }
 
-int chat_flush(tx_t *tx)
+static int write_entry(tx_t *tx, chat_entry_t *e)
 {
-    struct chat_changes_s *c = tx->chats;
+    db_stmt_t *s = db_stmt(tx->db, &chat_update);
+    int rc;
 
-    for (size_t i = 0; c != NULL && i < c->n; i++) {
-        chat_entry_t *e = &c->entries[i];
-        db_stmt_t *s;
-        int rc;
-
-        if (!e->changed) {
-            continue;
-        }
-        s = db_stmt(tx->db, &chat_update);
-        db_bind_i64(s, 1, e->id);
-        if (e->last_message != 0) {
-            db_bind_i64(s, 2, e->last_message);
-        }
-        db_bind_i64(s, 3, e->last_ts);
-        db_bind_i64(s, 4, e->last_outgoing);
-        db_bind_i64(s, 5, e->unread);
-        rc = db_exec(s);
-        if (rc != WERR_OK) {
-            return rc;
-        }
+    db_bind_i64(s, 1, e->id);
+    if (e->last_message != 0) {
+        db_bind_i64(s, 2, e->last_message);
+    }
+    db_bind_i64(s, 3, e->last_ts);
+    db_bind_i64(s, 4, e->last_outgoing);
+    db_bind_i64(s, 5, e->unread);
+    rc = db_exec(s);
+    if (rc == WERR_OK) {
         e->unread = 0;
         e->changed = false;
     }
-    return WERR_OK;
+    return rc;
+}
+
+int chat_flush(tx_t *tx)
+{
+    struct chat_changes_s *c = tx->chats;
+    int rc = WERR_OK;
+
+    for (size_t i = 0; c != NULL && rc == WERR_OK && i < c->n; i++) {
+        chat_entry_t *e = &c->entries[i];
+
+        if (e->changed) {
+            rc = write_entry(tx, e);
+        }
+        if (rc == WERR_OK && e->to_live) {
+            bool opened;
+
+            rc = write_live(tx, e->id, &opened);
+            e->to_live = rc != WERR_OK;
+        }
+    }
+    return rc;
 }
 
 void chat_forget(tx_t *tx)

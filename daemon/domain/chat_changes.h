@@ -13,6 +13,8 @@ typedef struct {
     int64_t last_ts, last_message; /* last_message 0: none yet */
     int64_t unread;                /* to be added */
     bool last_outgoing;
+    bool live;    /* something was received, or has left */
+    bool to_live; /* to be written */
     bool changed;
 } chat_entry_t;
 
@@ -26,6 +28,12 @@ int chat_touch(tx_t *tx, int64_t session, int64_t contact, int64_t ts,
 /* A message of the chat was stored: it may be its last one now. */
 void chat_note_message(chat_entry_t *chat, int64_t message, int64_t ts,
                        bool outgoing, bool unread);
+
+/* Something was received in the chat. */
+void chat_note_live(chat_entry_t *chat);
+/* Something has left in it: at once. Whose line is told anew where it opens a
+ * record that was closed (contact_visible.h). */
+int chat_set_live(tx_t *tx, int64_t session, int64_t chat) WACRM_CHECKED;
 
 /* Adds delta to the number of failed sends. */
 int chat_add_failed(tx_t *tx, int64_t chat, int delta) WACRM_CHECKED;

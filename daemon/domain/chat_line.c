@@ -6,6 +6,8 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/phone.h"
+#include "domain/contact_visible.h"
 #include "domain/donor_row.h"
 #include "domain/lines.h"
 #include "domain/message_text.h"
@@ -14,15 +16,19 @@
 
 #define COLUMN_DONOR   10
 #define COLUMN_CONTACT (COLUMN_DONOR + DONOR_NCOLUMNS)
+#define COLUMN_OPENS   (COLUMN_CONTACT + 1)
 
 #define LINES(name)                                               \
     "SELECT c.id, s.session_id, " name ", k.phone, m.type, "      \
     "substr(m.body, 1, 300), m.deleted_at, c.last_ts, c.unread, " \
-    "c.starred, " DONOR_COLUMNS ", c.contact_id FROM chats c "    \
-    "JOIN sessions s ON s.id = c.session_id "                     \
-    "JOIN contacts k ON k.id = c.contact_id "                     \
-    "LEFT JOIN messages m ON m.id = c.last_message_id "           \
-    "WHERE c.id " SOME_IDS
+    "c.starred, " DONOR_COLUMNS ", c.contact_id, "                \
+    "CASE WHEN " CHAT_OPENS(                                      \
+        "c") " THEN 1 ELSE 0 END "                                \
+             "FROM chats c "                                      \
+             "JOIN sessions s ON s.id = c.session_id "            \
+             "JOIN contacts k ON k.id = c.contact_id "            \
+             "LEFT JOIN messages m ON m.id = c.last_message_id "  \
+             "WHERE c.id " SOME_IDS
 DB_QUERY(inbox_lines, LINES("k.name"));
 /* What an event tells of it. */
 DB_QUERY(inbox_lines_told, LINES("substr(k.name, 1, " RENDERED_TITLE ")"));
@@ -30,22 +36,30 @@ DB_QUERY(inbox_lines_told, LINES("substr(k.name, 1, " RENDERED_TITLE ")"));
 static void write_line(db_stmt_t *s, const domain_t *d, int64_t now,
                        int64_t today, buf_t *out)
 {
+    bool opens = db_i64(s, COLUMN_OPENS) != 0;
+    char id[24], number[ALIAS_MAX];
     donor_row_t donor;
-    char id[24];
 
     snprintf(id, sizeof(id), "%" PRId64, db_i64(s, 0));
     donor_row_read(s, COLUMN_DONOR, &donor);
     jw_open_object(out, NULL);
     jw_str(out, "id", id);
     jw_str(out, "session_id", db_text(s, 1));
-    jw_str(out, "name", db_text(s, 2));
+    if (!opens) {
+        phone_format(db_text(s, 3), number, sizeof(number));
+    }
+    jw_str(out, "name", opens ? db_text(s, 2) : number);
     jw_str(out, "phone", db_text(s, 3));
     message_text_line(out, "last_message", db_text(s, 4), db_text(s, 5),
                       !db_is_null(s, 6));
     jw_time(out, "timestamp", db_i64(s, 7));
     jw_i64(out, "unread_count", db_i64(s, 8));
     jw_bool(out, "is_starred", db_i64(s, 9) != 0);
-    donor_row_write(&donor, &d->settings, today, now, out, "donatur");
+    if (opens) {
+        donor_row_write(&donor, &d->settings, today, now, out, "donatur");
+    } else {
+        jw_null(out, "donatur");
+    }
     jw_close_object(out);
 }
 

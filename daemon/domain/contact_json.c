@@ -1,6 +1,7 @@
 #include "domain/contact_json.h"
 
 #include "base/clock.h"
+#include "base/phone.h"
 #include "domain/contact_visible.h"
 #include "domain/donation.h"
 #include "domain/donor_row.h"
@@ -22,6 +23,7 @@ DB_QUERY(contact_profile_aliases,
 DB_QUERY(contact_profile_told,
          "SELECT " COLUMNS_NAMED("substr(k.name, 1, " RENDERED_TITLE
                                  ")") " FROM contacts k WHERE k.id " SOME_IDS);
+DB_QUERY(contact_number, "SELECT id, phone FROM contacts WHERE id " SOME_IDS);
 #define VISIBLE CONTACT_VISIBLE("k.id", "$2", "$3")
 
 DB_QUERY(contact_profile_page,
@@ -66,31 +68,46 @@ static void get_score(const domain_t *d, const donor_row_t *r, score_out_t *out)
                     clock_day_of(now, d->settings.utc_offset_s), now, out);
 }
 
+typedef struct {
+    donor_row_t row;
+    int64_t id, best_year;
+    const char *phone, *name;
+} known_t;
+
 /* What every Donatur has. */
-static void write_fields(db_stmt_t *s, const domain_t *d, buf_t *out)
+static void write_known(const known_t *p, const domain_t *d, buf_t *out)
 {
     int64_t today = clock_day_of(clock_now_ms(), d->settings.utc_offset_s);
-    donor_row_t r;
+    const donor_row_t *r = &p->row;
     score_out_t score;
 
-    donor_row_read(s, 0, &r);
-    get_score(d, &r, &score);
-    jw_i64(out, "id", db_i64(s, DONOR_NCOLUMNS));
-    jw_str(out, "phone", db_text(s, DONOR_NCOLUMNS + 1));
-    jw_str(out, "name", db_text(s, DONOR_NCOLUMNS + 2));
-    jw_str(out, "segment", donor_row_segment(&r, &d->settings, today, NULL));
-    jw_i64(out, "lifetime_value", r.sum);
-    jw_i64(out, "donation_count", r.count);
-    write_average(out, &r);
-    write_last(out, &r, "last_donation_date");
+    get_score(d, r, &score);
+    jw_i64(out, "id", p->id);
+    jw_str(out, "phone", p->phone);
+    jw_str(out, "name", p->name);
+    jw_str(out, "segment", donor_row_segment(r, &d->settings, today, NULL));
+    jw_i64(out, "lifetime_value", r->sum);
+    jw_i64(out, "donation_count", r->count);
+    write_average(out, r);
+    write_last(out, r, "last_donation_date");
     jw_i64(out, "engagement_score", score.score);
-    if (r.count == 0) {
+    if (r->count == 0) {
         jw_str(out, "lifecycle", "prospect");
     }
-    jw_str(out, "level",
-           contact_level(&d->settings, db_i64(s, DONOR_NCOLUMNS + 3)));
-    jw_bool(out, "vip", r.vip);
-    jw_bool(out, "opted_out", r.opted_out);
+    jw_str(out, "level", contact_level(&d->settings, p->best_year));
+    jw_bool(out, "vip", r->vip);
+    jw_bool(out, "opted_out", r->opted_out);
+}
+
+static void write_fields(db_stmt_t *s, const domain_t *d, buf_t *out)
+{
+    known_t p = {.id = db_i64(s, DONOR_NCOLUMNS),
+                 .phone = db_text(s, DONOR_NCOLUMNS + 1),
+                 .name = db_text(s, DONOR_NCOLUMNS + 2),
+                 .best_year = db_i64(s, DONOR_NCOLUMNS + 3)};
+
+    donor_row_read(s, 0, &p.row);
+    write_known(&p, d, out);
 }
 
 static int write_aliases(db_t *db, int64_t contact, buf_t *out)
@@ -189,6 +206,29 @@ int contact_render(db_t *db, const domain_t *d, rendered_t *r)
             rendered_row_t *row = rendered_begin(r, db_i64(s, DONOR_NCOLUMNS));
 
             write_fields(s, d, &r->text);
+            rendered_end(r, row);
+        }
+    }
+    return rc;
+}
+
+int contact_render_stranger(db_t *db, const domain_t *d, rendered_t *r)
+{
+    int rc = WERR_OK;
+
+    for (size_t i = 0; rc == WERR_OK && i < r->n; i += SOME) {
+        db_stmt_t *s = rendered_bind(db, &contact_number, r, i);
+
+        while ((rc = db_step(s)) == DB_ROW) {
+            char number[ALIAS_MAX];
+            known_t p = {.row = {.first = -1, .last = -1},
+                         .id = db_i64(s, 0),
+                         .phone = db_text(s, 1),
+                         .name = number};
+            rendered_row_t *row = rendered_begin(r, p.id);
+
+            phone_format(p.phone, number, sizeof(number));
+            write_known(&p, d, &r->text);
             rendered_end(r, row);
         }
     }

@@ -29,7 +29,9 @@ DB_QUERY(merge_chat_sums,
          "(SELECT f.unread FROM chats f WHERE f.id = $1), failed = failed + "
          "(SELECT f.failed FROM chats f WHERE f.id = $1), starred = "
          "CASE WHEN starred = 1 THEN 1 ELSE "
-         "(SELECT f.starred FROM chats f WHERE f.id = $1) END WHERE id = $2");
+         "(SELECT f.starred FROM chats f WHERE f.id = $1) END, live = "
+         "CASE WHEN live = 1 THEN 1 ELSE "
+         "(SELECT f.live FROM chats f WHERE f.id = $1) END WHERE id = $2");
 DB_QUERY(merge_chat_last,
          "UPDATE chats SET last_message_id = m.id, last_ts = m.ts, "
          "last_direction = m.direction FROM (SELECT id, ts, direction "

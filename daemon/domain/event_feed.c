@@ -77,7 +77,8 @@ static rendered_row_t *row_of(rendered_t *r, int64_t id)
 static void write_message(feed_page_t *p, const rendered_row_t *m, tell_t tell,
                           buf_t *out)
 {
-    const rendered_row_t *contact = row_of(&p->contacts, m->contact);
+    rendered_t *people = m->closed ? &p->strangers : &p->contacts;
+    const rendered_row_t *contact = row_of(people, m->contact);
     const rendered_row_t *chat = row_of(&p->chats, m->chat);
 
     jw_open_object(out, "message");
@@ -89,7 +90,7 @@ static void write_message(feed_page_t *p, const rendered_row_t *m, tell_t tell,
         add_members(out, &p->messages, m);
     }
     jw_open_object(out, "donatur");
-    add_members(out, &p->contacts, contact);
+    add_members(out, people, contact);
     jw_close_object(out);
     jw_close_object(out);
     if (tell == TELL_ALL) {

@@ -3,13 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "domain/contact_visible.h"
+
 #define ALIASES_TOLD 20
 
 DB_QUERY(feed_rows, "SELECT seq, kind, session_id, chat_id, ref, created_at, "
                     "socket FROM events WHERE seq > $1 ORDER BY seq LIMIT $2");
-DB_QUERY(feed_places,
-         "SELECT contact_id, session_id FROM chats WHERE contact_id " SOME_IDS
-         " ORDER BY contact_id");
+DB_QUERY(feed_places, "SELECT c.contact_id, c.session_id FROM chats c WHERE "
+                      "c.contact_id " SOME_IDS
+                      " AND " CHAT_OPENS("c") " ORDER BY c.contact_id");
 DB_QUERY(feed_aliases, "SELECT contact_id, alias FROM contact_aliases WHERE "
                        "contact_id " SOME_IDS " ORDER BY contact_id");
 
@@ -27,6 +29,7 @@ int feed_page_new(feed_page_t **out)
     rendered_init(&p->statuses);
     rendered_init(&p->chats);
     rendered_init(&p->contacts);
+    rendered_init(&p->strangers);
     rendered_init(&p->reminders);
     rendered_init(&p->sessions);
     rendered_init(&p->aliases);
@@ -42,6 +45,7 @@ void feed_page_free(feed_page_t *p)
     rendered_free(&p->statuses);
     rendered_free(&p->chats);
     rendered_free(&p->contacts);
+    rendered_free(&p->strangers);
     rendered_free(&p->reminders);
     rendered_free(&p->sessions);
     rendered_free(&p->aliases);
@@ -264,8 +268,10 @@ static int render(feed_page_t *p, db_t *db, const domain_t *d)
     int rc = message_render(db, &p->messages);
 
     for (size_t i = 0; i < p->messages.n; i++) {
-        rendered_want(&p->chats, p->messages.rows[i].chat);
-        rendered_want(&p->contacts, p->messages.rows[i].contact);
+        const rendered_row_t *m = &p->messages.rows[i];
+
+        rendered_want(&p->chats, m->chat);
+        rendered_want(m->closed ? &p->strangers : &p->contacts, m->contact);
     }
     if (rc == WERR_OK) {
         rc = message_render_status(db, &p->statuses);
@@ -277,6 +283,9 @@ static int render(feed_page_t *p, db_t *db, const domain_t *d)
         rc = contact_render(db, d, &p->contacts);
     }
     if (rc == WERR_OK) {
+        rc = contact_render_stranger(db, d, &p->strangers);
+    }
+    if (rc == WERR_OK) {
         rc = find_aliases(p, db);
     }
     return rc == WERR_OK ? session_render(db, &p->sessions) : rc;
@@ -286,8 +295,8 @@ static bool out_of_memory(const feed_page_t *p)
 {
     return p->messages.text.failed || p->statuses.text.failed ||
            p->chats.text.failed || p->contacts.text.failed ||
-           p->reminders.text.failed || p->sessions.text.failed ||
-           p->aliases.text.failed;
+           p->strangers.text.failed || p->reminders.text.failed ||
+           p->sessions.text.failed || p->aliases.text.failed;
 }
 
 int feed_page_load(feed_page_t *p, db_t *db, const domain_t *d, int64_t since,

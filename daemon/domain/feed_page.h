@@ -28,7 +28,8 @@ typedef struct {
     feed_row_t rows[FEED_ROWS];
     size_t n;
     rendered_t messages, statuses, chats, contacts, reminders, sessions;
-    rendered_t aliases; /* arrays, by contact */
+    rendered_t strangers; /* contacts whose record is closed */
+    rendered_t aliases;   /* arrays, by contact */
     feed_places_t places;
 } feed_page_t;
 

@@ -281,5 +281,6 @@ int message_receive(tx_t *tx, int64_t contact, const message_in_t *told,
             in->ts >= chat->last_ts && in->ts - chat->last_ts <= REPLY_MS;
     chat_note_message(chat, out->id, in->ts, in->from_me,
                       !in->from_me && !in->history);
+    chat_note_live(chat); /* sent on the phone: it has left */
     return follow_up(tx, contact, in, out, reply);
 }

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "db/db.h"
+#include "domain/contact_visible.h"
 #include "domain/media_url.h"
 #include "domain/some_ids.h"
 
@@ -14,13 +15,17 @@
  * The columns that message_write_members() knows by their places; a query may
  * have more behind them. k: the contact, whose name is 22, as a list shows it.
  */
-#define MESSAGE_FIELDS(body, error_title, filename)                        \
-    "m.id, m.chat_id, CASE WHEN k.donor = 1 OR k.gift_count > 0 "          \
-    "THEN k.id END, " body ", m.type, m.direction, m.status, m.wa_id, "    \
-    "m.ts, m.cs_id, m.source, m.reply_to, m.error_code, " error_title ", " \
-    "m.edited_at, m.deleted_at, a.message_id, a.mime, " filename ", "      \
-    "a.size, f.public_id, a.fetch_state, k.name, m.scheduled_at, "         \
-    "a.fetch_error"
+#define MESSAGE_FIELDS(body, error_title, filename)                            \
+    "m.id, m.chat_id, CASE WHEN (k.donor = 1 OR k.gift_count > 0) "            \
+    "AND " CHAT_OPENS(                                                         \
+        "c") " THEN k.id END, " body                                           \
+             ", m.type, m.direction, m.status, m.wa_id, "                      \
+             "m.ts, m.cs_id, m.source, m.reply_to, m.error_code, " error_title \
+             ", "                                                              \
+             "m.edited_at, m.deleted_at, a.message_id, a.mime, " filename ", " \
+             "a.size, f.public_id, a.fetch_state, CASE WHEN " CHAT_OPENS(      \
+                 "c") " THEN k.name ELSE k.phone END, m.scheduled_at, "        \
+                      "a.fetch_error"
 #define MESSAGE_ROWS                                     \
     " FROM messages m JOIN chats c ON c.id = m.chat_id " \
     "JOIN contacts k ON k.id = c.contact_id "            \

@@ -109,6 +109,9 @@ int message_set_status(tx_t *tx, message_row_t *m, status_t to,
     if (rc == WERR_OK && to >= STATUS_SENT && to <= STATUS_PLAYED &&
         (from < STATUS_SENT || from == STATUS_FAILED)) {
         rc = close_outbox(tx, m->id);
+        if (rc == WERR_OK) {
+            rc = chat_set_live(tx, m->session, m->chat);
+        }
     }
     if (rc == WERR_OK && to >= STATUS_READ && to <= STATUS_PLAYED &&
         from < STATUS_READ) {

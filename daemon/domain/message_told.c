@@ -1,4 +1,5 @@
 /* What events tell of messages. */
+#include "domain/contact_visible.h"
 #include "domain/message_json.h"
 #include "domain/rendered.h"
 #include "domain/status.h"
@@ -9,8 +10,9 @@ DB_QUERY(message_told,
              "substr(m.error_title, 1, " RENDERED_TITLE ")",
              "substr(a.filename, 1, " RENDERED_TITLE
              ")") ", k.id, CASE WHEN length(m.body) > " RENDERED_TEXT
-                  " THEN 1 ELSE 0 END" MESSAGE_ROWS "WHERE m.id " SOME_IDS
-                  " ORDER BY m.id DESC");
+                  " THEN 1 ELSE 0 END, CASE WHEN " CHAT_OPENS(
+                      "c") " THEN 0 ELSE 1 END" MESSAGE_ROWS
+                           "WHERE m.id " SOME_IDS " ORDER BY m.id DESC");
 DB_QUERY(message_told_status,
          "SELECT id, chat_id, wa_id, status, error_code, "
          "substr(error_title, 1, " RENDERED_TITLE ") FROM messages "
@@ -31,6 +33,7 @@ static int render_some(db_t *db, rendered_t *r, size_t from)
         row->chat = db_i64(s, 1);
         row->contact = db_i64(s, 25);
         row->cut = db_i64(s, 26) != 0;
+        row->closed = db_i64(s, 27) != 0;
         rendered_end(r, row);
     }
     db_done(s);

@@ -20,6 +20,7 @@ typedef struct {
     int64_t chat;    /* of a message */
     size_t at, len;  /* in text; len 0: there is no such row (any more) */
     bool cut;        /* a message's text is longer */
+    bool closed;     /* its chat does not open the contact's record */
 } rendered_row_t;
 
 typedef struct {
@@ -47,6 +48,9 @@ void rendered_end(rendered_t *r, rendered_row_t *row);
 int message_render(db_t *db, rendered_t *r) WACRM_CHECKED;
 int message_render_status(db_t *db, rendered_t *r) WACRM_CHECKED;
 int contact_render(db_t *db, const domain_t *d, rendered_t *r) WACRM_CHECKED;
+/* ... as somebody of whom nothing is known but the number ... */
+int contact_render_stranger(db_t *db, const domain_t *d,
+                            rendered_t *r) WACRM_CHECKED;
 int reminder_render(db_t *db, rendered_t *r) WACRM_CHECKED;
 int session_render(db_t *db, rendered_t *r) WACRM_CHECKED;
 /* ... Conversation, an object. */

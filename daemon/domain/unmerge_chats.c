@@ -33,8 +33,10 @@ DB_QUERY(unmerge_outbox,
 DB_QUERY(unmerge_recount,
          "UPDATE chats SET last_message_id = NULL, last_ts = 0, "
          "last_direction = 0, failed = (SELECT count(*) FROM messages m "
-         "WHERE m.chat_id = $1 AND m.direction = 1 AND m.status IN (1, 6)) "
-         "WHERE id = $1");
+         "WHERE m.chat_id = $1 AND m.direction = 1 AND m.status IN (1, 6)), "
+         "live = CASE WHEN EXISTS (SELECT 1 FROM messages m "
+         "WHERE m.chat_id = $1 AND (m.direction = 0 "
+         "OR m.status BETWEEN 2 AND 5)) THEN 1 ELSE 0 END WHERE id = $1");
 DB_QUERY(unmerge_last,
          "UPDATE chats SET last_message_id = m.id, last_ts = m.ts, "
          "last_direction = m.direction FROM (SELECT id, ts, direction "

@@ -1,10 +1,13 @@
 /* A look-up of people: as of messages, by names. */
 #include <stdlib.h>
 
+#include "domain/contact_visible.h"
 #include "search/internal.h"
 
-DB_QUERY(search_sessions_of,
-         "SELECT session_id FROM chats WHERE contact_id = $1");
+DB_QUERY(
+    search_sessions_of,
+    "SELECT c.session_id FROM chats c WHERE c.contact_id = $1 AND " CHAT_OPENS(
+        "c"));
 
 static bool is_hit(const search_look_t *l, const person_t *person,
                    const names_scope_t *scope)

@@ -2,10 +2,12 @@
 
 #include <string.h>
 
+#include "domain/contact_visible.h"
+
 #define COLUMNS "k.id, k.phone, k.name, a.alias, c.session_id "
 #define THEIRS                                            \
     "LEFT JOIN contact_aliases a ON a.contact_id = k.id " \
-    "LEFT JOIN chats c ON c.contact_id = k.id "
+    "LEFT JOIN chats c ON c.contact_id = k.id AND " CHAT_OPENS("c") " "
 /* What contact_erase() leaves. */
 #define ERASED "erased-"
 

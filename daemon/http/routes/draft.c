@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/jsonr.h"
-#include "domain/contact.h"
+#include "domain/contact_visible.h"
 #include "domain/schedule.h"
 
 size_t draft_characters(const char *text)
@@ -16,9 +16,10 @@ size_t draft_characters(const char *text)
     return n;
 }
 
-/* A number in any typed form, or the alias of a contact without one. */
-static int read_phone(db_t *db, const json_t *body, invalid_t *invalid,
-                      draft_t *out)
+/* A number in any typed form, or the alias of a contact without one whom the
+ * writer may see. */
+static int read_phone(const request_t *r, const json_t *body,
+                      invalid_t *invalid, draft_t *out)
 {
     int64_t contact;
     out->typed = invalid_string(invalid, body, "phone", true);
@@ -31,7 +32,7 @@ static int read_phone(db_t *db, const json_t *body, invalid_t *invalid,
     }
     int rc = WERR_NOTFOUND;
     if (len < sizeof(out->phone)) {
-        rc = contact_find(db, out->typed, &contact);
+        rc = contact_find_visible(r->db, &r->user, out->typed, &contact);
     }
     if (rc == WERR_OK) {
         memcpy(out->phone, out->typed, len + 1);
@@ -157,21 +158,22 @@ int64_t draft_schedule(const json_t *body, invalid_t *invalid)
     return 0;
 }
 
-int draft_read_to(db_t *db, const json_t *body, invalid_t *invalid,
+int draft_read_to(const request_t *r, const json_t *body, invalid_t *invalid,
                   draft_t *out)
 {
     memset(out, 0, sizeof(*out));
     out->type = "text";
     out->source = "agent";
-    int rc = read_phone(db, body, invalid, out);
+    int rc = read_phone(r, body, invalid, out);
     out->seen_seq = read_number(body, invalid, "seen_seq", 0, -1);
     out->scheduled_at = draft_schedule(body, invalid);
     return rc;
 }
 
-int draft_read(db_t *db, const json_t *body, invalid_t *invalid, draft_t *out)
+int draft_read(const request_t *r, const json_t *body, invalid_t *invalid,
+               draft_t *out)
 {
-    int rc = draft_read_to(db, body, invalid, out);
+    int rc = draft_read_to(r, body, invalid, out);
     read_type(body, invalid, out);
     read_text(body, invalid, out);
     out->reply_to = read_number(body, invalid, "reply_to", 1, 0);

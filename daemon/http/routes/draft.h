@@ -39,10 +39,10 @@ typedef struct {
 size_t draft_characters(const char *text);
 
 /* Every field is looked at; errors go to invalid. Texts belong to body. */
-int draft_read(db_t *db, const json_t *body, invalid_t *invalid,
+int draft_read(const request_t *r, const json_t *body, invalid_t *invalid,
                draft_t *out) WACRM_CHECKED;
 /* Only phone, seen_seq and scheduled_at; a text of an agent so far. */
-int draft_read_to(db_t *db, const json_t *body, invalid_t *invalid,
+int draft_read_to(const request_t *r, const json_t *body, invalid_t *invalid,
                   draft_t *out) WACRM_CHECKED;
 
 /* scheduled_at as ms; 0: not told, or an error. */

@@ -338,7 +338,7 @@ static void send_upload(request_t *r, const upload_t *u)
     invalid_t invalid = {0};
     draft_media_t file;
     draft_t draft;
-    int rc = draft_read(r->db, u->fields, &invalid, &draft);
+    int rc = draft_read(r, u->fields, &invalid, &draft);
     if (rc != WERR_OK) {
         response_error(&r->response, rc);
         return;

@@ -142,7 +142,7 @@ static int fill(filled_t *f, invalid_t *invalid)
 static int read_all(request_t *r, const json_t *body, invalid_t *invalid,
                     filled_t *f)
 {
-    int rc = draft_read_to(r->db, body, invalid, &f->draft);
+    int rc = draft_read_to(r, body, invalid, &f->draft);
 
     f->draft.source = "template";
     if (rc == WERR_OK) {
