@@ -21,7 +21,7 @@ const plain = ['body:amount', 'body:base64', 'body:campaign', 'body:content',
     'query:q', 'query:same_date', 'query:search', 'query:shape',
     'query:start_month', 'query:state', 'query:year', 'query:whatsapp',
     'query:client',
-    'query:protocol', 'query:version', 'query:after', 'query:filter_by_prefix',
+    'query:protocol', 'query:version', 'query:filter_by_prefix',
     'query:info', 'header:Connection', 'header:Origin',
     'header:Sec-WebSocket-Key', 'header:Sec-WebSocket-Version',
     'header:Upgrade', 'body:current_password'];

@@ -37,7 +37,7 @@ Wacrm::Node::program('openapi_fields.mjs', root => $Wacrm::Nginx::ROOT,
         body:reply_to body:session_id body:session_name body:template_id
         body:user_id body:user_ids header:Idempotency-Key
         header:If-None-Match header:X-Session-Id query:before
-        query:session_id query:signature query:around query:since
+        query:session_id query:signature query:after query:around query:since
         body:channel_name body:socket_id)],
     # a backend's, who signs with a key of its own (t/unit/test_pusher_sign.c)
     backends => [qw(body:batch body:channel body:channels body:data
@@ -115,6 +115,8 @@ as_nothing('session_id of a query', map { call('cs2', GET =>
     "inbox?session_id=$_") } 'satu', 'tiada');
 my $own = $d->sql("SELECT chat_id FROM messages WHERE id = $mine");
 as_nothing('before', map { call('cs2', GET => "inbox/$own?before=$_") }
+    $theirs, 99999);
+as_nothing('after', map { call('cs2', GET => "inbox/$own?after=$_") }
     $theirs, 99999);
 as_nothing('around', map { call('cs2', GET => "inbox/$own?around=$_") }
     $theirs, 99999);

@@ -65,11 +65,14 @@ for my $pid (@pids) {
     ok(length $line, "$pid: " . $line =~ s/\0/ /gr);
     none_in("command line of $pid", $line);
     my $environ = bytes("/proc/$pid/environ");
+    ok(-r "/proc/$pid/environ", "$pid: its environment may be read");
     none_in("environment of $pid", $environ);
 }
-is(join(' ', map { bytes("/proc/$_/comm") =~ /^wacrmd$/m ? $_ : () }
-    split ' ', bytes('/proc/' . $d->wacrmd_pid . '/task/' . $d->wacrmd_pid
-    . '/children')), '', 'wacrmd starts no other program');
+# of each thread
+my @tasks = glob '/proc/' . $d->wacrmd_pid . '/task/*/children';
+cmp_ok(scalar @tasks, '>', 3, 'wacrmd has threads');
+is(join(' ', map { bytes("/proc/$_/comm") } map { split ' ', bytes($_) }
+    @tasks), '', 'and starts no program');
 my ($rc, $out) = $d->ctl([qw(user passwd cs2@test.example kata-sandi-baru)],
     '');
 isnt($rc, 0, 'wacrmctl takes no password as an argument');
@@ -175,6 +178,7 @@ is($odd[0], undef, 'each line of wacrmd is its own');
     @lines;
 is($odd[0], undef, 'and without control characters');
 @lines = split /\n/, $d->{nginx}->log;
+cmp_ok(scalar @lines, '>', 5, 'nginx has talked');
 @odd = grep { !m{^20\d\d/\d\d/\d\d [\d:]+ \[\w+\] } } @lines;
 is($odd[0], undef, 'so is each line of nginx');
 

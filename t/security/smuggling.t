@@ -130,6 +130,10 @@ my @attacks = (
         . "Host: x\r\n$auth\r\n"],
 );
 
+my $listed = asked('/api/crm/agents');
+is(codes(straight($hidden, 5)), 200, 'what is hidden would be answered');
+is(asked('/api/crm/agents'), $listed + 1, 'and counted');
+
 for (@attacks) {
     my ($name, $bytes) = @$_;
     my $agents = asked('/api/crm/agents');
