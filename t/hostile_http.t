@@ -192,4 +192,42 @@ is($d->wait_for(sub { ($d->ctl(['spool', 'stat']))[1] =~ /records=0 / }), 1,
     'applied');
 is($d->sql("SELECT count(*) FROM dead_letters"), 0, 'what was taken was whole');
 
+# ---- what nginx itself refuses ----
+
+my $long = 'x' x 40_000;
+my @own = (
+    [400, "GET /api/crm/inbox HTTP/1.1\r\n\r\n", 'no host'],
+    [400, "nothing like a request\r\n\r\n", 'no request'],
+    [400, "GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 'two hosts'],
+    [403, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 'not from here'],
+    [405, "TRACE / HTTP/1.1\r\nHost: x\r\n\r\n", 'TRACE'],
+    [400, "CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 'CONNECT'],
+    [414, "GET /$long HTTP/1.1\r\nHost: x\r\n\r\n", 'a long address'],
+    [431, "GET / HTTP/1.1\r\nHost: x\r\nCookie: $long\r\n\r\n",
+        'long headers'],
+    [501, "POST /api/auth/login HTTP/1.1\r\nHost: x\r\n"
+        . "Transfer-Encoding: gzip\r\n\r\n", 'an unknown encoding'],
+    [404, "GET /wacrm-error/400 HTTP/1.1\r\nHost: x\r\n\r\n",
+        'the answers themselves'],
+);
+my $conf = $n->read('nginx.conf');
+$conf =~ s/(location = \/metrics \{\s+)allow 127.0.0.1;/$1/ or die 'no metrics';
+$n->write('nginx.conf', $conf);
+$n->reload;
+for (@own) {
+    my ($status, $bytes, $what) = @$_;
+    my $got = raw($bytes, shut => 1);
+    like($got, qr{^HTTP/1\.1 $status }, "$what: $status");
+    like($got, qr{^Content-Type: application/json\r$}m, "$what: as JSON");
+    my ($body) = $got =~ /\r\n\r\n(.*)/s;
+    my $read = eval { JSON::PP->new->utf8->decode($body) } || {};
+    like($read->{message} || '', qr/\w/, "$what: with a message")
+        or diag $got;
+    like($got, qr/^X-Content-Type-Options: nosniff\r$/m, "$what: nosniff");
+}
+my $bad = '{"event":';
+like(raw(post($bad, 'X-Webhook-Signature: ' . signature($bad) . "\r\n")),
+    qr/^HTTP\/1\.1 400 .*"message":"(?!The request is not valid)\w/s,
+    'the webhook has words of its own');
+
 $d->done;

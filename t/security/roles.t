@@ -74,6 +74,8 @@ my %known = (
 # a 403 that no role is the cause of
 my %others = ('get /api/webhook/whatsapp' => 'the word of the handshake',
     'get /app/{key}' => 'where the page comes from',
+    'get /metrics' => 'the address: t/hostile_http.t',
+    'get /metrics/wacrmd' => 'the address: t/hostile_http.t',
     'post /broadcasting/auth' => 'a channel of another');
 
 # ---- the list is whole ----
