@@ -16,7 +16,13 @@ static void *watched_malloc(size_t size)
 
 void json_memory_watch(void)
 {
-    json_set_alloc_funcs(watched_malloc, free);
+    json_malloc_t get;
+    json_free_t put;
+
+    json_get_alloc_funcs(&get, &put);
+    if (get == malloc && put == free) {
+        json_set_alloc_funcs(watched_malloc, free);
+    }
     was_short = false;
 }
 

@@ -36,7 +36,9 @@ int jwt_signature_good(const char *token, const char *alg,
     if (key == NULL || len == 0 || len > INT_MAX) {
         return -1;
     }
+    /* what others left there is no word on this token */
     errno = 0;
+    ERR_clear_error();
     json_memory_watch();
     rc = jwt_decode(&jwt, token, key, (int)len);
     /* what fails there for want of memory it mostly calls invalid */

@@ -2,6 +2,7 @@
  * What the edge checks, with each of its allocations failing in turn: a fault
  * (5xx, and the sender comes again), never a verdict on what was sent.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,8 +10,11 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 #include <jwt.h>
+#include <openssl/err.h>
 
+#include "edge/json_memory.h"
 #include "edge/jwt_gate.h"
 #include "edge/jwt_signature.h"
 #include "short_memory.h"
@@ -153,12 +157,62 @@ static void bearers(void **state)
     jwt_keyset_free(&set);
 }
 
+static int judge(const char *text)
+{
+    return jwt_signature_good(text, "HS256", (const unsigned char *)LONG_SECRET,
+                              strlen(LONG_SECRET));
+}
+
+/* What somebody else was short of is no word on this token. */
+static void errors_of_others(void **state)
+{
+    char wrong[sizeof(token)];
+    size_t len = strlen(token);
+
+    (void)state;
+    memcpy(wrong, token, len + 1);
+    wrong[len - 2] = wrong[len - 2] == 'A' ? 'B' : 'A';
+    ERR_raise(ERR_LIB_USER, ERR_R_MALLOC_FAILURE);
+    errno = ENOMEM;
+    assert_int_equal(judge(wrong), 0);
+    assert_int_equal(judge(token), 1);
+}
+
+static size_t others;
+
+static void *their_malloc(size_t size)
+{
+    others++;
+    return malloc(size);
+}
+
+/* jansson's allocator is one for the process: whoever set it keeps it. */
+static void allocator_of_others(void **state)
+{
+    json_malloc_t before;
+    json_free_t put;
+
+    (void)state;
+    json_get_alloc_funcs(&before, &put);
+    json_set_alloc_funcs(their_malloc, free);
+    others = 0;
+    assert_int_equal(judge(token), 1);
+    assert_true(others > 0);
+    assert_false(json_memory_was_short());
+    json_set_alloc_funcs(malloc, free);
+    json_memory_watch();
+    json_get_alloc_funcs(&before, &put);
+    assert_true(before != malloc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(signatures),
         cmocka_unit_test(tokens_and_jwt),
         cmocka_unit_test(bearers),
+        cmocka_unit_test(errors_of_others),
+        cmocka_unit_test(allocator_of_others),
     };
 
     return cmocka_run_group_tests(tests, setup, NULL);
