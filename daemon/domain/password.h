@@ -15,14 +15,16 @@
 /* Whether somebody may choose it: its length, in bytes. */
 bool password_fits(const char *password);
 
-/* The hash of a password with a new salt. WERR_INVALID for one that crypt(3)
- * refuses, WERR_SYSTEM where there are no random bytes. */
+/* The hash of a password with a new salt. WERR_INVALID for one that is too
+ * long for crypt(3), WERR_SYSTEM where there are no random bytes, WERR_NOMEM.
+ */
 int password_hash(const char *password,
                   char out[PASSWORD_HASH_MAX]) WACRM_CHECKED;
 
 /*
  * *same: whether it is the password of that hash. known NULL: nobody's, which
- * takes as long. WERR_OK with either answer; a fault, and *same is false.
+ * takes as long. WERR_OK with either answer; a fault (WERR_NOMEM too: there was
+ * no memory to find it out), and *same is false.
  */
 int password_check(const char *password, const char *known,
                    bool *same) WACRM_CHECKED;
