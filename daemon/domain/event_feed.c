@@ -256,6 +256,7 @@ static int tell(feed_page_t *p, feed_fn fn, void *arg, int64_t *next)
 int feed_read(db_t *db, const domain_t *d, int64_t since, size_t max,
               const visibility_t *who, feed_fn fn, void *arg, int64_t *next)
 {
+    int64_t told = atomic_load(&d->last_seq); /* before the read begins */
     feed_page_t *p;
     int rc = feed_page_new(&p);
 
@@ -264,7 +265,7 @@ int feed_read(db_t *db, const domain_t *d, int64_t since, size_t max,
         rc = db_read_begin(db);
     }
     if (rc == WERR_OK) {
-        rc = feed_page_load(p, db, d, since, max, who);
+        rc = feed_page_load(p, db, d, since, told, max, who);
         db_read_end(db);
     }
     if (rc == WERR_OK) {
@@ -292,11 +293,13 @@ int feed_id(db_t *db, char out[FEED_ID_MAX])
     return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
 }
 
-int feed_position(db_t *db, int64_t since, bool *resync, int64_t *last)
+int feed_position(db_t *db, const domain_t *d, int64_t since, bool *resync,
+                  int64_t *last)
 {
-    int64_t oldest;
+    int64_t told = atomic_load(&d->last_seq); /* before the read begins */
+    int64_t oldest, newest;
     bool there = false;
-    int rc = event_number_read(db, last);
+    int rc = event_number_read(db, &newest);
 
     if (rc == WERR_OK) {
         rc = db_first_min(db_stmt(db, &feed_oldest), &oldest);
@@ -307,6 +310,7 @@ int feed_position(db_t *db, int64_t since, bool *resync, int64_t *last)
     rc = is_there(db, since, &there);
     /* The newest is known to whoever was there; the one before the oldest has
      * missed nothing; a number inside that is not there was another one's. */
-    *resync = since != *last && !there && since != oldest - 1;
+    *resync = since != newest && !there && since != oldest - 1;
+    *last = newest < told ? newest : told;
     return rc;
 }

@@ -6,6 +6,10 @@
  * Rows are rendered as they are now, not as they were at the event: whoever
  * reads late sees the newest state more than once, which harms nobody. An
  * event whose row is gone (erased) is left out; gaps in seq are normal.
+ *
+ * Events above domain->last_seq are not there yet: between a COMMIT and its
+ * publication (db/touched.h) caches still answer without it, and whoever is
+ * told of it may ask them at once.
  */
 #ifndef WACRM_DOMAIN_EVENT_FEED_H
 #define WACRM_DOMAIN_EVENT_FEED_H
@@ -63,7 +67,7 @@ bool feed_seen_by(const feed_event_t *event, const visibility_t *who);
  * after it were deleted, or the database was restored and it has not been
  * there yet. *last: the newest number, where to go on after a reload.
  */
-int feed_position(db_t *db, int64_t since, bool *resync,
+int feed_position(db_t *db, const domain_t *d, int64_t since, bool *resync,
                   int64_t *last) WACRM_CHECKED;
 
 /*

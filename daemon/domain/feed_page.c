@@ -8,7 +8,8 @@
 #define ALIASES_TOLD 20
 
 DB_QUERY(feed_rows, "SELECT seq, kind, session_id, chat_id, ref, created_at, "
-                    "socket FROM events WHERE seq > $1 ORDER BY seq LIMIT $2");
+                    "socket FROM events WHERE seq > $1 AND seq <= $2 "
+                    "ORDER BY seq LIMIT $3");
 DB_QUERY(feed_places, "SELECT c.contact_id, c.session_id FROM chats c WHERE "
                       "c.contact_id " SOME_IDS
                       " AND " CHAT_OPENS("c") " ORDER BY c.contact_id");
@@ -66,13 +67,15 @@ static void read_socket(feed_row_t *row, const char *text)
     }
 }
 
-static int read_rows(feed_page_t *p, db_t *db, int64_t since, size_t max)
+static int read_rows(feed_page_t *p, db_t *db, int64_t since, int64_t until,
+                     size_t max)
 {
     db_stmt_t *s = db_stmt(db, &feed_rows);
     int rc;
 
     db_bind_i64(s, 1, since);
-    db_bind_i64(s, 2, (int64_t)(max < FEED_ROWS ? max : FEED_ROWS));
+    db_bind_i64(s, 2, until);
+    db_bind_i64(s, 3, (int64_t)(max < FEED_ROWS ? max : FEED_ROWS));
     while ((rc = db_step(s)) == DB_ROW) {
         feed_row_t *row = &p->rows[p->n++];
 
@@ -300,9 +303,9 @@ static bool out_of_memory(const feed_page_t *p)
 }
 
 int feed_page_load(feed_page_t *p, db_t *db, const domain_t *d, int64_t since,
-                   size_t max, const visibility_t *who)
+                   int64_t until, size_t max, const visibility_t *who)
 {
-    int rc = read_rows(p, db, since, max);
+    int rc = read_rows(p, db, since, until, max);
 
     if (rc == WERR_OK) {
         rc = find_contacts(p, db);

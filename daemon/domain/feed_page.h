@@ -36,9 +36,11 @@ typedef struct {
 int feed_page_new(feed_page_t **out) WACRM_CHECKED;
 void feed_page_free(feed_page_t *p);
 
-/* At most FEED_ROWS. who NULL: all are seen. */
+/* Those after since and up to until, at most FEED_ROWS. who NULL: all are
+ * seen. */
 int feed_page_load(feed_page_t *p, db_t *db, const domain_t *d, int64_t since,
-                   size_t max, const visibility_t *who) WACRM_CHECKED;
+                   int64_t until, size_t max,
+                   const visibility_t *who) WACRM_CHECKED;
 
 /* What feed_seen_by() looks at, of a row. */
 void feed_page_seers(const feed_page_t *p, const feed_row_t *row,

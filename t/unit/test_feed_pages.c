@@ -196,9 +196,10 @@ static void position_knows_what_is_gone(void **state)
     say(f, "6281", "ID2", "dua", clock_now_ms(), false);
     say(f, "6281", "ID3", "tiga", clock_now_ms(), false);
     end = now_at(f);
-#define POSITION(since, want)                                               \
-    assert_int_equal(feed_position(f->db, since, &resync, &last), WERR_OK); \
-    assert_int_equal(resync, want);                                         \
+#define POSITION(since, want)                                            \
+    assert_int_equal(feed_position(f->db, &f->d, since, &resync, &last), \
+                     WERR_OK);                                           \
+    assert_int_equal(resync, want);                                      \
     assert_int_equal(last, end)
     POSITION(0, false);
     POSITION(end - 1, false);

@@ -93,7 +93,7 @@ static int write_page(request_t *r, const visibility_t *who, int64_t since,
     open_page(r);
     rc = add_events(r, who, since, &p, &next, &more);
     if (rc == WERR_OK) {
-        rc = feed_position(r->db, since, &resync, &last);
+        rc = feed_position(r->db, r->options->domain, since, &resync, &last);
     }
     if (rc == WERR_OK) {
         rc = feed_id(r->db, feed);
@@ -117,7 +117,7 @@ static int write_latest(request_t *r)
     char feed[FEED_ID_MAX];
     bool resync;
     int64_t last;
-    int rc = feed_position(r->db, 0, &resync, &last);
+    int rc = feed_position(r->db, r->options->domain, 0, &resync, &last);
 
     if (rc == WERR_OK) {
         rc = feed_id(r->db, feed);
