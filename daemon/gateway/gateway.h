@@ -158,12 +158,13 @@ typedef enum {
 } gw_found_t;
 
 /* What is looked for: a message of ours with that text, since then. known
- * tells the ids that belong to other messages already. */
+ * tells the ids that belong to other messages already: WERR_OK, or an error,
+ * and nothing is told then. NULL: none does. */
 typedef struct {
     const char *type;
     const char *text;
     int64_t since; /* ms */
-    bool (*known)(void *arg, const char *wa_id);
+    int (*known)(void *arg, const char *wa_id, bool *is_known);
     void *arg;
 } gw_lookup_t;
 

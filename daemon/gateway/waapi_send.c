@@ -261,17 +261,24 @@ typedef struct {
     bool readable; /* every line could be read */
     bool reaches;  /* something older than what is looked for is listed */
     bool found;
+    bool failed; /* nobody could say whose an id is */
 } scan_t;
 
 /* Is it certainly another message of ours? */
-static bool known(const json_t *m, const gw_lookup_t *l)
+static bool is_known(const gw_lookup_t *l, const char *id, scan_t *s)
 {
-    char id[WA_ID_MAX];
+    bool known = false;
 
+    if (l->known && l->known(l->arg, id, &known) != WERR_OK) {
+        s->failed = true;
+    }
+    return known && !s->failed;
+}
+
+static bool id_of(const json_t *m, char id[WA_ID_MAX])
+{
     return bare_id(
-               gw_first_str(m, "wa_message_id|message_id|messageId|key.id|id"),
-               id) &&
-           l->known && l->known(l->arg, id);
+        gw_first_str(m, "wa_message_id|message_id|messageId|key.id|id"), id);
 }
 
 static void scan_line(const json_t *m, const gw_lookup_t *l, scan_t *s,
@@ -302,24 +309,21 @@ static void scan_line(const json_t *m, const gw_lookup_t *l, scan_t *s,
 
         /* a file's text may be its name, or nothing: no proof either way */
         if (!type || strcmp(type, "text") != 0) {
-            s->readable = s->readable && known(m, l);
+            s->readable = s->readable && id_of(m, id) && is_known(l, id, s);
         }
         return;
     }
     if (!text || strcmp(text, l->text) != 0) {
         return;
     }
-    if (!bare_id(
-            gw_first_str(m, "wa_message_id|message_id|messageId|key.id|id"),
-            id)) {
+    if (!id_of(m, id)) {
         s->readable = false; /* this one, or the same words said before? */
         return;
     }
-    if (l->known && l->known(l->arg, id)) {
-        return;
+    if (!is_known(l, id, s) && !s->failed) {
+        s->found = true;
+        gw_copy(wa_id, size, id);
     }
-    s->found = true;
-    gw_copy(wa_id, size, id);
 }
 
 gw_found_t waapi_lookup_reply(int http_status, const char *body, size_t len,
@@ -344,7 +348,7 @@ gw_found_t waapi_lookup_reply(int http_status, const char *body, size_t len,
     json_array_foreach(list, i, m)
     {
         scan_line(m, l, &s, wa_id, size);
-        if (s.found) {
+        if (s.found || s.failed) {
             break;
         }
     }
@@ -352,7 +356,8 @@ gw_found_t waapi_lookup_reply(int http_status, const char *body, size_t len,
      * nor by an empty one: the chat may go by another id (LID) there. */
     if (s.found) {
         found = GW_FOUND;
-    } else if (s.readable && (s.reaches || (i > 0 && i < LOOKUP_LIMIT))) {
+    } else if (s.readable && !s.failed &&
+               (s.reaches || (i > 0 && i < LOOKUP_LIMIT))) {
         found = GW_ABSENT;
     }
 out:

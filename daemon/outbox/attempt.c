@@ -82,13 +82,9 @@ static void on_lookup(void *arg, const gw_result_t *r)
                      .arg = a};
     gw_found_t found = GW_NOT_TOLD;
 
-    (void)db_lost(a->o->db);
     if (r->http_status > 0) {
         found = a->driver->lookup_reply(r->http_status, r->body, r->len, &l,
                                         a->reply.wa_id, sizeof(a->reply.wa_id));
-    }
-    if (db_lost(a->o->db)) {
-        found = GW_NOT_TOLD; /* what it found may be another one of ours */
     }
     if (found == GW_FOUND) {
         end(a, END_SENT);
@@ -105,9 +101,9 @@ static void look_up(attempt_t *a)
 {
     gw_send_t s = send_of(a);
     gw_request_t request;
+    bool held;
 
-    (void)db_lost(a->o->db);
-    if (a->watched && !lanes_held(a) && !db_lost(a->o->db)) {
+    if (a->watched && lanes_held(a, &held) == WERR_OK && !held) {
         attempt_free(a);
         return;
     }

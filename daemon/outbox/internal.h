@@ -73,10 +73,10 @@ int lanes_release(outbox_t *o, int64_t *next) WACRM_CHECKED;
 int lanes_settle(outbox_t *o) WACRM_CHECKED;
 /* UNKNOWN past its deadline is left; *next: the earliest deadline ahead. */
 int lanes_expire(outbox_t *o, int64_t *next) WACRM_CHECKED;
-/* Is an unknown one still that? */
-bool lanes_held(const attempt_t *a);
-/* Does that id belong to another message of ours? */
-bool lanes_known(void *attempt, const char *wa_id);
+/* Is an unknown one still that? WERR_OK, or an error, which says neither. */
+int lanes_held(const attempt_t *a, bool *held) WACRM_CHECKED;
+/* Does that id belong to another message of ours? The same: gw_lookup_t. */
+int lanes_known(void *attempt, const char *wa_id, bool *known) WACRM_CHECKED;
 
 /* attempt.c: the gateway's side */
 

@@ -391,28 +391,22 @@ int lanes_expire(outbox_t *o, int64_t *next)
     return rc == WERR_OK ? read_deadline(o, next) : rc;
 }
 
-bool lanes_held(const attempt_t *a)
+int lanes_held(const attempt_t *a, bool *held)
 {
     db_stmt_t *s = db_stmt(a->o->db, &still_held);
-    int rc;
 
     db_bind_i64(s, 1, a->d.id);
     db_bind_text(s, 2, a->id);
-    rc = db_first(s);
-    db_done(s);
-    return rc == DB_ROW;
+    return db_exists(s, held);
 }
 
-bool lanes_known(void *attempt, const char *wa_id)
+int lanes_known(void *attempt, const char *wa_id, bool *known)
 {
     attempt_t *a = attempt;
     db_stmt_t *s = db_stmt(a->o->db, &other_message);
-    int rc;
 
     db_bind_i64(s, 1, a->d.session);
     db_bind_text(s, 2, wa_id);
     db_bind_i64(s, 3, a->d.message);
-    rc = db_first(s);
-    db_done(s);
-    return rc == DB_ROW;
+    return db_exists(s, known);
 }

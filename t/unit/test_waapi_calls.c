@@ -198,10 +198,11 @@ static void login_replies(void **state)
     }
 }
 
-static bool is_known(void *arg, const char *wa_id)
+static int is_known(void *arg, const char *wa_id, bool *known)
 {
     (void)arg;
-    return strcmp(wa_id, "3EB0KNOWN") == 0;
+    *known = strcmp(wa_id, "3EB0KNOWN") == 0;
+    return strcmp(wa_id, "3EB0FAULT") == 0 ? WERR_IO : WERR_OK;
 }
 
 /* What that answer says of a message of this type and text. */
@@ -258,6 +259,13 @@ static void lookups(void **state)
          "{\"data\":[" LINE("0b0e3c9a-7c1f-4f53-9d0c-2f6a3b1c4d5e", "true",
                             "hi", "1772503200") "]}",
          GW_NOT_TOLD, ""},
+        /* nor may this one be it, whatever else is listed */
+        {200, "{\"data\":[" LINE("3EB0FAULT", "true", "hi", "1772503200") "]}",
+         GW_NOT_TOLD, ""},
+        {200,
+         "{\"data\":[" LINE("3EB0FAULT", "true", "hi", "1772503200") "," LINE(
+             "3EB0FOUND", "true", "hi", "1772503200") "]}",
+         GW_NOT_TOLD, ""},
         {200, "{\"data\":[]}", GW_NOT_TOLD, ""},
         {200, "{\"data\":[{\"content\":\"hi\"}]}", GW_NOT_TOLD, ""},
         {200, "<html>", GW_NOT_TOLD, ""},
@@ -286,6 +294,7 @@ static void lookups_of_files(void **state)
         {"[" LINE("3EB0OTHER", "true", "a.pdf", "1772503200") "]", GW_NOT_TOLD},
         {"[" LINE("3EB0OTHER", "true", "", "1772503200") "]", GW_NOT_TOLD},
         {"[" LINE("3EB0KNOWN", "true", "", "1772503200") "]", GW_ABSENT},
+        {"[" LINE("3EB0FAULT", "true", "", "1772503200") "]", GW_NOT_TOLD},
         {"[" LINE("3EB0OTHER", "false", "", "1772503200") "]", GW_ABSENT},
         {"[{\"type\":\"text\",\"content\":\"a\",\"from_me\":true,"
          "\"timestamp\":1772503200}]",
