@@ -162,8 +162,9 @@ static int next_chat(db_t *db, const int64_t *busy, size_t nbusy,
         snprintf(out->jid, sizeof(out->jid), "%s", db_text(s, 1));
         out->page = db_i64(s, 2) + 1;
         out->oldest = db_i64(s, 3);
+        rc = db_row_whole(s) ? WERR_OK : WERR_NOMEM;
         db_done(s);
-        return WERR_OK;
+        return rc;
     }
     return rc == DB_DONE ? WERR_NOTFOUND : rc;
 }
@@ -205,7 +206,11 @@ int backfill_next(db_t *db, int64_t now, const int64_t *busy, size_t nbusy,
     out->requested_at = db_i64(s, 4);
     snprintf(out->account, sizeof(out->account), "%s", db_text(s, 5));
     snprintf(out->remote, sizeof(out->remote), "%s", db_text(s, 6));
+    rc = db_row_whole(s) ? WERR_OK : WERR_NOMEM;
     db_done(s);
+    if (rc != WERR_OK) {
+        return rc;
+    }
     if (list) {
         return nbusy > 0 ? WERR_NOTFOUND : WERR_OK;
     }

@@ -146,8 +146,9 @@ static int read_row(db_stmt_t *s, media_row_t *out)
     if (!db_is_null(s, 6)) {
         snprintf(out->filename, sizeof(out->filename), "%s", db_text(s, 6));
     }
+    rc = db_row_whole(s) ? WERR_OK : WERR_NOMEM;
     db_done(s);
-    return WERR_OK;
+    return rc;
 }
 
 int media_find(db_t *db, const char *public_id, media_row_t *out)

@@ -95,9 +95,10 @@ typedef struct {
     char *url; /* malloc'd */
     char filename[MEDIA_NAME_MAX];
     char account[64];
-    bool outgoing;  /* an agent's, for a message that waits for it */
-    bool image;     /* must be one */
-    bool undecided; /* an image makes the message one */
+    bool outgoing;     /* an agent's, for a message that waits for it */
+    bool image;        /* must be one */
+    bool undecided;    /* an image makes the message one */
+    int64_t queued_at; /* the message, ms */
 } media_fetch_t;
 
 /* Those due at now, the earliest first. *next: ms of the next one. */
@@ -108,9 +109,9 @@ void media_fetch_free(media_fetch_t *f, size_t n);
 int media_fetched(tx_t *tx, const media_fetch_t *f,
                   const media_blob_t *b) WACRM_CHECKED;
 /* Once more at `again` (ms), or never (0): a message that waits for it has
- * failed then. */
+ * failed then. tried: it counts as a try. */
 int media_not_fetched(tx_t *tx, const media_fetch_t *f, int64_t again,
-                      const char *reason) WACRM_CHECKED;
+                      bool tried, const char *reason) WACRM_CHECKED;
 /* By hand, what has been given up of a donor's; WERR_CONFLICT: it has not. */
 int media_fetch_again(tx_t *tx, int64_t message) WACRM_CHECKED;
 /* Its message does not leave: nobody waits for it any more. */

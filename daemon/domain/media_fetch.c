@@ -14,7 +14,7 @@
 DB_QUERY_SCAN(media_fetch_due,
               "SELECT x.message_id, x.fetch_tries, x.remote_url, x.filename, "
               "a.name, x.fetch_at, m.direction, m.type = 'image', "
-              "x.mime IS NULL FROM message_media x "
+              "x.mime IS NULL, m.created_at FROM message_media x "
               "CROSS JOIN messages m ON m.id = x.message_id "
               "JOIN sessions s ON s.id = m.session_id "
               "JOIN accounts a ON a.id = s.account_id "
@@ -28,7 +28,7 @@ DB_QUERY(
 DB_QUERY(media_fetch_used, "UPDATE media SET used = 1 WHERE id = $1");
 DB_QUERY(media_fetch_not,
          "UPDATE message_media SET fetch_state = $2, fetch_at = $3, "
-         "fetch_error = $4, fetch_tries = fetch_tries + 1 "
+         "fetch_error = $4, fetch_tries = fetch_tries + $5 "
          "WHERE message_id = $1 AND fetch_state = 1");
 
 DB_QUERY(media_fetch_expect,
@@ -80,6 +80,7 @@ int media_due(db_t *db, int64_t now, media_fetch_t *out, size_t max, size_t *n,
         f->outgoing = db_i64(s, 6) != 0;
         f->image = f->outgoing && db_i64(s, 7) != 0;
         f->undecided = f->outgoing && db_i64(s, 8) != 0;
+        f->queued_at = db_i64(s, 9);
         if (f->url == NULL) {
             rc = WERR_NOMEM;
             break;
@@ -138,7 +139,7 @@ int media_fetched(tx_t *tx, const media_fetch_t *f, const media_blob_t *b)
 }
 
 int media_not_fetched(tx_t *tx, const media_fetch_t *f, int64_t again,
-                      const char *reason)
+                      bool tried, const char *reason)
 {
     db_stmt_t *s = db_stmt(tx->db, &media_fetch_not);
     int rc;
@@ -147,6 +148,7 @@ int media_not_fetched(tx_t *tx, const media_fetch_t *f, int64_t again,
     db_bind_i64(s, 2, again != 0 ? 1 : 2);
     db_bind_i64(s, 3, again);
     db_bind_text(s, 4, reason);
+    db_bind_i64(s, 5, tried ? 1 : 0);
     rc = db_exec(s);
     if (rc != WERR_OK || db_changes(tx->db) == 0 || again != 0) {
         return rc;

@@ -9,38 +9,65 @@
 
 #include <curl/curl.h>
 
-bool origin_of(const char *url, origin_t *out)
+/* The parts that make an origin, each to be freed. */
+typedef struct {
+    char *scheme, *host, *port, *user;
+} parts_t;
+
+static CURLUcode split(CURLU *u, const char *url, parts_t *p)
+{
+    CURLUcode code = curl_url_set(u, CURLUPART_URL, url, 0);
+
+    if (code == CURLUE_OK) {
+        code = curl_url_get(u, CURLUPART_SCHEME, &p->scheme, 0);
+    }
+    if (code == CURLUE_OK) {
+        code = curl_url_get(u, CURLUPART_HOST, &p->host, 0);
+    }
+    if (code == CURLUE_OK) {
+        code = curl_url_get(u, CURLUPART_PORT, &p->port, CURLU_DEFAULT_PORT);
+    }
+    if (code == CURLUE_OK) {
+        code = curl_url_get(u, CURLUPART_USER, &p->user, 0);
+        if (code == CURLUE_NO_USER) {
+            return CURLUE_OK;
+        }
+        /* a name and password in it are nobody's but ours to give */
+        return code == CURLUE_OK ? CURLUE_USER_NOT_ALLOWED : code;
+    }
+    return code;
+}
+
+static bool join(const parts_t *p, origin_t *out)
+{
+    int n = snprintf(out->text, sizeof(out->text), "%s:%s", p->host, p->port);
+
+    out->secure = strcmp(p->scheme, "https") == 0;
+    for (char *c = out->text; *c; c++) {
+        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
+    }
+    return n > 0 && (size_t)n < sizeof(out->text) &&
+           (out->secure || strcmp(p->scheme, "http") == 0);
+}
+
+int origin_of(const char *url, origin_t *out)
 {
     CURLU *u = curl_url();
-    char *scheme = NULL, *host = NULL, *port = NULL, *user = NULL;
-    bool ok =
-        u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
+    parts_t p = {0};
+    CURLUcode code = u ? split(u, url, &p) : CURLUE_OUT_OF_MEMORY;
+    int rc = WERR_INVALID;
 
-    /* a name and password in it are nobody's but ours to give */
-    if (ok && curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK) {
-        ok = false;
+    if (code == CURLUE_OUT_OF_MEMORY) {
+        rc = WERR_NOMEM;
+    } else if (code == CURLUE_OK && join(&p, out)) {
+        rc = WERR_OK;
     }
-    if (ok) {
-        ok = strcmp(scheme, "https") == 0 || strcmp(scheme, "http") == 0;
-    }
-    if (ok) {
-        int n = snprintf(out->text, sizeof(out->text), "%s:%s", host, port);
-
-        ok = n > 0 && (size_t)n < sizeof(out->text);
-        out->secure = strcmp(scheme, "https") == 0;
-        for (char *p = out->text; ok && *p; p++) {
-            *p = *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p;
-        }
-    }
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(port);
-    curl_free(user);
+    curl_free(p.scheme);
+    curl_free(p.host);
+    curl_free(p.port);
+    curl_free(p.user);
     curl_url_cleanup(u);
-    return ok;
+    return rc;
 }
 
 bool origin_same(const origin_t *a, const origin_t *b)

@@ -13,6 +13,8 @@
 
 #include <stdbool.h>
 
+#include "base/error.h"
+
 struct sockaddr;
 
 #define ORIGIN_MAX 300
@@ -22,8 +24,9 @@ typedef struct {
     bool secure;           /* https */
 } origin_t;
 
-/* false: not http or https, with a name or password in it, or too long. */
-bool origin_of(const char *url, origin_t *out);
+/* WERR_INVALID: not http or https, with a name or password in it, or too long;
+ * WERR_NOMEM: nobody could look. */
+int origin_of(const char *url, origin_t *out) WACRM_CHECKED;
 bool origin_same(const origin_t *a, const origin_t *b);
 bool origin_listed(const char *list, const origin_t *o);
 /* Any thread; to: IPv4 or IPv6, any other family is refused. */

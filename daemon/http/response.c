@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 void response_init(response_t *r)
 {
     r->status = 200;
@@ -136,6 +138,11 @@ void response_error(response_t *r, int rc)
     case WERR_BUSY:
     case WERR_TIMEOUT:
     case WERR_STOPPING:
+        response_busy(r, "Service Unavailable", 1);
+        break;
+    case WERR_NOMEM:
+        log_error("http", "msg=\"no memory for an answer\" do=\"give the "
+                          "machine more, or look at what takes it\"");
         response_busy(r, "Service Unavailable", 1);
         break;
     default:

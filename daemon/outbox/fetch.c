@@ -31,6 +31,7 @@ struct fetch_s {
     int fd;
     bool ended; /* how: */
     bool permanent;
+    bool no_memory;    /* for want of it here */
     media_blob_t blob; /* it is here, if held */
     char reason[256];
     int64_t wait_ms; /* of Retry-After */
@@ -38,17 +39,27 @@ struct fetch_s {
 
 /* ---- where from ---- */
 
-/* *own: it is the API's own server, which gets our bearer. */
-static bool listed(const gateway_account_t *a, const char *url, bool *own)
+/* WERR_OK, WERR_DENIED, WERR_NOMEM. *own: it is the API's own server, which
+ * gets our bearer. */
+static int listed(const gateway_account_t *a, const char *url, bool *own)
 {
     origin_t origin, base;
+    int rc = origin_of(url, &origin);
 
-    if (!origin_of(url, &origin)) {
-        return false;
+    *own = false;
+    if (rc != WERR_OK) {
+        return rc == WERR_NOMEM ? rc : WERR_DENIED;
     }
-    *own = origin_of(a->base_url, &base) && origin_same(&origin, &base);
-    return a->media_hosts != NULL ? origin_listed(a->media_hosts, &origin)
-                                  : *own;
+    rc = origin_of(a->base_url, &base);
+    if (rc == WERR_NOMEM) {
+        return rc;
+    }
+    *own = rc == WERR_OK && origin_same(&origin, &base);
+    if (a->media_hosts == NULL ? *own
+                               : origin_listed(a->media_hosts, &origin)) {
+        return WERR_OK;
+    }
+    return WERR_DENIED;
 }
 
 static bool may_connect(const void *arg, const struct sockaddr *to)
@@ -58,18 +69,22 @@ static bool may_connect(const void *arg, const struct sockaddr *to)
     return origin_may_connect(set->url_hosts, to);
 }
 
-/* What an agent sends from an address: anybody's server. */
-static bool listed_url(const domain_settings_t *set, const char *url)
+/* What an agent sends from an address: anybody's server. The same. */
+static int listed_url(const domain_settings_t *set, const char *url)
 {
     origin_t origin;
+    int rc = set->url_hosts == NULL ? WERR_DENIED : origin_of(url, &origin);
 
-    return set->url_hosts != NULL && origin_of(url, &origin) &&
-           (origin.secure || set->url_http) &&
-           origin_listed(set->url_hosts, &origin);
+    if (rc == WERR_OK && (origin.secure || set->url_http) &&
+        origin_listed(set->url_hosts, &origin)) {
+        return WERR_OK;
+    }
+    return rc == WERR_NOMEM ? rc : WERR_DENIED;
 }
 
-static bool allowed(const fetch_t *f, const gateway_account_t *account,
-                    gw_request_t *request)
+/* And what goes with it: where it may connect to, our bearer. */
+static int allowed(const fetch_t *f, const gateway_account_t *account,
+                   gw_request_t *request)
 {
     const domain_settings_t *set = &f->o->domain->settings;
 
@@ -120,6 +135,7 @@ static void keep(fetch_t *f)
     } else if (rc == WERR_INVALID) {
         give_up(f, true, "files of this type are not taken");
     } else if (rc != WERR_OK) {
+        f->no_memory = rc == WERR_NOMEM;
         give_up(f, false, werr_text(rc));
     } else if (f->job.image && !f->blob.type->image) {
         media_release(&f->blob);
@@ -143,6 +159,7 @@ static void on_fetched(void *arg, const gw_result_t *r)
         return;
     }
     if (r->http_status == 0) {
+        f->no_memory = r->no_memory;
         give_up(f, r->too_big || r->refused,
                 r->too_big   ? "the file is too large"
                 : r->refused ? NOT_OURS
@@ -154,12 +171,43 @@ static void on_fetched(void *arg, const gw_result_t *r)
     give_up(f, !worth_another(r->http_status), reason);
 }
 
+/* Nothing has been asked for; why: in words, where it is not a WERR_*'s. */
+static void not_begun(fetch_t *f, int rc, const char *why)
+{
+    f->no_memory = rc == WERR_NOMEM;
+    give_up(f, rc == WERR_DENIED || rc == WERR_TOOBIG, why);
+}
+
+static void call(fetch_t *f, const gateway_account_t *account,
+                 gw_request_t *request)
+{
+    outbox_t *o = f->o;
+    int rc;
+
+    buf_adds(&request->url, f->job.url);
+    request->sink = f->fd;
+    request->sink_max = o->domain->settings.media_max;
+    rc = gw_request_error(request);
+    if (rc != WERR_OK) {
+        gw_request_free(request);
+        not_begun(f, rc,
+                  rc == WERR_TOOBIG ? "the address is too long"
+                                    : werr_text(rc));
+        return;
+    }
+    rc = gw_call(o->loop, account, request, on_fetched, f);
+    if (rc != WERR_OK) {
+        not_begun(f, rc, "the call could not be started");
+    }
+}
+
 static void begin(fetch_t *f)
 {
     outbox_t *o = f->o;
     const gateway_account_t *account =
         gateway_account(o->accounts, o->naccounts, f->job.account);
     gw_request_t request;
+    int rc;
 
     if (!account) {
         f->wait_ms = UNKNOWN_WAIT_MS;
@@ -167,20 +215,17 @@ static void begin(fetch_t *f)
         return;
     }
     gw_request_init(&request);
-    if (!allowed(f, account, &request)) {
-        give_up(f, true, NOT_OURS);
+    rc = allowed(f, account, &request);
+    if (rc != WERR_OK) {
+        not_begun(f, rc, rc == WERR_DENIED ? NOT_OURS : werr_text(rc));
         return;
     }
-    if (media_temp(o->domain, f->path, &f->fd) != WERR_OK) {
-        give_up(f, false, "no file to write to");
+    rc = media_temp(o->domain, f->path, &f->fd);
+    if (rc != WERR_OK) {
+        not_begun(f, rc, "no file to write to");
         return;
     }
-    buf_adds(&request.url, f->job.url);
-    request.sink = f->fd;
-    request.sink_max = o->domain->settings.media_max;
-    if (gw_call(o->loop, account, &request, on_fetched, f) != WERR_OK) {
-        give_up(f, false, "the call could not be started");
-    }
+    call(f, account, &request);
 }
 
 /* ---- all of them ---- */
@@ -212,11 +257,17 @@ static int64_t backoff(const outbox_t *o, const fetch_t *f)
     return s * 1000 > f->wait_ms ? s * 1000 : f->wait_ms;
 }
 
+/* Nobody was asked, and that is no reason for ever. */
+static bool tried(const fetch_t *f)
+{
+    return !f->no_memory || clock_now_ms() - f->job.queued_at > DAY_MS;
+}
+
 static bool again(const outbox_t *o, const fetch_t *f)
 {
     int tries = f->job.outgoing ? o->options.tries : o->options.fetch_tries;
 
-    return !f->permanent && f->job.tries + 1 < tries;
+    return !f->permanent && (!tried(f) || f->job.tries + 1 < tries);
 }
 
 static int settle(tx_t *tx, void *arg)
@@ -235,7 +286,7 @@ static int settle(tx_t *tx, void *arg)
         } else {
             rc = media_not_fetched(tx, &f->job,
                                    again(o, f) ? tx->now + backoff(o, f) : 0,
-                                   f->reason);
+                                   tried(f), f->reason);
         }
     }
     return rc;

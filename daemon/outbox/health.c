@@ -170,7 +170,8 @@ static int read_sessions(outbox_t *o, int64_t now)
         }
         take_row(o, w, s, now);
     }
-    for (size_t i = 0; i < h->n; i++) {
+    /* what could not be read is not gone */
+    for (size_t i = 0; rc == DB_DONE && i < h->n; i++) {
         watched_t *w = h->sessions[i];
         if (!w->seen && !w->busy) {
             w->id = 0;

@@ -31,6 +31,7 @@ typedef struct {
     int64_t user, message, media;
     media_fetch_t *fetch;
     int64_t again;
+    bool tried;
     media_row_t row;
 } job_t;
 

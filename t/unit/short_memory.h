@@ -1,13 +1,13 @@
 /*
  * short_memory.h - allocations that fail, for one test program: malloc() and
- * its like of all that is linked to it, in all threads. Not below a sanitizer,
- * which has its own: short_memory() is false there.
+ * its like of all that is linked to it, in the thread that asks for it, and in
+ * no other: what a background thread does meanwhile neither fails nor counts.
+ * Not below a sanitizer, which has its own: short_memory() is false there.
  */
 #ifndef WACRM_T_SHORT_MEMORY_H
 #define WACRM_T_SHORT_MEMORY_H
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -21,9 +21,9 @@
 #define SHORT_MEMORY_NONE
 #endif
 
-static atomic_long short_skip = -1; /* calls that go well first; -1: all */
-static atomic_long short_run;       /* and how many fail then */
-static atomic_long short_hits;
+static _Thread_local long short_skip = -1; /* that go well first; -1: all */
+static _Thread_local long short_run;       /* and how many fail then */
+static _Thread_local long short_hits;
 
 static inline bool short_memory(void)
 {
@@ -36,16 +36,16 @@ static inline bool short_memory(void)
 
 static inline void short_memory_begin(long skip, long run)
 {
-    atomic_store(&short_hits, 0);
-    atomic_store(&short_run, run);
-    atomic_store(&short_skip, skip);
+    short_hits = 0;
+    short_run = run;
+    short_skip = skip;
 }
 
 /* How many have failed. */
 static inline long short_memory_end(void)
 {
-    atomic_store(&short_skip, -1);
-    return atomic_load(&short_hits);
+    short_skip = -1;
+    return short_hits;
 }
 
 #ifndef SHORT_MEMORY_NONE
@@ -56,21 +56,19 @@ void *__libc_realloc(void *p, size_t size);
 
 static inline bool short_now(void)
 {
-    long at;
-
-    if (atomic_load(&short_skip) < 0) {
+    if (short_skip < 0) {
         return false;
     }
-    at = atomic_fetch_sub(&short_skip, 1);
-    if (at > 0) {
+    if (short_skip > 0) {
+        short_skip--;
         return false;
     }
-    if (atomic_fetch_sub(&short_run, 1) <= 0) {
-        atomic_store(&short_skip, -1);
+    if (short_run == 0) {
+        short_skip = -1;
         return false;
     }
-    atomic_store(&short_skip, 0);
-    atomic_fetch_add(&short_hits, 1);
+    short_run--;
+    short_hits++;
     errno = ENOMEM;
     return true;
 }

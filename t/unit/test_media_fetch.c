@@ -24,7 +24,7 @@ static int not_tx(tx_t *tx, void *arg)
 {
     const job_t *j = arg;
 
-    return media_not_fetched(tx, j->fetch, j->again, "reason");
+    return media_not_fetched(tx, j->fetch, j->again, j->tried, "reason");
 }
 
 static int fetched_tx(tx_t *tx, void *arg)
@@ -40,7 +40,8 @@ static void to_be_fetched(void **state)
     int64_t a = hear(f, "A", "http://x/a"), next, now = clock_now_ms() + 10;
     media_fetch_t due[2];
     media_blob_t b;
-    job_t j = {.fetch = &due[0], .blob = &b, .again = now + 5000};
+    job_t j = {
+        .fetch = &due[0], .blob = &b, .again = now + 5000, .tried = true};
     size_t n;
 
     (void)hear(f, "B", NULL);
@@ -58,6 +59,9 @@ static void to_be_fetched(void **state)
     assert_int_equal(media_due(f->db, now, due, 2, &n, &next), WERR_OK);
     assert_int_equal(n, 1);
     assert_int_equal(next, j.again);
+    j.tried = false; /* there was no memory to try it */
+    assert_int_equal(domain_write(&f->d, not_tx, &j), WERR_OK);
+    assert_int_equal(ASK(f, "SELECT max(fetch_tries) FROM message_media"), 1);
     j.again = 0;
     assert_int_equal(domain_write(&f->d, not_tx, &j), WERR_OK);
     assert_int_equal(ASK(f, "SELECT count(*) FROM events WHERE kind = 6"), 1);

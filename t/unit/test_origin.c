@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "short_memory.h"
+
 static void origins(void **state)
 {
     static const struct {
@@ -40,13 +42,41 @@ static void origins(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        assert_true(origin_of(good[i].url, &o));
+        assert_int_equal(origin_of(good[i].url, &o), WERR_OK);
         assert_string_equal(o.text, good[i].origin);
         assert_int_equal(o.secure, good[i].secure);
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        if (origin_of(bad[i], &o)) {
+        if (origin_of(bad[i], &o) != WERR_INVALID) {
             fail_msg("%s is %s", bad[i], o.text);
+        }
+    }
+}
+
+/* What nobody could look at is neither good nor bad. */
+static void origins_with_little_memory(void **state)
+{
+    static const struct {
+        const char *url;
+        int rc;
+    } cases[] = {
+        {"https://cdn.example.org/a.png", WERR_OK},
+        {"https://a:b@cdn.example.org/", WERR_INVALID},
+        {"ftp://cdn.example.org/a", WERR_INVALID},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (long skip = 0, hits = short_memory(); hits > 0; skip++) {
+            origin_t o;
+            int rc;
+
+            short_memory_begin(skip, 1);
+            rc = origin_of(cases[i].url, &o);
+            hits = short_memory_end();
+            if (rc != WERR_NOMEM || hits == 0) {
+                assert_int_equal(rc, cases[i].rc);
+            }
         }
     }
 }
@@ -55,7 +85,7 @@ static bool listed(const char *list, const char *url)
 {
     origin_t o;
 
-    return origin_of(url, &o) && origin_listed(list, &o);
+    return origin_of(url, &o) == WERR_OK && origin_listed(list, &o);
 }
 
 static void lists(void **state)
@@ -146,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(origins),
+        cmocka_unit_test(origins_with_little_memory),
         cmocka_unit_test(lists),
         cmocka_unit_test(addresses),
         cmocka_unit_test(other_families),

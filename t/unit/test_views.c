@@ -5,6 +5,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "db/sqlite.h"
+#include "http/routes/routes.h"
+#include "http/server.h"
 #include "http/views.h"
 
 /* ---- the map ---- */
@@ -269,6 +272,47 @@ static void test_contact(void **state)
     }
 }
 
+/* The route alone, on a connection that memory has failed, or has not. */
+static int inbox_of(const char *target, bool lost)
+{
+    char copy[64];
+    request_t r = {.server = web.server,
+                   .options = &web.options,
+                   .db = db,
+                   .target = copy,
+                   .identity = {.user = CS},
+                   .user = {.id = CS, .role = ROLE_CS, .active = true},
+                   .visible = {.ids = &mine, .n = 1},
+                   .version = store_version(web.crm.store)};
+    int status;
+
+    snprintf(copy, sizeof(copy), "%s", target);
+    response_init(&r.response);
+    (void)db_lost(db);
+    if (lost) {
+        sqlite_lost(db);
+    }
+    route_inbox(&r);
+    status = r.response.status;
+    response_free(&r.response);
+    return status;
+}
+
+/* What was read before it, the caller's sessions say, was not all there is. */
+static void test_lost_before(void **state)
+{
+    static const char target[] = INBOX "?of=lost";
+    const view_ask_t ask = {CS, NULL, target};
+    view_t view;
+
+    (void)state;
+    assert_int_equal(inbox_of(target, true), 503);
+    assert_false(views_find(web.server->views, &ask, &view));
+    assert_int_equal(inbox_of(target, false), 200);
+    assert_true(views_find(web.server->views, &ask, &view));
+    assert_int_equal(inbox_of(INBOX "?of=lost_and_cached", true), 503);
+}
+
 /* While the only worker hashes passwords, one request waits for a place and
  * the others for that one. */
 static void test_following(void **state)
@@ -456,8 +500,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_what_is_asked), T(test_what_ends_it), T(test_bounds),
         T(test_at_once),       T(test_very_next),    T(test_of_others),
-        T(test_contact),       T(test_following),    T(test_writers_read),
-        T(test_in_a_hurry),
+        T(test_contact),       T(test_lost_before),  T(test_following),
+        T(test_writers_read),  T(test_in_a_hurry),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -64,32 +64,39 @@ static bool check_known(request_t *r, const upload_t *u, draft_t *draft,
 }
 
 /* By its address: whether it can be had shows later. */
-static void check_url(request_t *r, draft_t *draft, invalid_t *invalid)
+static int check_url(const request_t *r, draft_t *draft, invalid_t *invalid)
 {
     const domain_settings_t *set = &r->options->domain->settings;
     origin_t origin;
     if (draft->url == NULL) {
-        return;
+        return WERR_OK;
+    }
+    if (draft->type == NULL) {
+        draft->type = "document"; /* an image, if it turns out to be one */
     }
     if (set->url_hosts == NULL) {
         invalid_add(invalid, "url",
                     "Sending from a URL is switched off: send the file.");
-    } else if (strlen(draft->url) > URL_MAX ||
-               !origin_of(draft->url, &origin) ||
-               !(origin.secure || set->url_http)) {
+        return WERR_OK;
+    }
+    int rc = strlen(draft->url) > URL_MAX ? WERR_INVALID
+                                          : origin_of(draft->url, &origin);
+    if (rc == WERR_NOMEM) {
+        return rc;
+    }
+    if (rc != WERR_OK || !(origin.secure || set->url_http)) {
         invalid_add(invalid, "url", "The url field must be an %s address.",
                     set->url_http ? "http or https" : "https");
     } else if (!origin_listed(set->url_hosts, &origin)) {
         invalid_add(invalid, "url", "Files are not taken from this host.");
     }
-    if (draft->type == NULL) {
-        draft->type = "document"; /* an image, if it turns out to be one */
-    }
+    return WERR_OK;
 }
 
 bool draft_media_check(request_t *r, const upload_t *u, draft_t *draft,
                        invalid_t *invalid, draft_media_t *out)
 {
+    int rc;
     memset(out, 0, sizeof(*out));
     switch (draft->media) {
     case DRAFT_FILE:
@@ -97,8 +104,11 @@ bool draft_media_check(request_t *r, const upload_t *u, draft_t *draft,
     case DRAFT_MEDIA_ID:
         return check_known(r, u, draft, invalid, out);
     case DRAFT_URL:
-        check_url(r, draft, invalid);
-        return true;
+        rc = check_url(r, draft, invalid);
+        if (rc != WERR_OK) {
+            response_error(&r->response, rc);
+        }
+        return rc == WERR_OK;
     case DRAFT_NO_MEDIA:
         break;
     }

@@ -17,7 +17,7 @@ typedef struct draft_media_s {
 
 /*
  * Looks at it, before anything is stored; errors go to invalid. Sets the
- * draft's type where none was told. false: answered already (413, 415).
+ * draft's type where none was told. false: answered already (413, 415, 503).
  */
 bool draft_media_check(request_t *r, const upload_t *u, draft_t *draft,
                        invalid_t *invalid, draft_media_t *out);

@@ -189,12 +189,14 @@ static int get_body(const request_t *r, asked_t *a, const buf_t *key,
     store_t *store = r->options->domain->store;
     int64_t needed = store_changed(store, topics_of(a));
     int rc = WERR_OK;
+    if (db_lost(r->db)) {
+        return WERR_NOMEM; /* whose list it is was read before */
+    }
     *out = cache_get(cache, key->data, key->len, needed);
     if (*out == NULL) {
         /* Before the read begins: what is rendered is this old at most. */
         int64_t version = store_version(store);
         version = version > needed ? version : needed;
-        (void)db_lost(r->db);
         rc = render(r, a, version, out);
         if (rc == WERR_OK && db_lost(r->db)) {
             ready_unref(out);
