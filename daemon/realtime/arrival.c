@@ -91,6 +91,8 @@ void rt_client_free(rt_client_t *c)
     rt->slots[c->slot] = NULL;
     rt->free_slots[rt->nfree++] = c->slot;
     rt->nclients--;
+    /* who leaves by itself during a drain leaves its time to the others */
+    rt->ndrained += rt->drain_from_ms != 0 && !c->drained;
     rt_count(&rt->counters.connections, -1);
     free(c);
 }

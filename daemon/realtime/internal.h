@@ -163,6 +163,7 @@ struct rt_client_s {
     bool dirty;   /* has something to send at the end of the turn */
     bool pinged;
     bool gone;     /* nothing comes any more */
+    bool drained;  /* told to come again */
     int64_t heard; /* ms, monotonic */
     int64_t until; /* ms, monotonic: of RT_CLOSING and RT_SHUT */
     size_t turn;   /* bytes read in this turn */
@@ -286,7 +287,7 @@ struct realtime_s {
     buf_t scratch;
     int64_t ticked_ms;
     int64_t drain_from_ms, drain_ms; /* 0: not */
-    size_t ndrain, ndrained;         /* clients then, and of these closed */
+    size_t ndrain, ndrained;         /* clients then, and who went since */
     size_t drain_at;                 /* the next slot */
 };
 

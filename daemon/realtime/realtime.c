@@ -84,10 +84,12 @@ static void drain_some(realtime_t *rt, int64_t now)
             (size_t)((double)rt->ndrain * (double)gone / (double)rt->drain_ms);
     }
     for (; rt->ndrained < due && rt->drain_at < rt->nslots; rt->drain_at++) {
-        if (rt->slots[rt->drain_at] != NULL) {
+        rt_client_t *c = rt->slots[rt->drain_at];
+
+        if (c != NULL) {
             rt->ndrained++;
-            rt_client_close(rt->slots[rt->drain_at], REALTIME_AGAIN,
-                            "Restarting: connect again.");
+            c->drained = true;
+            rt_client_close(c, REALTIME_AGAIN, "Restarting: connect again.");
         }
     }
 }

@@ -338,6 +338,28 @@ static int gone(ws_t **w, int n)
     return all;
 }
 
+/* The same, when those who are due have been told. */
+static int gone_by(ws_t **w, int n, int due)
+{
+    const int64_t until = clock_mono_ms() + 20000;
+    int all = 0;
+    do {
+        assert_int_equal(rt_call(rt, draining, NULL), WERR_OK);
+        all += gone(w, n);
+    } while (all < due && clock_mono_ms() < until);
+    return all;
+}
+
+static pthread_t drain_in_the_background(int64_t *spread_ms)
+{
+    pthread_t t;
+    assert_int_equal(pthread_create(&t, NULL, drain_slowly, spread_ms), 0);
+    while (rt_call(rt, draining, NULL) != WERR_OK) {
+        sched_yield();
+    }
+    return t;
+}
+
 /*
  * Who is closed when: a drain of so long that nothing of the machine's counts,
  * led through its tenths by hand.
@@ -353,22 +375,48 @@ static void test_drain_is_spread(void **state)
     for (int i = 0; i < CLIENTS; i++) {
         w[i] = meet();
     }
-    assert_int_equal(pthread_create(&t, NULL, drain_slowly, &spread_ms), 0);
-    while (rt_call(rt, draining, NULL) != WERR_OK) {
-        sched_yield();
-    }
+    t = drain_in_the_background(&spread_ms);
     assert_int_equal(gone(w, CLIENTS), 0);
     for (int i = 1; i <= STEPS; i++) {
-        const int64_t until = clock_mono_ms() + 20000;
         int due = CLIENTS * i / STEPS;
         assert_int_equal(rt_call(rt, sooner, &step), WERR_OK);
-        do {
-            assert_int_equal(rt_call(rt, draining, NULL), WERR_OK);
-            all += gone(w, CLIENTS);
-        } while (all < due && clock_mono_ms() < until);
+        all += gone_by(w, CLIENTS, due - all);
         wait_connections(CLIENTS - all);
         assert_in_range(all, due, due + 1);
     }
+    assert_int_equal(pthread_join(t, NULL), 0);
+}
+
+/* Half of them leave by themselves in its first half: the others have the
+ * second half for themselves, and need not hurry. */
+static void test_drain_with_departures(void **state)
+{
+    enum { CLIENTS = 60 };
+    int64_t spread_ms = 10000000, half = spread_ms / 2, rest = half / 2;
+    ws_t *w[CLIENTS];
+    int all = 0;
+    pthread_t t;
+    (void)state;
+    for (int i = 0; i < CLIENTS; i++) {
+        w[i] = meet();
+    }
+    t = drain_in_the_background(&spread_ms);
+    for (int i = 0; i < CLIENTS; i += 2) {
+        leave(w[i]);
+        w[i] = NULL;
+    }
+    wait_connections(CLIENTS / 2);
+    assert_int_equal(rt_call(rt, sooner, &half), WERR_OK);
+    for (int i = 0; i < 3; i++) { /* turns */
+        all += gone_by(w, CLIENTS, 0);
+    }
+    assert_in_range(all, 0, 1);
+    assert_int_equal(rt_call(rt, sooner, &rest), WERR_OK);
+    all += gone_by(w, CLIENTS, CLIENTS / 4 - all);
+    assert_in_range(all, CLIENTS / 4, CLIENTS / 4 + 1);
+    assert_int_equal(rt_call(rt, sooner, &half), WERR_OK);
+    all += gone_by(w, CLIENTS, CLIENTS / 2 - all);
+    assert_int_equal(all, CLIENTS / 2);
     assert_int_equal(pthread_join(t, NULL), 0);
 }
 
@@ -389,6 +437,7 @@ int main(void)
         CASE(test_silence),
         CASE(test_drain),
         CASE(test_drain_is_spread),
+        CASE(test_drain_with_departures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
