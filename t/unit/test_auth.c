@@ -15,7 +15,7 @@
 
 static web_t web;
 static spool_t *spool;
-static char spool_path[200];
+static char spool_dir[200];
 static int64_t siti;
 
 static int setup(void **state)
@@ -24,8 +24,8 @@ static int setup(void **state)
     (void)state;
     web_open(&web);
     http_stop(&web.server, 1000);
-    snprintf(spool_path, sizeof(spool_path), "%s/spool", web.crm.dir);
-    assert_int_equal(spool_open(&spool, spool_path, &o), SPOOL_OK);
+    snprintf(spool_dir, sizeof(spool_dir), "%s/spool", web.crm.dir);
+    assert_int_equal(spool_open(&spool, spool_dir, &o), SPOOL_OK);
     web.options.spool = spool;
     web_start(&web);
     return user_add(&web.crm.domain, "Siti", "siti@example.org",
@@ -38,16 +38,16 @@ static int teardown(void **state)
     (void)state;
     http_stop(&web.server, 1000);
     spool_close(&spool);
-    DIR *dir = opendir(spool_path);
+    DIR *dir = opendir(spool_dir);
     struct dirent *e;
     while (dir != NULL && (e = readdir(dir)) != NULL) {
-        snprintf(path, sizeof(path), "%s/%s", spool_path, e->d_name);
+        snprintf(path, sizeof(path), "%s/%s", spool_dir, e->d_name);
         unlink(path);
     }
     if (dir != NULL) {
         closedir(dir);
     }
-    rmdir(spool_path);
+    rmdir(spool_dir);
     web_close(&web);
     return 0;
 }
@@ -319,7 +319,7 @@ static void test_revoked_later(void **state)
     web.crm.domain.outbox_ready = NULL;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
     assert_int_equal(rc, WERR_OK);
-    timers_init(&timers, &web.crm.domain, spool, spool_path, web.server);
+    timers_init(&timers, &web.crm.domain, spool, spool_dir, web.server);
     assert_in_range(timers_run(&timers), 1, 5000);
     log_setup(LOG_ERROR, 2);
     assert_int_equal(revoked(jti, time(NULL)), 1);
