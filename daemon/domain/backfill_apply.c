@@ -106,11 +106,11 @@ static int introduce(tx_t *tx, int64_t session, const backfill_chat_t *c)
     if (rc != WERR_OK) {
         return rc;
     }
-    rc = chat_touch(tx, session, contact.id, c->ts, &chat, &created);
+    /* It is one of the phone's. */
+    rc = chat_touch_live(tx, session, contact.id, c->ts, &chat, &created);
     if (rc != WERR_OK || !created) {
         return rc;
     }
-    chat_note_live(chat); /* it is one of the phone's */
     return event_raise(tx, EVENT_CHAT, session, chat->id, 0);
 }
 

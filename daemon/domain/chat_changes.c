@@ -8,8 +8,9 @@
 DB_QUERY(chat_lookup,
          "SELECT id, last_ts, last_message_id, last_direction, live "
          "FROM chats WHERE session_id = $1 AND contact_id = $2");
-DB_QUERY(chat_insert, "INSERT INTO chats (id, session_id, contact_id, last_ts) "
-                      "VALUES (" FRESH_ID("chats") ", $1, $2, $3)");
+DB_QUERY(chat_insert,
+         "INSERT INTO chats (id, session_id, contact_id, last_ts, live) "
+         "VALUES (" FRESH_ID("chats") ", $1, $2, $3, $4)");
 DB_QUERY(chat_update,
          "UPDATE chats SET last_message_id = $2, last_ts = $3, "
          "last_direction = $4, unread = unread + $5 WHERE id = $1");
@@ -82,20 +83,28 @@ static int grow(struct chat_changes_s *c)
     return WERR_OK;
 }
 
-static int make_chat(tx_t *tx, chat_entry_t *e, int64_t ts)
+/* Of a chat that is not there: how it begins. */
+typedef struct {
+    int64_t ts;
+    bool live;
+} beginning_t;
+
+static int make_chat(tx_t *tx, chat_entry_t *e, const beginning_t *b)
 {
     db_stmt_t *s = db_stmt(tx->db, &chat_insert);
     int rc;
 
     db_bind_i64(s, 1, e->session);
     db_bind_i64(s, 2, e->contact);
-    db_bind_i64(s, 3, ts);
+    db_bind_i64(s, 3, b->ts);
+    db_bind_i64(s, 4, b->live);
     rc = db_exec(s);
     if (rc != WERR_OK) {
         return rc;
     }
     e->id = db_last_id(tx->db);
-    e->last_ts = ts;
+    e->last_ts = b->ts;
+    e->live = b->live;
     return WERR_OK;
 }
 
@@ -131,9 +140,10 @@ static int make_room(tx_t *tx)
     return tx->chats->n < tx->chats->cap ? WERR_OK : grow(tx->chats);
 }
 
-/* make: where it is not there, with *ts; else WERR_NOTFOUND. */
+/* begin: where it is not there; NULL: WERR_NOTFOUND. */
 static int find_chat(tx_t *tx, int64_t session, int64_t contact,
-                     const int64_t *make, chat_entry_t **out, bool *created)
+                     const beginning_t *begin, chat_entry_t **out,
+                     bool *created)
 {
     chat_entry_t e = {.session = session, .contact = contact};
     struct chat_changes_s *c;
@@ -148,9 +158,9 @@ static int find_chat(tx_t *tx, int64_t session, int64_t contact,
     slot = slot_of(c, session, contact);
     if (c->slots[slot] == 0) {
         rc = load_chat(tx, &e);
-        if (rc == WERR_NOTFOUND && make != NULL) {
+        if (rc == WERR_NOTFOUND && begin != NULL) {
             *created = true;
-            rc = make_chat(tx, &e, *make);
+            rc = make_chat(tx, &e, begin);
         }
         if (rc != WERR_OK) {
             return rc;
@@ -165,7 +175,17 @@ static int find_chat(tx_t *tx, int64_t session, int64_t contact,
 int chat_touch(tx_t *tx, int64_t session, int64_t contact, int64_t ts,
                chat_entry_t **out, bool *created)
 {
-    return find_chat(tx, session, contact, &ts, out, created);
+    beginning_t b = {.ts = ts};
+
+    return find_chat(tx, session, contact, &b, out, created);
+}
+
+int chat_touch_live(tx_t *tx, int64_t session, int64_t contact, int64_t ts,
+                    chat_entry_t **out, bool *created)
+{
+    beginning_t b = {.ts = ts, .live = true};
+
+    return find_chat(tx, session, contact, &b, out, created);
 }
 
 int chat_find(tx_t *tx, int64_t session, int64_t contact)

@@ -25,6 +25,11 @@ typedef struct {
 int chat_touch(tx_t *tx, int64_t session, int64_t contact, int64_t ts,
                chat_entry_t **out, bool *created) WACRM_CHECKED;
 
+/* The same for something that was received, or said on the phone: a chat that
+ * is made for it is live. */
+int chat_touch_live(tx_t *tx, int64_t session, int64_t contact, int64_t ts,
+                    chat_entry_t **out, bool *created) WACRM_CHECKED;
+
 /* A message of the chat was stored: it may be its last one now. */
 void chat_note_message(chat_entry_t *chat, int64_t message, int64_t ts,
                        bool outgoing, bool unread);

@@ -243,7 +243,7 @@ int message_receive(tx_t *tx, int64_t contact, const message_in_t *told,
     int rc;
 
     *out = (message_ref_t){0};
-    rc = chat_touch(tx, in->session, contact, in->ts, &chat, &out->first);
+    rc = chat_touch_live(tx, in->session, contact, in->ts, &chat, &out->first);
     if (rc != WERR_OK) {
         return rc;
     }
