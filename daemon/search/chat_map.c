@@ -3,7 +3,8 @@
 #include <string.h>
 
 static const char read_sql[] =
-    "SELECT chats FROM message_chats WHERE block = ?1";
+    "SELECT block, chats FROM message_chats WHERE block >= ?1 "
+    "ORDER BY block";
 static const char write_sql[] =
     "INSERT OR REPLACE INTO message_chats (block, chats) VALUES (?1, ?2)";
 
@@ -21,21 +22,57 @@ int chat_map_open(chat_map_t *m, db_t *db, bool writes)
 
     memset(m, 0, sizeof(*m));
     m->db = db;
-    m->block = -1;
+    m->block = m->row = -1;
     rc = prepare(m, read_sql, &m->read);
     return rc == WERR_OK && writes ? prepare(m, write_sql, &m->write) : rc;
 }
 
+static void end_read(chat_map_t *m)
+{
+    (void)sqlite3_reset(m->read);
+    m->row = -1;
+}
+
+/* m->row is the first one from block on, if there is any. */
+static int go_to(chat_map_t *m, int64_t block)
+{
+    bool next = m->row >= 0 && m->row + 1 == block;
+    int code = SQLITE_OK;
+
+    if (m->row == block) {
+        return WERR_OK;
+    }
+    if (!next) {
+        end_read(m);
+        code = sqlite3_bind_int64(m->read, 1, block);
+    }
+    while (code == SQLITE_OK && m->row < block &&
+           (code = sqlite3_step(m->read)) == SQLITE_ROW) {
+        m->row = sqlite3_column_int64(m->read, 0);
+        code = SQLITE_OK;
+    }
+    if (code == SQLITE_DONE) {
+        end_read(m);
+        code = SQLITE_OK;
+    }
+    if (code != SQLITE_OK) {
+        m->row = -1;
+        return sqlite_fail(m->db, code);
+    }
+    return WERR_OK;
+}
+
 void chat_map_close(chat_map_t *m)
 {
+    chat_map_drop(m);
     (void)sqlite3_finalize(m->read);
     (void)sqlite3_finalize(m->write);
     m->read = m->write = NULL;
-    chat_map_drop(m);
 }
 
 void chat_map_drop(chat_map_t *m)
 {
+    end_read(m);
     m->block = -1;
     m->changed = false;
 }
@@ -65,30 +102,34 @@ int chat_map_flush(chat_map_t *m)
 static int hold(chat_map_t *m, int64_t block)
 {
     const void *chats;
-    int code, rc = chat_map_flush(m);
+    int rc = chat_map_flush(m);
 
+    if (rc == WERR_OK) {
+        rc = go_to(m, block);
+    }
+    m->block = -1;
     if (rc != WERR_OK) {
         return rc;
     }
-    m->block = -1;
-    code = sqlite3_bind_int64(m->read, 1, block);
-    if (code == SQLITE_OK) {
-        code = sqlite3_step(m->read);
-    }
-    memset(m->chats, 0, sizeof(m->chats));
-    if (code == SQLITE_ROW) {
-        chats = sqlite3_column_blob(m->read, 0);
-        if (chats != NULL &&
-            sqlite3_column_bytes(m->read, 0) == (int)sizeof(m->chats)) {
-            memcpy(m->chats, chats, sizeof(m->chats));
-        }
-    }
-    if (code == SQLITE_ROW || code == SQLITE_DONE) {
-        m->block = block;
+    chats = m->row == block ? sqlite3_column_blob(m->read, 1) : NULL;
+    if (chats != NULL &&
+        sqlite3_column_bytes(m->read, 1) == (int)sizeof(m->chats)) {
+        memcpy(m->chats, chats, sizeof(m->chats));
     } else {
-        rc = sqlite_fail(m->db, code);
+        memset(m->chats, 0, sizeof(m->chats));
     }
-    (void)sqlite3_reset(m->read);
+    m->block = block;
+    if (m->write != NULL) {
+        end_read(m);
+    }
+    return rc;
+}
+
+int chat_map_read(chat_map_t *m, int64_t block, const uint8_t **chats)
+{
+    int rc = block == m->block ? WERR_OK : hold(m, block);
+
+    *chats = m->chats;
     return rc;
 }
 
@@ -112,7 +153,7 @@ int chat_map_get(chat_map_t *m, int64_t message, int64_t *chat)
     }
     rc = find(m, message, &p);
     if (rc == WERR_OK) {
-        *chat = p[0] | p[1] << 8 | p[2] << 16;
+        *chat = chat_map_at(p, 0);
     }
     return rc;
 }

@@ -27,6 +27,7 @@ typedef struct {
     db_t *db;
     sqlite3_stmt *read, *write;
     int64_t block; /* that is held; -1: none */
+    int64_t row;   /* that `read` is at; -1: none */
     bool changed;
     uint8_t chats[CHAT_MAP_MESSAGES * 3];
 } chat_map_t;
@@ -36,6 +37,14 @@ int chat_map_open(chat_map_t *m, db_t *db, bool writes) WACRM_CHECKED;
 void chat_map_close(chat_map_t *m);
 /* *chat 0: not known. */
 int chat_map_get(chat_map_t *m, int64_t message, int64_t *chat) WACRM_CHECKED;
+/* Those of a block, three bytes each, until the next call; a reader that goes
+ * upwards has them at half the price. */
+int chat_map_read(chat_map_t *m, int64_t block,
+                  const uint8_t **chats) WACRM_CHECKED;
+static inline int64_t chat_map_at(const uint8_t *chats, size_t i)
+{
+    return chats[i * 3] | chats[i * 3 + 1] << 8 | chats[i * 3 + 2] << 16;
+}
 /* Kept until another block is asked for, and written then. */
 int chat_map_put(chat_map_t *m, int64_t message, int64_t chat) WACRM_CHECKED;
 /* Before the commit. */

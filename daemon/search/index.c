@@ -11,7 +11,7 @@
 #include "search/internal.h"
 
 /* To be raised with every change of the tables: the index is made anew. */
-#define VERSION "3"
+#define VERSION "4"
 
 static const char settings[] = "PRAGMA synchronous = NORMAL;"
                                "PRAGMA cache_size = -4000;"
@@ -30,7 +30,7 @@ static const char tables[] =
     "CREATE VIRTUAL TABLE message_words USING "
     "fts5vocab (message_index, instance);"
     "CREATE VIRTUAL TABLE people_index USING fts5 (text, scope, "
-    "columnsize = 0, tokenize = 'trigram');" CHAT_MAP_TABLE
+    "columnsize = 0, tokenize = 'trigram');" CHAT_MAP_TABLE WORD_SETS_TABLE
     "CREATE TABLE state (version INTEGER NOT NULL, born INTEGER NOT NULL, "
     "position INTEGER NOT NULL, changes INTEGER NOT NULL, "
     "people INTEGER NOT NULL, people_changes INTEGER NOT NULL, "
@@ -126,6 +126,9 @@ int index_open(index_t *ix, const char *path, index_state_t *st)
     if (rc == WERR_OK) {
         rc = chat_map_open(&ix->chats, ix->db, true);
     }
+    if (rc == WERR_OK) {
+        rc = word_sets_open(&ix->sets, ix->db, true);
+    }
     if (rc != WERR_OK) {
         log_warn("search", "msg=\"cannot open the index\" error=%s",
                  log_str(ix->db != NULL ? db_message(ix->db) : error));
@@ -142,6 +145,7 @@ void index_close(index_t *ix)
     (void)sqlite3_finalize(ix->forget_person);
     ix->add = ix->forget = ix->add_person = ix->forget_person = NULL;
     chat_map_close(&ix->chats);
+    word_sets_close(&ix->sets);
     sqlite_shut(&ix->db);
 }
 
@@ -188,9 +192,13 @@ static int step_message(index_t *ix, sqlite3_stmt *s, int64_t id,
                         int64_t session, const char *body, size_t len)
 {
     char scope[24];
+    int rc = WERR_OK;
 
+    if (len > 0) {
+        rc = word_sets_unseal(&ix->sets, id);
+    }
     (void)snprintf(scope, sizeof(scope), "s%" PRId64, session);
-    return len == 0 ? WERR_OK : step(ix, s, id, body, len, scope);
+    return len == 0 || rc != WERR_OK ? rc : step(ix, s, id, body, len, scope);
 }
 
 int index_add(index_t *ix, int64_t id, int64_t session, const char *body,

@@ -13,6 +13,7 @@
 #include "search/people.h"
 #include "search/search.h"
 #include "search/terms.h"
+#include "search/word_sets.h"
 
 /* ---- index.c: the file ---- */
 
@@ -35,6 +36,7 @@ typedef struct {
     db_t *db;
     sqlite3_stmt *add, *forget, *add_person, *forget_person;
     chat_map_t chats;
+    word_sets_t sets;
 } index_t;
 
 /* Opens it to write; makes it if it is not there. WERR_FUTURE: another
@@ -69,6 +71,7 @@ typedef struct search_reader_s {
     db_t *db;           /* NULL: none */
     sqlite3_stmt *find, *find_up, *vocabulary, *find_person;
     chat_map_t chats;
+    word_sets_t sets;
     words_t *words;
 } search_reader_t;
 
@@ -79,7 +82,7 @@ void reader_free(search_reader_t *r);
  * damaged. */
 void reader_drop(search_t *s, search_reader_t *r, int rc);
 
-/* ---- look_hits.c ---- */
+/* ---- chat_set.c ---- */
 
 typedef struct {
     uint64_t *bits;
@@ -89,7 +92,22 @@ typedef struct {
 
 int chat_set_init(chat_set_t *set, int64_t last) WACRM_CHECKED;
 void chat_set_free(chat_set_t *set);
-bool chat_set_has(const chat_set_t *set, int64_t chat);
+static inline bool chat_set_has(const chat_set_t *set, int64_t chat)
+{
+    return chat >= 0 && (size_t)chat < set->size &&
+           (set->bits[chat / 64] >> (chat % 64) & 1) != 0;
+}
+
+static inline void chat_set_add(chat_set_t *set, int64_t chat)
+{
+    if (chat >= 0 && (size_t)chat < set->size && !chat_set_has(set, chat)) {
+        set->bits[chat / 64] |= UINT64_C(1) << (chat % 64);
+        set->n++;
+    }
+}
+void chat_set_clear(chat_set_t *set);
+/* Their ids, upwards; to be freed. NULL: no memory. */
+int64_t *chat_set_list(const chat_set_t *set);
 
 /* ---- look.c ---- */
 
@@ -97,7 +115,8 @@ struct search_look_s {
     search_t *search;
     search_reader_t *reader;
     db_t *db;
-    bool reading; /* on db */
+    bool reading;   /* on db */
+    int64_t newest; /* message in db */
     index_state_t state;
     terms_t terms;
     names_t names;
@@ -137,6 +156,7 @@ typedef struct finding_s {
 
 /* The next older one, or the last one again. */
 int changes_add(changes_t *c, int64_t id, bool hit) WACRM_CHECKED;
+bool changes_have(const changes_t *c, int64_t id);
 /*
  * Runs one of the reader's statements, with what match() writes, and takes the
  * changed rows in their places. To ask FTS5 for words AND scopes costs ten
@@ -150,8 +170,9 @@ int find_indexed(finding_t *f, sqlite3_stmt *s,
 /* The rows below f->before that have changed since they were indexed; to be
  * freed. */
 int look_changes(const finding_t *f, changes_t *changes) WACRM_CHECKED;
-/* The expression for the index. */
-void look_match(const finding_t *f, buf_t *out);
+/* Row by row: those above `above` and below f->before; f->n as far as f->want
+ * allows. */
+int look_rows(finding_t *f, int64_t above) WACRM_CHECKED;
 /* The index failed: all of it from the database from now on. */
 void look_without_index(finding_t *f, int rc);
 
@@ -159,7 +180,43 @@ void look_without_index(finding_t *f, int rc);
 int look_test(search_look_t *l, const char *body, size_t len, bool *matches,
               hit_t *hits, size_t *n) WACRM_CHECKED;
 
-/* ---- search.c: the thread ---- */
+/* ---- look_match.c: expressions for the index ---- */
+
+/* Of all terms. */
+void look_match(const finding_t *f, buf_t *out);
+/* Does any message of the index have its first word, or one that begins so?
+ * Not known: true. */
+bool look_has_word(search_look_t *l, const term_t *term);
+/* Of some: a bit for each. */
+void look_match_terms(search_look_t *l, uint64_t which, buf_t *out);
+
+/* ---- look_hits.c ---- */
+
+/* Tells each() the messages of the index that match, from `from` on and below
+ * `before`, upwards. */
+typedef struct {
+    const buf_t *match;
+    int64_t from, before;
+    int (*each)(void *arg, int64_t id, bool *enough);
+    void *arg;
+} upwards_t;
+int look_upwards(search_look_t *l, const upwards_t *u) WACRM_CHECKED;
+
+/* Puts the chat of a message into the set: as the index has it, for those that
+ * have not changed since, */
+int look_note(search_look_t *l, int64_t id) WACRM_CHECKED;
+/* and as the database has it. */
+int look_note_row(search_look_t *l, int64_t id) WACRM_CHECKED;
+
+/* ---- look_sets.c ---- */
+
+/* The hits of the look-up, from l->from on, by the sets of frequent words.
+ * *done false: too little is sealed for that, or a phrase is asked for, and
+ * none is noted. */
+int look_by_sets(search_look_t *l, const changes_t *changes,
+                 bool *done) WACRM_CHECKED;
+
+/* ---- search.c ---- */
 
 struct search_s {
     store_t *store;
@@ -173,7 +230,7 @@ struct search_s {
     size_t nreaders;
     _Atomic int64_t generation; /* of the file; 0: there is none */
     _Atomic int64_t position, changes, people, people_changes;
-    _Atomic int64_t indexed, rebuilds, faults, purges;
+    _Atomic int64_t indexed, rebuilds, faults, purges, sealed;
 };
 
 #endif

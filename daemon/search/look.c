@@ -11,9 +11,6 @@
 #include "search/internal.h"
 
 #define TRIES 5
-/* More words than these begin alike: FTS5 has to do it. */
-#define WORDS_ALIKE 128
-#define WORD_MAX    1024
 /* After so many hits that may not be seen the index has to leave them out. */
 #define UNSEEN_MAX 400
 
@@ -65,7 +62,6 @@ static int read_newest(db_t *db, int64_t *out)
 static int take_snapshots(search_look_t *l)
 {
     search_reader_t *r = l->reader;
-    int64_t newest;
     int rc = WERR_OK;
 
     l->state = (index_state_t){0};
@@ -82,7 +78,7 @@ static int take_snapshots(search_look_t *l)
     rc = db_read_begin(l->db);
     if (rc == WERR_OK) {
         l->reading = true;
-        rc = read_newest(l->db, &newest); /* begins it in truth */
+        rc = read_newest(l->db, &l->newest); /* begins it in truth */
     }
     return rc;
 }
@@ -178,12 +174,12 @@ static int test_row(const finding_t *f, db_stmt_t *s, bool *hit)
                       db_text_len(s, 2), hit, NULL, NULL);
 }
 
-static int find_in_tail(finding_t *f)
+int look_rows(finding_t *f, int64_t above)
 {
     db_stmt_t *s = db_stmt(f->look->db, &search_tail);
     int rc = WERR_OK;
 
-    db_bind_i64(s, 1, f->look->state.position);
+    db_bind_i64(s, 1, above);
     db_bind_i64(s, 2, f->before);
     while (f->n < f->want && (rc = db_step(s)) == DB_ROW) {
         bool hit;
@@ -221,6 +217,22 @@ int changes_add(changes_t *c, int64_t id, bool hit)
     return WERR_OK;
 }
 
+bool changes_have(const changes_t *changes, int64_t id)
+{
+    size_t low = 0, high = changes->n;
+
+    while (low < high) { /* newest first */
+        size_t mid = low + (high - low) / 2;
+
+        if (changes->rows[mid].id > id) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low < changes->n && changes->rows[low].id == id;
+}
+
 int look_changes(const finding_t *f, changes_t *changes)
 {
     db_stmt_t *s = db_stmt(f->look->db, &search_changed);
@@ -245,45 +257,6 @@ int look_changes(const finding_t *f, changes_t *changes)
 }
 
 /* ---- what the index has ---- */
-
-/* From word to word: a seek for each, however many messages have it. */
-static bool expand(void *arg, const char *prefix, size_t len,
-                   void (*add)(void *to, const char *word, size_t n), void *to)
-{
-    sqlite3_stmt *s = ((search_look_t *)arg)->reader->vocabulary;
-    char from[WORD_MAX + 1], upto[WORD_MAX + 4];
-    size_t n = len, found = 0;
-    int code = SQLITE_ROW;
-
-    if (len >= WORD_MAX) {
-        return false;
-    }
-    memcpy(from, prefix, len);
-    memcpy(upto, prefix, len);
-    memcpy(upto + len, "\xf4\x8f\xbf\xbf", 4);
-    while (found <= WORDS_ALIKE && n < WORD_MAX) {
-        const char *word;
-
-        (void)sqlite3_reset(s);
-        if (sqlite3_bind_text(s, 1, from, (int)n, SQLITE_STATIC) != SQLITE_OK ||
-            sqlite3_bind_text(s, 2, upto, (int)len + 4, SQLITE_STATIC) !=
-                SQLITE_OK ||
-            (code = sqlite3_step(s)) != SQLITE_ROW) {
-            break;
-        }
-        word = (const char *)sqlite3_column_text(s, 0);
-        n = (size_t)sqlite3_column_bytes(s, 0);
-        if (word == NULL || n >= WORD_MAX) {
-            break;
-        }
-        add(to, word, n);
-        found++;
-        memcpy(from, word, n);
-        from[n++] = '\x01'; /* the next one that there can be */
-    }
-    (void)sqlite3_reset(s);
-    return code == SQLITE_DONE;
-}
 
 static int keep_seen(finding_t *f, int64_t id)
 {
@@ -395,22 +368,6 @@ static int may_see(finding_t *f, int64_t id, bool *out)
     return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
 }
 
-/* The words that begin alike are looked up once. */
-void look_match(const finding_t *f, buf_t *out)
-{
-    search_look_t *l = f->look;
-    terms_vocabulary_t v = {.expand = expand, .arg = l};
-
-    if (l->match.len == 0) {
-        terms_match(&l->terms, &v, &l->match);
-    }
-    buf_add(out, l->match.data, l->match.len);
-    out->failed |= l->match.failed;
-    if (f->scoped) {
-        terms_scope(f->sessions, out);
-    }
-}
-
 static int find_in_index(finding_t *f)
 {
     changes_t changes = {0};
@@ -452,7 +409,7 @@ int search_find(search_look_t *l, const session_set_t *sessions, int64_t before,
     if (l->terms.nterms == 0 || (sessions != NULL && sessions->n == 0)) {
         return WERR_OK;
     }
-    rc = find_in_tail(&f);
+    rc = look_rows(&f, l->state.position);
     if (rc == WERR_OK && f.n < f.want && l->reader->db != NULL) {
         size_t of_tail = f.n;
 
@@ -464,7 +421,7 @@ int search_find(search_look_t *l, const session_set_t *sessions, int64_t before,
                 f.before = l->state.position + 1;
             }
             look_without_index(&f, rc);
-            rc = find_in_tail(&f);
+            rc = look_rows(&f, l->state.position);
         }
     }
     *n = rc == WERR_OK ? f.n : 0;

@@ -1,10 +1,12 @@
 /*
  * The hits of a look-up, as the chats they are in.
  *
- * The newest hits tell how many there are about. If reading them all is
- * cheaper than the bodies of the chats that a page is looked for in, they are
- * read, oldest first, as FTS5 goes that way at two thirds of the cost, and the
- * chats of all are known. If not, nearly every chat has one.
+ * By the sets of the frequent words they are all known (look_sets.c). Where
+ * there are no sets, or a phrase is asked for: the newest hits tell how many
+ * there are about. If reading them all is cheaper than the bodies of the chats
+ * that a page is looked for in, they are read, oldest first, as FTS5 goes that
+ * way at two thirds of the cost, and the chats of all are known. If not, nearly
+ * every chat has one.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -27,59 +29,6 @@
 DB_QUERY(search_chat_of, "SELECT chat_id FROM messages WHERE id = $1");
 DB_QUERY(search_last_chat, "SELECT coalesce(max(id), 0) FROM chats");
 
-/* ---- a set of chats ---- */
-
-int chat_set_init(chat_set_t *set, int64_t last)
-{
-    set->size = last <= CHAT_MAP_MAX ? (size_t)last + 1 : 0;
-    set->n = 0;
-    if (set->size > 0) {
-        set->bits = calloc(set->size / 64 + 1, sizeof(*set->bits));
-    }
-    return set->size > 0 && set->bits == NULL ? WERR_NOMEM : WERR_OK;
-}
-
-void chat_set_free(chat_set_t *set)
-{
-    free(set->bits);
-    *set = (chat_set_t){0};
-}
-
-bool chat_set_has(const chat_set_t *set, int64_t chat)
-{
-    return chat >= 0 && (size_t)chat < set->size &&
-           (set->bits[chat / 64] >> (chat % 64) & 1) != 0;
-}
-
-static void chat_set_add(chat_set_t *set, int64_t chat)
-{
-    if (chat >= 0 && (size_t)chat < set->size && !chat_set_has(set, chat)) {
-        set->bits[chat / 64] |= UINT64_C(1) << (chat % 64);
-        set->n++;
-    }
-}
-
-static void chat_set_clear(chat_set_t *set)
-{
-    for (size_t i = 0; i <= set->size / 64 && set->n > 0; i++) {
-        set->bits[i] = 0;
-    }
-    set->n = 0;
-}
-
-static int64_t *chat_set_list(const chat_set_t *set)
-{
-    int64_t *list = calloc(set->n + 1, sizeof(*list));
-    size_t n = 0;
-
-    for (size_t i = 0; list != NULL && n < set->n; i++) {
-        for (uint64_t word = set->bits[i]; word != 0; word &= word - 1) {
-            list[n++] = (int64_t)i * 64 + __builtin_ctzll(word);
-        }
-    }
-    return list;
-}
-
 /* ---- messages ---- */
 
 static int read_number(db_stmt_t *s, int64_t *out)
@@ -94,7 +43,7 @@ static int read_number(db_stmt_t *s, int64_t *out)
     return rc == DB_ROW || rc == WERR_NOTFOUND ? WERR_OK : rc;
 }
 
-static int note_by_database(search_look_t *l, int64_t id)
+int look_note_row(search_look_t *l, int64_t id)
 {
     db_stmt_t *s = db_stmt(l->db, &search_chat_of);
     int64_t chat;
@@ -106,32 +55,16 @@ static int note_by_database(search_look_t *l, int64_t id)
 }
 
 /* It is in the index, and has not changed since. */
-static int note_by_index(search_look_t *l, int64_t id)
+int look_note(search_look_t *l, int64_t id)
 {
     int64_t chat = 0;
     int rc = chat_map_get(&l->reader->chats, id, &chat);
 
     if (rc == WERR_OK && chat == 0) {
-        return note_by_database(l, id);
+        return look_note_row(l, id);
     }
     chat_set_add(&l->chats, chat);
     return rc;
-}
-
-static bool is_changed(const changes_t *changes, int64_t id)
-{
-    size_t low = 0, high = changes->n;
-
-    while (low < high) { /* newest first */
-        size_t mid = low + (high - low) / 2;
-
-        if (changes->rows[mid].id > id) {
-            low = mid + 1;
-        } else {
-            high = mid;
-        }
-    }
-    return low < changes->n && changes->rows[low].id == id;
 }
 
 static int note_newest(search_look_t *l, const changes_t *changes,
@@ -141,65 +74,80 @@ static int note_newest(search_look_t *l, const changes_t *changes,
 
     for (size_t i = 0; rc == WERR_OK && i < n; i++) {
         bool indexed = l->reader->db != NULL && ids[i] <= l->state.position &&
-                       !is_changed(changes, ids[i]);
+                       !changes_have(changes, ids[i]);
 
-        rc = indexed ? note_by_index(l, ids[i]) : note_by_database(l, ids[i]);
+        rc = indexed ? look_note(l, ids[i]) : look_note_row(l, ids[i]);
     }
     return rc;
 }
 
-/* Those below l->from, upwards, `most` at most. */
-static int note_indexed(search_look_t *l, const changes_t *changes,
-                        int64_t most)
+int look_upwards(search_look_t *l, const upwards_t *u)
 {
     sqlite3_stmt *s = l->reader->find_up;
-    int code = SQLITE_ROW, rc = WERR_OK;
+    int code, rc = WERR_OK;
+    bool enough = false;
 
-    while (rc == WERR_OK && most-- > 0 &&
-           (code = sqlite3_step(s)) == SQLITE_ROW) {
-        int64_t id = sqlite3_column_int64(s, 0);
-
-        if (changes->n == 0 || !is_changed(changes, id)) {
-            rc = note_by_index(l, id);
-        }
-        l->upto = id;
-    }
-    if (code == SQLITE_DONE) {
-        l->from = 0;
-    } else if (code != SQLITE_ROW) {
-        rc = sqlite_fail(l->reader->db, code);
-    }
-    for (size_t i = 0; rc == WERR_OK && i < changes->n; i++) {
-        if (changes->rows[i].hit) {
-            rc = note_by_database(l, changes->rows[i].id);
-        }
-    }
-    return rc;
-}
-
-/* Whatever fails in the index: the messages are read. */
-static int note_rest(finding_t *f, const changes_t *changes, int64_t most)
-{
-    search_look_t *l = f->look;
-    sqlite3_stmt *s = l->reader->find_up;
-    buf_t match;
-    int code, rc;
-
-    buf_init(&match, 0);
-    look_match(f, &match);
-    if (match.failed || match.len > INT_MAX) {
-        buf_free(&match);
+    if (u->match->failed || u->match->len > INT_MAX) {
         return WERR_NOMEM;
     }
     (void)sqlite3_reset(s);
-    code = sqlite3_bind_text(s, 1, match.data, (int)match.len, SQLITE_STATIC);
+    code = sqlite3_bind_text(s, 1, u->match->data, (int)u->match->len,
+                             SQLITE_STATIC);
     if (code == SQLITE_OK) {
-        code = sqlite3_bind_int64(s, 2, l->from);
+        code = sqlite3_bind_int64(s, 2, u->before);
     }
-    rc = code == SQLITE_OK ? note_indexed(l, changes, most)
-                           : sqlite_fail(l->reader->db, code);
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_int64(s, 3, u->from);
+    }
+    while (code == SQLITE_OK && rc == WERR_OK && !enough &&
+           (code = sqlite3_step(s)) == SQLITE_ROW) {
+        rc = u->each(u->arg, sqlite3_column_int64(s, 0), &enough);
+        code = SQLITE_OK;
+    }
+    if (code != SQLITE_OK && code != SQLITE_DONE) {
+        rc = sqlite_fail(l->reader->db, code);
+    }
     (void)sqlite3_reset(s);
     (void)sqlite3_clear_bindings(s);
+    return rc;
+}
+
+typedef struct {
+    search_look_t *look;
+    const changes_t *changes;
+    int64_t most;
+} rest_t;
+
+static int note_one(void *arg, int64_t id, bool *enough)
+{
+    rest_t *r = arg;
+
+    r->look->upto = id;
+    *enough = --r->most == 0;
+    return changes_have(r->changes, id) ? WERR_OK : look_note(r->look, id);
+}
+
+/* Those below l->from, upwards, `most` at most. */
+static int note_rest(finding_t *f, const changes_t *changes, int64_t most)
+{
+    search_look_t *l = f->look;
+    rest_t r = {.look = l, .changes = changes, .most = most};
+    buf_t match;
+    upwards_t u = {
+        .match = &match, .before = l->from, .each = note_one, .arg = &r};
+    int rc;
+
+    buf_init(&match, 0);
+    look_match(f, &match);
+    rc = look_upwards(l, &u);
+    if (rc == WERR_OK && r.most > 0) {
+        l->from = 0;
+    }
+    for (size_t i = 0; rc == WERR_OK && i < changes->n; i++) {
+        if (changes->rows[i].hit) {
+            rc = look_note_row(l, changes->rows[i].id);
+        }
+    }
     buf_free(&match);
     return rc;
 }
@@ -217,10 +165,10 @@ static int64_t count_about(const search_look_t *l, const int64_t *ids)
                : 0;
 }
 
-static int gather_messages(search_look_t *l)
+/* The newest, and the rest if it is not too much. */
+static int gather_some(search_look_t *l, const changes_t *changes)
 {
     finding_t f = {.look = l, .before = INT64_MAX};
-    changes_t changes = {0};
     int64_t ids[NEWEST], hits = 0;
     size_t n = NEWEST;
     int rc = search_find(l, NULL, 0, ids, &n);
@@ -229,14 +177,27 @@ static int gather_messages(search_look_t *l)
         l->from = rc == WERR_OK ? 0 : l->from;
         return rc;
     }
-    rc = look_changes(&f, &changes);
-    if (rc == WERR_OK) {
-        rc = note_newest(l, &changes, ids, n);
-    }
+    rc = note_newest(l, changes, ids, n);
     l->from = n < NEWEST ? 0 : ids[NEWEST - 1];
     if (rc == WERR_OK && n == NEWEST && (hits = count_about(l, ids)) > 0) {
         /* older ones may lie closer */
-        rc = note_rest(&f, &changes, hits * 2);
+        rc = note_rest(&f, changes, hits * 2);
+    }
+    return rc;
+}
+
+static int gather_messages(search_look_t *l)
+{
+    finding_t f = {.look = l, .before = INT64_MAX};
+    changes_t changes = {0};
+    bool done = false;
+    int rc = look_changes(&f, &changes);
+
+    if (rc == WERR_OK) {
+        rc = look_by_sets(l, &changes, &done);
+    }
+    if (rc == WERR_OK && !done) {
+        rc = gather_some(l, &changes);
     }
     free(changes.rows);
     return rc;

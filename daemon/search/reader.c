@@ -16,6 +16,7 @@ static void shut(search_reader_t *r)
     (void)sqlite3_finalize(r->find_person);
     r->find = r->find_up = r->vocabulary = r->find_person = NULL;
     chat_map_close(&r->chats);
+    word_sets_close(&r->sets);
     sqlite_shut(&r->db);
 }
 
@@ -29,7 +30,7 @@ static int prepare(search_reader_t *r)
          "AND rowid < ?2 ORDER BY rowid DESC",
          &r->find},
         {"SELECT rowid FROM message_index WHERE message_index MATCH ?1 "
-         "AND rowid < ?2 ORDER BY rowid",
+         "AND rowid < ?2 AND rowid >= ?3 ORDER BY rowid",
          &r->find_up},
         {"SELECT term FROM message_words WHERE term >= ?1 AND term < ?2 "
          "LIMIT 1",
@@ -38,15 +39,18 @@ static int prepare(search_reader_t *r)
          "AND rowid < ?2 ORDER BY rowid DESC",
          &r->find_person},
     };
-    int code = SQLITE_OK;
+    int code = SQLITE_OK, rc;
 
     for (size_t i = 0; code == SQLITE_OK && i < sizeof(all) / sizeof(all[0]);
          i++) {
         code = sqlite3_prepare_v3(r->db->handle, all[i].sql, -1,
                                   SQLITE_PREPARE_PERSISTENT, all[i].out, NULL);
     }
-    return code == SQLITE_OK ? chat_map_open(&r->chats, r->db, false)
-                             : sqlite_fail(r->db, code);
+    if (code != SQLITE_OK) {
+        return sqlite_fail(r->db, code);
+    }
+    rc = chat_map_open(&r->chats, r->db, false);
+    return rc == WERR_OK ? word_sets_open(&r->sets, r->db, false) : rc;
 }
 
 /* Without a file the reader goes without: all is read from the messages. */

@@ -36,6 +36,7 @@ typedef struct {
     int64_t position; /* last message that is indexed */
     int64_t people;   /* last contact */
     int64_t indexed;  /* messages since the start */
+    int64_t sealed;   /* messages whose frequent words have sets */
     int64_t purges;   /* times it was written anew after an erasure */
     int64_t rebuilds;
     int64_t faults;

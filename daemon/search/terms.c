@@ -220,13 +220,20 @@ static bool may_be_scope(const terms_t *t)
     return false;
 }
 
-void terms_match(const terms_t *t, const terms_vocabulary_t *v, buf_t *out)
+void terms_match(const terms_t *t, uint64_t which, const terms_vocabulary_t *v,
+                 buf_t *out)
 {
+    bool first = true;
+
     buf_adds(out, may_be_scope(t) ? "body : (" : "(");
     for (size_t i = 0; i < t->nterms; i++) {
-        if (i > 0) {
+        if ((which >> i & 1) == 0) {
+            continue;
+        }
+        if (!first) {
             buf_adds(out, " AND ");
         }
+        first = false;
         add_term(t, &t->terms[i], v, out);
     }
     buf_addc(out, ')');

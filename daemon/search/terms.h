@@ -49,8 +49,10 @@ typedef struct {
     void *arg;
 } terms_vocabulary_t;
 
-/* The MATCH expression: all terms; */
-void terms_match(const terms_t *t, const terms_vocabulary_t *v, buf_t *out);
+/* The MATCH expression: these terms (a bit for each), one at least; */
+#define TERMS_ALL UINT64_MAX
+void terms_match(const terms_t *t, uint64_t which, const terms_vocabulary_t *v,
+                 buf_t *out);
 /* and, after it, one of the sessions. */
 void terms_scope(const session_set_t *sessions, buf_t *out);
 
