@@ -142,6 +142,8 @@ $(out)/unit/%: $(out)/obj/t/unit/%.o $(out)/libwacrm.a
 # Helpers of the tests and benches.
 tools: $(tool_bins)
 
+$(out)/tools/search: $(out)/obj/t/bench/search/history.o
+
 define tool_rule
 $(out)/tools/$(basename $(notdir $(1))): $(1:%.c=$(out)/obj/%.o) \
                                          $(out)/libwacrm.a
