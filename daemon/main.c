@@ -15,6 +15,7 @@
 
 #include "alarm.h"
 #include "base/clock.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "config.h"
@@ -498,6 +499,7 @@ int main(int argc, char **argv)
         return 0;
     }
     (void)umask(0007);
+    heap_keep_small();
     leave_no_core();
     block_signals();
     log_setup(reload_config(&d.config)->log_level, STDERR_FILENO);

@@ -183,6 +183,7 @@ static int take_all(spool_t *s, MDB_cursor *cursor, take_t *t,
     }
     batch->items = batch->memory;
     batch->n = t->n;
+    batch->bytes = t->bytes;
     t->batch = batch;
     return spool_rc(s, take(cursor, t));
 }

@@ -93,6 +93,7 @@ typedef struct {
 typedef struct {
     spool_item_t *items;
     size_t n;
+    size_t bytes; /* of their data */
     void *memory; /* all of it; private */
 } spool_batch_t;
 

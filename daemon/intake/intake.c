@@ -1,7 +1,6 @@
 #include "intake/intake.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "intake/ahead.h"
 #include "intake/notify.h"
@@ -19,7 +19,8 @@
 #define LOOK_MS       1000 /* by itself, should a notice get lost */
 #define AHEAD         64   /* records: more is likely to wait */
 #define DELETE_EVERY  4    /* batches of a flood: fewer syncs */
-#define FLOOD         256  /* records: memory worth giving back */
+#define FLOOD         256  /* records, or: memory worth giving back */
+#define FLOOD_BYTES   ((size_t)256 << 10)
 #define BACKOFF_FIRST 100
 #define BACKOFF_MAX   5000
 
@@ -172,7 +173,8 @@ static int drain(intake_t *in)
         bool more = b->n >= AHEAD;
         int applied;
 
-        in->flooded = in->flooded || b->n >= FLOOD;
+        in->flooded =
+            in->flooded || b->n >= FLOOD || b->raw.bytes >= FLOOD_BYTES;
         if (more) {
             bool tidy = ++batches % DELETE_EVERY == 0;
 
@@ -236,7 +238,7 @@ static void *run(void *arg)
             wait_ms = back_off(in, rc);
         }
         if (in->flooded) {
-            (void)malloc_trim(0);
+            heap_give_back();
             in->flooded = false;
         }
     }

@@ -18,6 +18,7 @@
 #include <sqlite3.h>
 
 #include "base/clock.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "intake/intake.h"
 #include "search/search.h"
@@ -569,6 +570,7 @@ int main(int argc, char **argv)
     int rounds = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 3;
     result_t results[ROUND_MAX], *r;
 
+    heap_keep_small(); /* as wacrmd does */
     if (b.n < 1 || b.n > 1000000 || rounds < 1 || rounds > ROUND_MAX) {
         die("usage", "drain [EVENTS [ROUNDS]]");
     }
