@@ -14,7 +14,7 @@ use Wacrm::Desk;
 plan skip_all => 'sanitizers have memory of their own'
     if $ENV{WACRM_SANITIZED};
 
-# MB of wacrmd's own. Of them some 20 are what the database and the index keep
+# MB of wacrmd's own. Of them some 15 are what the database and the index keep
 # of their pages, 4 the records of two batches, 4 what was read of them.
 my $MOST = 40;
 my $AFTER = 30;
