@@ -57,6 +57,7 @@ int origin_of(const char *url, origin_t *out)
     CURLUcode code = u ? split(u, url, &p) : CURLUE_OUT_OF_MEMORY;
     int rc = WERR_INVALID;
 
+    *out = (origin_t){0};
     if (code == CURLUE_OUT_OF_MEMORY) {
         rc = WERR_NOMEM;
     } else if (code == CURLUE_OK && join(&p, out)) {
