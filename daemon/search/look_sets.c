@@ -318,11 +318,19 @@ static int note_block(sets_t *s, size_t block)
     return rc;
 }
 
-/* Above `above` and below f->before, row by row. */
-static int note_rows(search_look_t *l, int64_t above, int64_t before)
+/* A hit that was read: the index knows its chat, too, or not yet. */
+static int note_read(const sets_t *s, int64_t id)
+{
+    return id <= s->look->state.position && !changes_have(s->changes, id)
+               ? look_note(s->look, id)
+               : look_note_row(s->look, id);
+}
+
+/* Above `above` and below `before`, row by row. */
+static int note_rows(const sets_t *s, int64_t above, int64_t before)
 {
     int64_t ids[OPEN_AT_ONCE];
-    finding_t f = {.look = l,
+    finding_t f = {.look = s->look,
                    .before = before,
                    .ids = ids,
                    .n = OPEN_AT_ONCE,
@@ -332,8 +340,8 @@ static int note_rows(search_look_t *l, int64_t above, int64_t before)
     while (rc == WERR_OK && f.n == f.want) {
         f.n = 0;
         rc = look_rows(&f, above);
-        for (size_t i = 0; rc == WERR_OK && i < f.n; i++) {
-            rc = look_note_row(l, ids[i]);
+        for (size_t i = f.n; rc == WERR_OK && i > 0; i--) {
+            rc = note_read(s, ids[i - 1]);
         }
         f.before = f.n > 0 ? ids[f.n - 1] : 0;
     }
@@ -351,7 +359,7 @@ static int note_open(sets_t *s)
             i < s->nblocks ? s->blocks[i].number * WORD_BLOCK : INT64_MAX;
 
         if (from < before) {
-            rc = note_rows(s->look, from - 1, before);
+            rc = note_rows(s, from - 1, before);
         }
         from = i < s->nblocks ? s->blocks[i].upto : 0;
     }
