@@ -128,6 +128,13 @@ const char *history_last_name(history_t *h)
     return last_names[history_below(h, 15)];
 }
 
+static int count_chats(const history_t *h)
+{
+    int n = h->messages / HISTORY_PER_CHAT;
+
+    return n > 0 ? n : 1;
+}
+
 static void make_contacts(history_t *h, sqlite3 *db, int n)
 {
     static const char insert[] =
@@ -176,7 +183,7 @@ static void make_people(history_t *h, sqlite3 *db, int n)
     sql(db, text);
 }
 
-static void make_messages(history_t *h, sqlite3 *db, int chats)
+static void make_messages(history_t *h, sqlite3 *db, int upto)
 {
     static const char insert[] =
         "INSERT INTO messages (session_id, chat_id, direction, wa_id, ts, "
@@ -189,11 +196,11 @@ static void make_messages(history_t *h, sqlite3 *db, int chats)
         die(insert, sqlite3_errmsg(db));
     }
     sql(db, "BEGIN");
-    for (int i = 0; i < h->messages; i++) {
+    for (int i = h->written; i < upto; i++) {
         int len = make_text(h, text);
 
         snprintf(id, sizeof(id), "3EB0%016d", i);
-        sqlite3_bind_int(s, 1, 1 + history_below(h, chats));
+        sqlite3_bind_int(s, 1, 1 + history_below(h, count_chats(h)));
         sqlite3_bind_text(s, 2, id, -1, SQLITE_STATIC);
         sqlite3_bind_int64(s, 3, INT64_C(1700000000000) + i * 1000);
         sqlite3_bind_text(s, 4, text, len, SQLITE_STATIC);
@@ -207,13 +214,24 @@ static void make_messages(history_t *h, sqlite3 *db, int chats)
     }
     sql(db, "COMMIT");
     sqlite3_finalize(s);
+    h->written = upto;
 }
 
-void history_write(history_t *h, const char *path)
+static sqlite3 *open_database(const char *path)
+{
+    sqlite3 *db;
+
+    if (sqlite3_open(path, &db) != SQLITE_OK) {
+        die(path, "open");
+    }
+    sqlite3_busy_timeout(db, 60000);
+    sql(db, "PRAGMA synchronous = OFF; PRAGMA cache_size = -64000");
+    return db;
+}
+
+void history_begin(history_t *h, const char *path)
 {
     store_options_t o = {.path = path};
-    int chats =
-        h->messages / HISTORY_PER_CHAT > 0 ? h->messages / HISTORY_PER_CHAT : 1;
     store_t *store;
     sqlite3 *db;
 
@@ -221,12 +239,16 @@ void history_write(history_t *h, const char *path)
         die(path, o.error);
     }
     store_close(&store);
-    if (sqlite3_open(path, &db) != SQLITE_OK) {
-        die(path, "open");
-    }
-    sql(db, "PRAGMA synchronous = OFF; PRAGMA cache_size = -64000");
-    make_people(h, db, chats);
-    make_messages(h, db, chats);
+    db = open_database(path);
+    make_people(h, db, count_chats(h));
+    sqlite3_close(db);
+}
+
+void history_go_on(history_t *h, const char *path, int upto)
+{
+    sqlite3 *db = open_database(path);
+
+    make_messages(h, db, upto);
     sql(db, "UPDATE chats SET (last_message_id, last_ts) = (SELECT id, ts FROM "
             "messages WHERE chat_id = chats.id ORDER BY ts DESC, id DESC "
             "LIMIT 1) WHERE id IN (SELECT chat_id FROM messages)");

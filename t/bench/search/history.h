@@ -14,7 +14,8 @@
 #define HISTORY_TEXT     400
 
 typedef struct {
-    int messages;
+    int messages; /* there are to be */
+    int written;
     char words[HISTORY_WORDS][HISTORY_WORD]; /* the most frequent first */
     double upto[HISTORY_WORDS];              /* of Zipf's law, added up */
     uint64_t random;
@@ -24,8 +25,10 @@ _Noreturn void die(const char *what, const char *why);
 
 /* messages is the caller's; the rest is the same at each call. */
 void history_init(history_t *h);
-/* Into a database that is not there yet. */
-void history_write(history_t *h, const char *path);
+/* A database that is not there yet, its people, */
+void history_begin(history_t *h, const char *path);
+/* and so many messages in it, with those that it has. */
+void history_go_on(history_t *h, const char *path, int upto);
 
 /* From 0, below n. */
 int history_below(history_t *h, int n);
