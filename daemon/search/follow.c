@@ -17,7 +17,7 @@
 /* After so many new messages the parts of the index are put together. */
 #define MERGE_AFTER 50000
 /* More messages than these are not left without sets, */
-#define FEW 2048
+#define FEW 1024
 /* but to seal again takes a tenth of the time at most. */
 #define REST 9
 

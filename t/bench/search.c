@@ -39,7 +39,7 @@
 
 #define PAGE 50
 /* As many messages as may lack their words' sets in search.db come last. */
-#define LAST 2047
+#define LAST 1023
 
 typedef struct {
     history_t history;

@@ -22,7 +22,7 @@
 #define WORD     80
 #define HAS      5 /* words of a message, at most */
 #define TERMS    3
-#define FEW      2048 /* may lack a set */
+#define FEW      1024 /* may lack a set */
 
 typedef struct {
     uint16_t chat;
