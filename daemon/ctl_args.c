@@ -63,6 +63,11 @@ static const ctl_command_t commands[] = {
     {.name = "spool stat",
      .usage = "",
      .help = "events that wait to be applied, and what was quarantined"},
+    {.name = "spool salvage",
+     .usage = "NAME",
+     .operand = "name",
+     .help = "gives the events of a damaged spool that lies aside (check names "
+             "it) to the\n      one in use, but for those that were applied"},
     {.name = "dead list",
      .usage = "[--limit N]",
      .limit = true,

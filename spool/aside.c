@@ -20,7 +20,7 @@
 #define ASIDE_MAX 16
 
 /* Pages of each tree from either end: those that are used next. */
-#define ENDS 64
+#define ENDS 4096
 
 static const char *const files[] = {"lock.mdb", "data.mdb"};
 
@@ -85,6 +85,12 @@ bool spool_damaged(spool_t *s)
 
 /* ---- what lies aside ---- */
 
+bool spool_aside_name(const char *name)
+{
+    return strncmp(name, PREFIX, sizeof(PREFIX) - 1) == 0 &&
+           strlen(name) <= SPOOL_ASIDE_LEN && strchr(name, '/') == NULL;
+}
+
 static uint64_t size_of(int dir, const char *name)
 {
     char path[NAME_MAX + 16];
@@ -110,8 +116,7 @@ int spool_aside_walk(const char *path, spool_aside_cb cb, void *ctx)
         return spool_errno_code(errno);
     }
     while ((e = readdir(dir)) != NULL) {
-        if (strncmp(e->d_name, PREFIX, sizeof(PREFIX) - 1) != 0 ||
-            strlen(e->d_name) > SPOOL_ASIDE_LEN) {
+        if (!spool_aside_name(e->d_name)) {
             continue;
         }
         n++;

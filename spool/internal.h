@@ -90,6 +90,7 @@ int spool_same_data(const spool_t *s);
 
 /* aside.c: what is damaged, and where it goes. */
 
+bool spool_aside_name(const char *name);
 /* Leaves a note for spool_examine(). */
 void spool_suspect(const spool_dir_t *dir);
 /*

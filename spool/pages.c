@@ -49,7 +49,13 @@
 
 #define PAGE_FIRST 2u /* behind the two meta pages */
 
-typedef enum { TREE_FREE, TREE_MAIN, TREE_EVENTS, TREE_OTHER } tree_e;
+typedef enum {
+    TREE_FREE,
+    TREE_MAIN,
+    TREE_EVENTS,
+    TREE_META,
+    TREE_OTHER
+} tree_e;
 
 typedef struct {
     spool_pages_t *p;
@@ -282,20 +288,27 @@ static void sound_list(walk_t *w, const unsigned char *data, size_t len)
 
 static void walk_tree(walk_t *w, uint64_t root, tree_e tree);
 
+static bool named(const unsigned char *b, const node_t *n, const char *name)
+{
+    return n->ksize == strlen(name) && memcmp(b + n->key, name, n->ksize) == 0;
+}
+
 static void found_tree(walk_t *w, const unsigned char *b, const node_t *n)
 {
-    static const char events[] = "events";
     walk_t below = *w;
-    bool is_events = n->ksize == sizeof(events) - 1 &&
-                     memcmp(b + n->key, events, n->ksize) == 0;
+    tree_e tree = TREE_OTHER;
 
     if (n->dsize != DB_LEN || (n->flags & F_BIGDATA) != 0) {
         (void)bad(w->p, "the entry of a table is damaged");
         return;
     }
+    if (named(b, n, "events")) {
+        tree = TREE_EVENTS;
+    } else if (named(b, n, "meta")) {
+        tree = TREE_META;
+    }
     below.seen = 0;
-    walk_tree(&below, get64(b + n->data + DB_ROOT),
-              is_events ? TREE_EVENTS : TREE_OTHER);
+    walk_tree(&below, get64(b + n->data + DB_ROOT), tree);
     w->fault = below.fault;
 }
 
@@ -314,6 +327,9 @@ static void found_data(walk_t *w, const unsigned char *b, const node_t *n,
     }
     if (tree == TREE_FREE) {
         sound_list(w, data, n->dsize);
+    } else if (tree == TREE_META && named(b, n, "id") &&
+               n->dsize == SPOOL_ID_LEN) {
+        memcpy(w->p->id, data, SPOOL_ID_LEN);
     } else if (tree == TREE_EVENTS && n->ksize != SPOOL_SEQ_LEN) {
         (void)bad(w->p, "a record without a number");
     } else if (tree == TREE_EVENTS && w->p->cb != NULL) {
@@ -410,10 +426,30 @@ static bool read_meta(walk_t *w, unsigned char *meta, uint64_t at, int *rc)
     return true;
 }
 
-/* Both, of which LMDB wants each to be one; metas[0] is the newer one then. */
+/* The first is lost. Pages are almost always of the size of the machine's. */
+static int read_second_alone(walk_t *w, unsigned char *meta, uint64_t size)
+{
+    unsigned psize = (unsigned)sysconf(_SC_PAGESIZE);
+    int rc = SPOOL_CORRUPT;
+
+    if (size < 2 * (uint64_t)psize || !read_meta(w, meta, psize, &rc)) {
+        return rc;
+    }
+    if (w->psize != psize) {
+        return SPOOL_CORRUPT;
+    }
+    w->pages = size / psize;
+    w->last = get64(meta + META_LAST);
+    return SPOOL_OK;
+}
+
+/*
+ * Both, as LMDB wants each to be one; metas[0] is the newer one then. With cb
+ * either will do: the older one's pages are not used again before the commit
+ * that would make it the newer one.
+ */
 static int read_metas(walk_t *w, unsigned char metas[2][META_LEN])
 {
-    unsigned char older[META_LEN];
     struct stat st;
     unsigned psize;
     int rc;
@@ -427,7 +463,9 @@ static int read_metas(walk_t *w, unsigned char metas[2][META_LEN])
         return SPOOL_CORRUPT;
     }
     if (!read_meta(w, metas[0], 0, &rc)) {
-        return rc;
+        return w->p->cb != NULL && rc == SPOOL_CORRUPT
+                   ? read_second_alone(w, metas[0], (uint64_t)st.st_size)
+                   : rc;
     }
     psize = w->psize;
     w->pages = (uint64_t)st.st_size / psize;
@@ -435,19 +473,19 @@ static int read_metas(walk_t *w, unsigned char metas[2][META_LEN])
         (void)bad(w->p, "data.mdb is cut after its first page");
         return SPOOL_CORRUPT;
     }
+    w->last = get64(metas[0] + META_LAST);
     if (!read_meta(w, metas[1], psize, &rc)) {
-        return rc;
+        w->psize = psize;
+        return w->p->cb != NULL && rc == SPOOL_CORRUPT ? SPOOL_OK : rc;
     }
     if (w->psize != psize) {
         (void)bad(w->p, "its meta pages do not agree");
         return SPOOL_CORRUPT;
     }
     if (get64(metas[1] + META_TXN) > get64(metas[0] + META_TXN)) {
-        memcpy(older, metas[0], META_LEN);
         memcpy(metas[0], metas[1], META_LEN);
-        memcpy(metas[1], older, META_LEN);
+        w->last = get64(metas[0] + META_LAST);
     }
-    w->last = get64(metas[0] + META_LAST);
     return SPOOL_OK;
 }
 
@@ -473,6 +511,8 @@ int spool_pages_check(int fd, spool_pages_t *p)
 
     p->bad = 0;
     p->why[0] = '\0';
+    p->id[0] = '\0';
+    p->id[SPOOL_ID_LEN] = '\0';
     if (__BYTE_ORDER != __LITTLE_ENDIAN || sizeof(size_t) != sizeof(uint64_t)) {
         return SPOOL_OK;
     }

@@ -15,19 +15,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "spool/spool.h"
+
 /* One record of `events` that can be read; other than 0 ends the walk, and is
  * its result. data lives until it returns. */
 typedef int (*spool_pages_cb)(void *ctx, uint64_t seq, const void *data,
                               size_t len);
 
 typedef struct {
-    uint64_t budget;   /* pages of each tree to look at, from either end; 0: all
-                          of them */
-    spool_pages_cb cb; /* NULL, or told of each record, whatever else is
-                          damaged; then the budget does not count */
+    /* Pages of each tree to look at, from either end; 0: all of them. */
+    uint64_t budget;
+    /* NULL, or told of each record, whatever else is damaged; then the budget
+     * does not count, and one sound meta page is enough. */
+    spool_pages_cb cb;
     void *ctx;
-    uint64_t bad;  /* out, with cb: places that were passed over */
-    char why[120]; /* out: the first damage, in words */
+    uint64_t bad;              /* out, with cb: places that were passed over */
+    char why[120];             /* out: the first damage, in words */
+    char id[SPOOL_ID_LEN + 1]; /* out: of the spool; "": not found */
 } spool_pages_t;
 
 /*

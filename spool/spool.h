@@ -162,6 +162,25 @@ const char *spool_path(const spool_t *spool);
 typedef void (*spool_aside_cb)(void *ctx, const char *name, uint64_t bytes);
 int spool_aside_walk(const char *path, spool_aside_cb cb, void *ctx);
 
+typedef struct {
+    char id[SPOOL_ID_LEN + 1]; /* of the damaged one; "": cannot be read */
+    uint64_t records;          /* that can be read */
+    uint64_t bad;  /* places that cannot, each of one page or more */
+    char why[120]; /* the first of them, in words */
+} spool_salvage_t;
+
+/*
+ * Reads what can be read of the damaged one that lies aside under that name in
+ * the spool at path: each record that was in its queue to cb, in the order of
+ * their numbers, unless the damage is there; data lives until cb returns, and
+ * may be damaged itself. cb NULL: only counts. SPOOL_OK, whatever was passed
+ * over; SPOOL_INVAL: nothing lies there; SPOOL_CORRUPT: nothing can be read;
+ * SPOOL_IO, SPOOL_NOMEM, SPOOL_FUTURE; or what cb returned, if not 0.
+ */
+typedef int (*spool_salvage_cb)(void *ctx, uint64_t seq, spool_str_t data);
+int spool_salvage(const char *path, const char *name, spool_salvage_cb cb,
+                  void *ctx, spool_salvage_t *out);
+
 /* Clears reader slots of dead processes; number cleared, or an error < 0. */
 int spool_reader_check(spool_t *spool);
 

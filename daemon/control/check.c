@@ -98,11 +98,10 @@ static void tell_aside(void *ctx, const char *name, uint64_t bytes)
 
     command_text(k->c,
                  "spool %s: warning: a damaged one lies in %s/%s, %llu bytes: "
-                 "events may be in it that were not applied; docs/spool.md, "
-                 "\"Damaged\", says how to look; delete it when it is no "
-                 "longer wanted",
+                 "wacrmctl spool salvage %s applies what can be read of it; "
+                 "delete it when it is no longer wanted",
                  k->c->config->spool, k->c->config->spool, name,
-                 (unsigned long long)bytes);
+                 (unsigned long long)bytes, name);
 }
 
 static void tell_spool(check_t *k, spool_t *spool)

@@ -263,6 +263,7 @@ static const struct {
     {"search rebuild", rebuild_search, true, false},
     {"token", command_token, false, false},
     {"spool stat", show_spool, false, false},
+    {"spool salvage", command_spool_salvage, false, false},
     {"dead list", command_dead_list, false, false},
     {"dead show", command_dead_show, false, false},
     {"dead replay", command_dead_replay, false, false},

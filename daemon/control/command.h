@@ -63,6 +63,7 @@ typedef bool (*command_fn)(command_t *c, const json_t *request);
 bool command_user_add(command_t *c, const json_t *request);
 bool command_user_passwd(command_t *c, const json_t *request);
 bool command_user_list(command_t *c, const json_t *request);
+bool command_spool_salvage(command_t *c, const json_t *request);
 bool command_token(command_t *c, const json_t *request);
 bool command_dead_list(command_t *c, const json_t *request);
 bool command_dead_show(command_t *c, const json_t *request);
