@@ -35,7 +35,7 @@ typedef struct config_s {
     const char *issuer, *audience;
     bool development;
     const char *without_sign_in; /* an agent's e-mail, or NULL */
-    int access_ttl_s, refresh_ttl_s;
+    int access_ttl_s, refresh_ttl_s, guesses;
     const char *media_types; /* names; domain.media_types is the set */
     domain_settings_t domain;
     outbox_options_t outbox;

@@ -65,6 +65,9 @@ const option_t config_options[] = {
      "day."},
     {"auth", "refresh_ttl", OPTION_SECONDS, AT(refresh_ttl_s), "30d", 60,
      3650 * 86400, false, "Life of a refresh token; each is used once."},
+    {"auth", "guesses", OPTION_INT, AT(guesses), "10", 1, 60000, false,
+     "Wrong passwords a minute for one account from one network; beside it "
+     "stands the zone `login` of nginx.conf."},
 
     {"organisation", "timezone", OPTION_TIMEZONE, AT(domain.utc_offset_s),
      "Asia/Jakarta", 0, 0, false,

@@ -224,6 +224,7 @@ static int start_http(daemon_t *d, const config_t *c)
         .without_sign_in = c->without_sign_in,
         .access_ttl_s = c->access_ttl_s,
         .refresh_ttl_s = c->refresh_ttl_s,
+        .guesses = c->guesses,
         .read_receipts = read_receipts(c),
     };
 

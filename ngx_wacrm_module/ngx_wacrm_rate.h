@@ -3,7 +3,7 @@
  *
  * ngx_wacrm_rate_zone.c: wacrm_rate_zone and the shared tables;
  * ngx_wacrm_rate_module.c: wacrm_rate; ngx_wacrm_rate_take.c: one request, its
- * limits and its headers.
+ * limits and its headers; ngx_wacrm_rate_client.c: whose request it is.
  */
 
 #ifndef _NGX_WACRM_RATE_H_INCLUDED_
@@ -45,8 +45,9 @@ char *ngx_wacrm_rate_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* Preaccess phase; a webhook asks by itself, after a wrong signature. */
 ngx_int_t ngx_wacrm_rate_handler(ngx_http_request_t *r);
 
-/* Preconfiguration: $wacrm_rate_status. */
+/* Preconfiguration: $wacrm_rate_status, and by the second $wacrm_client_net. */
 ngx_int_t ngx_wacrm_rate_add_variables(ngx_conf_t *cf);
+ngx_int_t ngx_wacrm_rate_add_client(ngx_conf_t *cf);
 
 
 #endif /* _NGX_WACRM_RATE_H_INCLUDED_ */

@@ -458,5 +458,5 @@ ngx_wacrm_rate_add_variables(ngx_conf_t *cf)
 
     var->get_handler = ngx_wacrm_rate_status_variable;
 
-    return NGX_OK;
+    return ngx_wacrm_rate_add_client(cf);
 }

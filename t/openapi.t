@@ -19,7 +19,8 @@ my $d = Wacrm::Desk->new(
     },
     # room for the errors, and a limit that can be reached
     nginx => sub {
-        s/(zone=login:1m +rate)=10r/$1=600r/ or die 'no zone';
+        s/(zone=login:1m +rate)=60r/$1=600r/ or die 'no zone';
+        s/(zone=refresh:1m +rate)=1200r/$1=120r/ or die 'no zone';
         s/(zone=send:1m +rate)=30r/$1=300r/ or die 'no zone';
         s/(wacrm_webhook_secret_file .*)/$1
             wacrm_webhook_verify_token_file %%DIR%%\/secrets\/verify;/

@@ -26,12 +26,15 @@ sub conf {
     wacrm_rate_zone \$arg_key zone=dry:64k rate=1r/h;
     wacrm_rate_zone \$arg_key zone=once:64k rate=4r/h;
     wacrm_rate_zone \$arg_key zone=plain:64k rate=1r/h;
+    wacrm_rate_zone \$wacrm_client_net zone=net:64k rate=1r/h;
 
     add_header X-Status "\$wacrm_rate_status" always;
 
     server {
         listen 127.0.0.1:%%PORT%%;
         client_max_body_size 1m;
+        set_real_ip_from 127.0.0.1;
+        real_ip_header X-Client;
 
         location /send {
             wacrm_rate zone=send;
@@ -82,6 +85,11 @@ sub conf {
 
         location /again {
             wacrm_rate zone=once;
+            empty_gif;
+        }
+
+        location /net {
+            wacrm_rate zone=net;
             empty_gif;
         }
 
@@ -252,6 +260,27 @@ is(status('/keep?key=a'), 429, 'survives kill -9');
 is(passed('/keep?key=b', 9), 4, 'to the last request');
 
 # ---- a reload that changes a zone ----
+
+# ---- whose requests count together ----
+
+for (['2001:db8::1', 200, 'an address of IPv6'],
+     ['2001:db8::1', 429, 'the same'],
+     ['2001:db8:0:0:ffff:ffff:ffff:ffff', 429, 'another one of its /64'],
+     ['2001:DB8:0000:0::2', 429, 'in other letters'],
+     ['2001:db8:0:1::1', 200, 'the /64 next to it'],
+     ['2001:db8:0:1:8000::', 429, 'and all of that'],
+     ['192.0.2.1', 200, 'an address of IPv4'],
+     ['192.0.2.2', 200, 'the one next to it'],
+     ['::ffff:192.0.2.1', 429, 'the first, mapped into IPv6'],
+     ['::ffff:192.0.2.3', 200, 'one that is mapped at once'],
+     ['192.0.2.3', 429, 'and then is not'],
+     ['::1', 200, 'loopback'],
+     ['::2', 429, 'no mapped one, and of the same /64'])
+{
+    my ($client, $want, $what) = @$_;
+    is($t->get('/net', 'X-Client' => $client)->{status}, $want,
+       "$what ($client): $want");
+}
 
 my ($mark, $ok);
 

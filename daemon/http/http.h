@@ -45,6 +45,7 @@ typedef struct {
     const char *without_sign_in;
     int access_ttl_s;  /* 12 h */
     int refresh_ttl_s; /* 30 days */
+    int guesses;       /* wrong passwords a minute (guesses.h) */
     bool read_receipts;
     int64_t started_ms;             /* metrics */
     const alarm_counters_t *alarms; /* metrics; NULL: none */

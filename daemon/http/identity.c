@@ -24,6 +24,9 @@ static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind,
     if (strncasecmp(key, prefix, sizeof(prefix) - 1) != 0) {
         return MHD_YES;
     }
+    if (strcasecmp(key + sizeof(prefix) - 1, "Client") == 0) {
+        return MHD_YES; /* says where they are, not who */
+    }
     for (size_t i = 0; i < 3; i++) {
         if (strcasecmp(key + sizeof(prefix) - 1, names[i]) == 0) {
             h->refused = h->refused || h->values[i] != NULL || value == NULL;

@@ -1,6 +1,8 @@
 /*
  * identity.h - who is calling, as the edge tells: X-Wacrm-User,
- * X-Wacrm-Token-Id, X-Wacrm-Token-Exp. All once, or none.
+ * X-Wacrm-Token-Id, X-Wacrm-Token-Exp. All once, or none. Any other of
+ * that prefix is refused, but for X-Wacrm-Client, the client's address, which
+ * is nobody's identity.
  */
 #ifndef WACRM_HTTP_IDENTITY_H
 #define WACRM_HTTP_IDENTITY_H

@@ -122,6 +122,15 @@ void response_busy(response_t *r, const char *message, int retry_after_s)
     response_header(r, "Retry-After", seconds);
 }
 
+void response_too_many(response_t *r, const char *message,
+                       int64_t retry_after_s)
+{
+    char seconds[24];
+    response_message(r, 429, message);
+    snprintf(seconds, sizeof(seconds), "%lld", (long long)retry_after_s);
+    response_header(r, "Retry-After", seconds);
+}
+
 void response_error(response_t *r, int rc)
 {
     switch (rc) {

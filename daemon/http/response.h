@@ -53,6 +53,8 @@ void response_not_found(response_t *r, const char *message);
 void response_conflict(response_t *r, const char *code, const char *message,
                        const char *data, size_t len);
 void response_busy(response_t *r, const char *message, int retry_after_s);
+void response_too_many(response_t *r, const char *message,
+                       int64_t retry_after_s);
 /* By a WERR_*: 404, 503 or 500. */
 void response_error(response_t *r, int rc);
 

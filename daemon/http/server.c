@@ -279,6 +279,9 @@ static int start_parts(http_server_t *s)
         rc = flights_new(&s->flights);
     }
     if (rc == WERR_OK) {
+        rc = pace_new(&s->pace);
+    }
+    if (rc == WERR_OK) {
         rc = lines_new(&s->lines, s->options.domain->store);
     }
     if (rc == WERR_OK) {
@@ -400,6 +403,7 @@ void http_stop(http_server_t **server, int64_t timeout_ms)
     flights_free(&s->flights);
     lines_free(&s->lines);
     views_free(&s->views);
+    pace_free(&s->pace);
     cache_free(&s->cache);
     free(s->socket_path);
     if (s->secret != NULL) {

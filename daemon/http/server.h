@@ -14,6 +14,7 @@
 #include "http/flights.h"
 #include "http/http.h"
 #include "http/jobs.h"
+#include "http/pace.h"
 #include "http/peer.h"
 #include "http/request.h"
 #include "http/revocation.h"
@@ -36,6 +37,7 @@ struct http_server_s {
     lines_t *lines;
     flights_t *flights;
     revocation_t *revocation;
+    pace_t *pace;
     awaits_t *awaits;
     stats_t stats;
     _Atomic bool stopping;

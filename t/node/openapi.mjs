@@ -18,6 +18,8 @@ const UNSEEN = {
     'edgeHealth 503': 'needs a full spool: t/webhook_commit.t',
     'webhook 503': 'needs a full spool: t/webhook_commit.t',
     'webhookChallenge 404': 'only where it is off: t/webhook_challenge.t',
+    'edgeMetrics 403': 'needs another address: t/hostile_http.t',
+    'metrics 403': 'needs another address: t/hostile_http.t',
     'webhook 415': 'only where types are configured: t/webhook_config.t',
 };
 
@@ -284,12 +286,14 @@ async function nothingElse() {
 /* Bodies that are refused: so many of them that the rate is, too. */
 async function tooMany() {
     for (const o of declaring(429)) {
+        const strangers = ANYBODY.includes(o.operationId);
         const args = { ...last.get(o.operationId), body: undefined,
-            form: undefined, raw: '[]', type: 'application/json',
-            as: 'cs2', signed: false };
+            form: undefined, raw: strangers ? undefined : '[]',
+            type: 'application/json', as: 'cs2', signed: false };
         let r = { status: 0 };
         for (let i = 0; i < 1000 && r.status !== 429; i++) {
-            r = await send(o, args);
+            r = await send(o, strangers
+                ? { ...args, path: { phone: `${62819900000000 + i}` } } : args);
         }
         is([r.status, doc.answerFaults(o, r)], [429, []],
             `${o.operationId} 429 in the end`);

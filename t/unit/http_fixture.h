@@ -48,6 +48,7 @@ static inline void web_open(web_t *w)
         .issuer = "wacrm",
         .audience = "crm",
         .access_ttl_s = 3600,
+        .guesses = 60000,
         .refresh_ttl_s = 86400,
         .read_receipts = true,
     };

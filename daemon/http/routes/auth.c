@@ -8,6 +8,7 @@
 #include "domain/audit.h"
 #include "domain/session_row.h"
 #include "domain/token.h"
+#include "http/guesses.h"
 #include "http/invalid.h"
 #include "http/routes/routes.h"
 #include "http/server.h"
@@ -163,10 +164,43 @@ static void refuse_login(request_t *r, const char *email)
     }
 }
 
+/* Who has guessed too often, be there such an account or not. */
+static void put_off(request_t *r, int64_t wait_s)
+{
+    log_info("http", "msg=\"sign-in put off\" seconds=%lld", (long long)wait_s);
+    response_too_many(&r->response, "Too many attempts. Please wait.", wait_s);
+}
+
+static void check_login(request_t *r, const char *email, const char *password)
+{
+    pace_t *pace = r->server->pace;
+    guess_t guess;
+    user_t user;
+    int64_t wait_s =
+        guesses_begin(pace, &guess, email, request_header(r, "X-Wacrm-Client"),
+                      r->options->guesses, clock_now_ms());
+    if (wait_s > 0) {
+        put_off(r, wait_s);
+        return;
+    }
+    int rc = user_check_password(r->db, email, password, &user);
+    if (rc == WERR_DENIED) {
+        refuse_login(r, email);
+    } else if (rc != WERR_OK) {
+        guesses_fault(pace, &guess);
+        response_error(&r->response, rc);
+    } else {
+        sign_in_t in = {.user = &user};
+        guesses_right(pace, &guess, clock_now_ms());
+        give_tokens(r, &in, "Invalid credentials.");
+        log_info("http", "msg=\"sign-in\" user=%lld status=%d",
+                 (long long)user.id, r->response.status);
+    }
+}
+
 void route_login(request_t *r)
 {
     invalid_t invalid = {0};
-    user_t user;
     json_t *body = request_json(r);
     if (body == NULL) {
         return;
@@ -174,17 +208,7 @@ void route_login(request_t *r)
     const char *email = invalid_string(&invalid, body, "email", true);
     const char *password = invalid_string(&invalid, body, "password", true);
     if (!invalid_answer(&invalid, &r->response)) {
-        int rc = user_check_password(r->db, email, password, &user);
-        if (rc == WERR_DENIED) {
-            refuse_login(r, email);
-        } else if (rc != WERR_OK) {
-            response_error(&r->response, rc);
-        } else {
-            sign_in_t in = {.user = &user};
-            give_tokens(r, &in, "Invalid credentials.");
-            log_info("http", "msg=\"sign-in\" user=%lld status=%d",
-                     (long long)user.id, r->response.status);
-        }
+        check_login(r, email, password);
     }
     json_decref(body);
 }

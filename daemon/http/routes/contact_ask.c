@@ -9,10 +9,13 @@
 #include "http/await.h"
 #include "http/routes/contact.h"
 #include "http/routes/routes.h"
+#include "http/server.h"
 
 #define PATIENCE_MS 2000
 /* A gateway that does not answer is not asked at each look at a profile. */
 #define FAILURE_MS 60000
+/* WhatsApp bans a number that asks for many strangers. */
+static const pace_rule_t strangers = {60000, 20};
 
 static const char *const kinds[] = {[GW_CONTACT_INFO] = "info",
                                     [GW_CONTACT_CHECK] = "check",
@@ -166,6 +169,36 @@ static int ask_gateway(request_t *r, asked_t *a)
     return WERR_OK;
 }
 
+/* Whoever tries out numbers is stopped, and not the charity's number. */
+static int64_t stranger_wait(const request_t *r, const contact_named_t *c)
+{
+    pace_key_t key;
+
+    if (c->id != 0) {
+        return 0;
+    }
+    pace_key(&key, 's');
+    pace_key_add(&key, &r->user.id, sizeof(r->user.id));
+    return pace_take(r->server->pace, &strangers, &key, clock_now_ms());
+}
+
+static bool put_off(request_t *r, const asked_t *a)
+{
+    int64_t wait_ms = stranger_wait(r, &a->contact);
+
+    if (wait_ms == 0) {
+        return false;
+    }
+    if (a->ask == GW_CONTACT_INFO) {
+        answer(r, a, "", 0, NULL);
+    } else {
+        response_too_many(&r->response,
+                          "Too many numbers were looked up. Please wait.",
+                          (wait_ms + 999) / 1000);
+    }
+    return true;
+}
+
 static void ask(request_t *r, const contact_named_t *c, gw_contact_ask_t what)
 {
     asked_t *a = calloc(1, sizeof(*a));
@@ -185,7 +218,7 @@ static void ask(request_t *r, const contact_named_t *c, gw_contact_ask_t what)
         response_error(&r->response, rc);
     } else if (rc == WERR_NOTFOUND || !c->number) {
         answer(r, a, "", 0, "The gateway knows numbers only.");
-    } else if (!answer_kept(r, a)) {
+    } else if (!answer_kept(r, a) && !put_off(r, a)) {
         if (ask_gateway(r, a) == WERR_OK) {
             return;
         }

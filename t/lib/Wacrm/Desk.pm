@@ -416,6 +416,10 @@ my %never = (
     'a chat whose count of failed sends is wrong' => 'SELECT c.id FROM chats c'
         . ' WHERE c.failed <> (SELECT count(*) FROM messages m WHERE'
         . ' m.chat_id = c.id AND m.direction = 1 AND m.status IN (1, 6))',
+    'a chat that opens nothing though something was said' => 'SELECT c.id FROM'
+        . ' chats c WHERE c.live = 0 AND EXISTS (SELECT 1 FROM messages m'
+        . ' WHERE m.chat_id = c.id AND (m.direction = 0 OR m.status BETWEEN 2'
+        . ' AND 5))',
     'a chat with another last message' => 'SELECT c.id FROM chats c WHERE'
         . ' c.last_message_id IS NOT (SELECT id FROM messages m WHERE'
         . ' m.chat_id = c.id AND m.status < 7 ORDER BY ts DESC, id DESC'
