@@ -96,7 +96,8 @@ function listen(page, name) {
     page.on('crash', () => complaints.push(`${name}: crashed`));
 }
 
-/* A browser of one's own: {page, context}; who: signed in already. */
+/* A browser of one's own: {page, context, tab}; who: signed in already; tab():
+ * one more page of it. */
 export async function person(who, { path = '/inbox', settings = {},
     ...options } = {}) {
     const context = await browser.newContext({ baseURL: origin,
@@ -121,12 +122,16 @@ export async function person(who, { path = '/inbox', settings = {},
     }, [tokens && { token: tokens.token, refresh: tokens.refresh_token,
         expires: Date.now() + tokens.expires_in * 1000, user: tokens.user },
     settings]);
-    const page = await context.newPage();
-    listen(page, who || 'nobody');
+    const tab = async () => {
+        const opened = await context.newPage();
+        listen(opened, who || 'nobody');
+        return opened;
+    };
+    const page = await tab();
     if (path) {
         await page.goto(path);
     }
-    return { page, context };
+    return { page, context, tab };
 }
 
 // ---- what is expected of a page ----

@@ -116,7 +116,8 @@ test('days, and who goes on speaking', () => {
 
 test('what is on its way is not shown beside itself', () => {
     const entry = (text, after = 5, more = {}) =>
-        ({ text, mediaId: null, after, user: 7, chatId: '1', ...more });
+        ({ text, mediaId: null, after, user: 7, chatId: '1',
+            state: 'sending', ...more });
     const list = [message(5, { message: 'ya' }), message(6, { message: 'ya' })];
     assert.deepEqual(unseenPending([entry('ya')], list), []);
     assert.equal(unseenPending([entry('ya'), entry('ya')], list).length, 1,
@@ -125,4 +126,6 @@ test('what is on its way is not shown beside itself', () => {
     assert.equal(unseenPending([entry('ya', 5, { user: 8 })], list).length, 1);
     assert.equal(unseenPending([entry('ya', 5, { mediaId: 'x' })],
         list).length, 1);
+    assert.equal(unseenPending([entry('ya', 5, { state: 'refused' })],
+        list).length, 1, 'nothing stands for what has not left');
 });

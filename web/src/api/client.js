@@ -3,6 +3,8 @@ import { ApiError, apiError } from './errors.js';
 import { alone, keepRenewal, keepTokens, readTokens } from './tokens.js';
 
 const EARLY_MS = 30000;
+/* The server knows an Idempotency-Key for a day. */
+const KEY_LIVES_MS = 23 * 3600 * 1000;
 
 let socketId = null;
 
@@ -75,6 +77,11 @@ async function tokenAfter(stale) {
 
 http.interceptors.request.use(async (config) => {
     const token = config.token ?? await freshToken();
+    // Looked at when the token is there: for that, a person may have slept.
+    if (Math.abs(Date.now() - config.since) > KEY_LIVES_MS) {
+        throw new ApiError({ status: 409, code: 'too_old',
+            message: 'Too old to be asked for again.' });
+    }
     config.headers.Authorization = `Bearer ${token}`;
     config.token = token;
     if (socketId && config.method !== 'get') {

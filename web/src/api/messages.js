@@ -1,17 +1,19 @@
 import { del, get, patch, post } from './client.js';
 
-const keyed = (key, sessionId) => ({
+/** since: when the key was made, ms since 1970; it is not asked by for ever */
+const keyed = (key, sessionId, since) => ({
     headers: { 'Idempotency-Key': key },
     params: sessionId ? { session_id: sessionId } : {},
+    since,
 });
 
 /** @param {{phone, message, type, media_id, reply_to, seen_seq,
  *           scheduled_at}} body */
-export const send = (body, key, sessionId) =>
-    post('/crm/messages/send', body, keyed(key, sessionId));
+export const send = (body, key, sessionId, since) =>
+    post('/crm/messages/send', body, keyed(key, sessionId, since));
 /** @param {{phone, template_id, variables, seen_seq}} body */
-export const sendTemplate = (body, key, sessionId) =>
-    post('/crm/messages/template', body, keyed(key, sessionId));
+export const sendTemplate = (body, key, sessionId, since) =>
+    post('/crm/messages/template', body, keyed(key, sessionId, since));
 export const sendQuickReply = (body, key, sessionId) =>
     post('/crm/messages/quick-reply', body, keyed(key, sessionId));
 export const retry = (messageId, key) =>

@@ -137,18 +137,20 @@ export function linesOf(list) {
     return lines;
 }
 
+const onItsWay = ({ state }) => state === 'sending' || state === 'waiting';
+
 /**
  * A message on its way whose answer is not here yet may be in the list
  * already, told by another way: it is not shown twice.
  *
  * @param {{text: string, mediaId: string|null, after: number, user: number,
- *          chatId: string}[]} pending oldest first; after: the newest id that
+ *          chatId: string, state: string}[]} pending oldest first; after: the newest id that
  *          was known when it was written
  */
 export function unseenPending(pending, list) {
     const taken = new Set();
     return pending.filter((entry) => {
-        const twin = list.find((message) =>
+        const twin = onItsWay(entry) && list.find((message) =>
             message.direction === 'outgoing' && message.id > entry.after
             && message.cs_id === entry.user && !taken.has(message.id)
             && message.message === entry.text

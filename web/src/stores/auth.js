@@ -4,6 +4,7 @@ import { onExpired } from '../api/client.js';
 import { ApiError } from '../api/errors.js';
 import { dropTokens, keepTokens, keepUser, onTokensChanged,
     readTokens } from '../api/tokens.js';
+import { clearShelves } from './shelf.js';
 
 let waiting = [];
 
@@ -24,6 +25,9 @@ export const useAuth = defineStore('auth', {
                 if (tokens && (!this.user || tokens.user.id === this.user.id)) {
                     this.signedIn(tokens.user);
                 } else if (tokens?.user.id !== this.user?.id) {
+                    if (!tokens) {
+                        clearShelves(this.user.id);
+                    }
                     location.reload();
                 }
             });
@@ -66,7 +70,10 @@ export const useAuth = defineStore('auth', {
                 this.leave();
             }
         },
+        /** Messages and drafts go, too: useLeave() asks before. */
         leave() {
+            this.leaving = true;
+            clearShelves(this.user.id);
             dropTokens();
             waiting.forEach(({ failed }) => failed(new ApiError(
                 { status: 401, message: 'Unauthenticated.' })));

@@ -1,50 +1,68 @@
 import { defineStore } from 'pinia';
+import { markRaw } from 'vue';
 import { useAuth } from './auth.js';
+import { shelf } from './shelf.js';
 
 const MOST = 200;
 const SAVE_MS = 300;
 
-/** What is typed and not sent, by chat, kept in this browser. */
+/** What is typed and not sent, by chat, kept in this browser; the same in all
+ *  of its tabs. */
 export const useDrafts = defineStore('drafts', {
     state: () => {
-        const key = `wacrm.drafts.${useAuth().user?.id ?? 0}`;
-        let all = {};
-        try {
-            all = JSON.parse(localStorage.getItem(key)) ?? {};
-        } catch {
-            // an unreadable one is no draft
-        }
+        const kept = shelf('drafts', useAuth().user?.id ?? 0);
+        const newest = kept.all().sort(([, a], [, b]) => b.at - a.at);
+        newest.splice(MOST).forEach(([id]) => kept.drop(id));
         return {
-            key,
             /** @type {Object<string, {text: string, at: number}>} */
-            all,
+            all: Object.fromEntries(newest),
+            /** what is attached in chats that are not open, by chat; it lasts
+             *  as long as the page */
+            files: markRaw(new Map()),
+            kept,
+            /** chats whose drafts are not saved yet */
+            changed: new Set(),
             timer: null,
         };
     },
     actions: {
+        listen() {
+            this.kept.listen((chatId, draft) => {
+                if (!this.changed.has(chatId)) {
+                    this.set(chatId, draft);
+                }
+            });
+        },
         text(chatId) {
             return this.all[chatId]?.text ?? '';
         },
-        keep(chatId, text) {
-            if (text.trim() === '') {
-                delete this.all[chatId];
+        set(chatId, draft) {
+            if (draft) {
+                this.all[chatId] = draft;
             } else {
-                this.all[chatId] = { text, at: Date.now() };
+                delete this.all[chatId];
             }
+        },
+        keep(chatId, text) {
+            if (text === this.text(chatId)) {
+                return;
+            }
+            this.set(chatId, text.trim() && { text, at: Date.now() });
+            this.changed.add(chatId);
             this.timer ??= setTimeout(() => this.save(), SAVE_MS);
         },
         /** At once: the page is left. */
         save() {
             clearTimeout(this.timer);
             this.timer = null;
-            const newest = Object.entries(this.all)
-                .sort(([, a], [, b]) => b.at - a.at).slice(0, MOST);
-            try {
-                localStorage.setItem(this.key,
-                    JSON.stringify(Object.fromEntries(newest)));
-            } catch {
-                // full or forbidden: they last as long as the page
+            for (const chatId of this.changed) {
+                if (this.all[chatId]) {
+                    this.kept.put(chatId, this.all[chatId]);
+                } else {
+                    this.kept.drop(chatId);
+                }
             }
+            this.changed.clear();
         },
     },
 });

@@ -6,170 +6,209 @@ import * as api from '../api/messages.js';
 import { useAuth } from './auth.js';
 import { useChat } from './chat.js';
 import { useInbox } from './inbox.js';
+import { shelf } from './shelf.js';
 
 const FIRST_WAIT_MS = 2000;
 const LONGEST_WAIT_MS = 30000;
-const OLDEST_MS = 24 * 3600 * 1000;
 
 /** One chat's messages leave one after another. */
 const lanes = new Map();
 const timers = new Map();
 
-function keptKey() {
-    return `wacrm.sending.${useAuth().user?.id ?? 0}`;
-}
+const kept = () => shelf('sending', useAuth().user.id);
+const onItsWay = ({ state }) => state === 'sending' || state === 'waiting';
+const undecided = ({ state }) => state === 'refused' || state === 'stale';
+
+/** One tab at a time; where a browser has no locks, the server tells by the
+ *  key that it is the same message. */
+const alone = (key, work) => navigator.locks
+    ? navigator.locks.request(`wacrm.sending.${key}`, work) : work();
+const atOnce = (key, work) => work();
 
 /**
  * What was sent here and is not told by the server yet. A lost answer is
- * asked for again with the same key, so that nothing goes out twice; texts
- * survive a reload of the page.
+ * asked for again with the same key, so that nothing goes out twice; all of it
+ * but files survives a reload of the page, and is the same in all tabs: each
+ * tries to send it, whichever is first, does.
  *
- * An entry: {key, chatId, phone, sessionId, kind: 'message'|'template', body,
- * text, file, mediaId, share, after, user, at,
- * state: 'sending'|'waiting'|'refused'|'stale', error, newer}
+ * An entry: {key, batch, part, chatId, who, phone, sessionId,
+ * kind: 'message'|'template', body, text, file, name, mediaId, share, after,
+ * user, at, tries, error, newer, loose,
+ * state: 'sending'|'waiting'|'refused'|'stale'|'held'}
+ * batch: what was sent by one click; refused and stale ones wait for a
+ * decision, and hold what comes behind them in their batch. loose: not kept.
  */
 export const useSending = defineStore('sending', {
     state: () => ({ entries: [] }),
     getters: {
         of: (state) => (chatId) =>
             state.entries.filter((entry) => entry.chatId === chatId),
-        /** the first one that waits for a decision */
-        stale: (state) =>
-            state.entries.find((entry) => entry.state === 'stale') ?? null,
+        /** those that wait for a decision */
+        undecided: (state) => state.entries.filter(undecided),
     },
     actions: {
-        /** Takes up what an earlier page left; a file would not survive. */
+        /** Takes up what an earlier page left, and what other tabs do. */
         resume() {
             window.addEventListener('beforeunload', (event) => {
-                if (this.entries.some((entry) => entry.file
-                    && entry.state !== 'refused')) {
+                if (this.entries.some((entry) => entry.state !== 'refused'
+                    && (entry.loose || (entry.file && !entry.mediaId)))) {
                     event.preventDefault();
                 }
             });
-            let kept = [];
-            try {
-                kept = JSON.parse(localStorage.getItem(keptKey())) ?? [];
-            } catch {
-                // an unreadable list is an empty one
+            kept().all().sort(([, a], [, b]) => a.at - b.at || a.part - b.part)
+                .forEach(([key, told]) => this.adopt(key, told));
+            kept().listen((key, told) =>
+                told ? this.adopt(key, told) : this.forget(key));
+        },
+        /** As it is kept, or as another tab has changed it. */
+        adopt(key, told) {
+            const before = this.find(key);
+            const entry = { batch: key, ...told, error: told.error
+                && markRaw(new ApiError(told.error)) };
+            const starts = onItsWay(entry) && !(before && onItsWay(before));
+            if (before) {
+                Object.assign(before, entry);
+            } else {
+                this.entries.push(entry);
             }
-            for (const entry of kept) {
-                if (Date.now() - entry.at < OLDEST_MS
-                    && !this.entries.some((e) => e.key === entry.key)) {
-                    this.entries.push({ ...entry, error: entry.error
-                        && markRaw(new ApiError(entry.error)) });
-                    if (entry.state !== 'refused' && entry.state !== 'stale') {
-                        this.queue(entry.key);
-                    }
-                }
+            if (starts) {
+                this.queue(key);
             }
         },
-        save() {
-            const kept = this.entries.filter((entry) => !entry.file)
-                .map((entry) => ({ ...entry, error: entry.error && {
-                    status: entry.error.status, code: entry.error.code,
-                    message: entry.error.message } }));
-            try {
-                localStorage.setItem(keptKey(), JSON.stringify(kept));
-            } catch {
-                // full or forbidden: they last as long as the page
-            }
+        save(entry) {
+            const { status, code, message } = entry.error ?? {};
+            entry.loose = !kept().put(entry.key, { ...entry, file: undefined,
+                error: entry.error && { status, code, message } });
         },
         find(key) {
             return this.entries.find((entry) => entry.key === key) ?? null;
         },
+        /** What waits for the decision about this one. */
+        heldBy(entry) {
+            return this.entries.slice(this.entries.indexOf(entry) + 1).filter(
+                ({ batch, state }) => batch === entry.batch
+                    && state === 'held');
+        },
         /**
          * @param {object} chat the conversation's line
          * @param {{text, file, replyTo, seenSeq, scheduledAt, template,
-         *          variables}} what
+         *          variables}[]} parts of one click, in their order
          */
-        add(chat, what) {
-            const body = what.template
-                ? { phone: chat.phone, template_id: what.template.id,
-                    variables: what.variables }
-                : { phone: chat.phone, message: what.text || undefined,
-                    reply_to: what.replyTo ?? undefined,
-                    scheduled_at: what.scheduledAt ?? undefined };
-            if (what.seenSeq) {
-                body.seen_seq = what.seenSeq;
-            }
+        add(chat, parts) {
             const known = useChat().messages;
-            this.entries.push({
-                key: newKey(), chatId: chat.id, phone: chat.phone,
-                sessionId: chat.session_id,
-                kind: what.template ? 'template' : 'message', body,
-                text: what.text ?? '', file: what.file
-                    ? markRaw(what.file) : null,
-                name: what.file?.name ?? null, mediaId: null, share: 0,
-                after: known.reduce((most, m) => Math.max(most, m.id), 0),
-                user: useAuth().user.id, at: Date.now(), tries: 0,
-                state: 'sending', error: null, newer: null,
+            const batch = newKey();
+            parts.forEach((what, part) => {
+                const body = what.template
+                    ? { template_id: what.template.id,
+                        variables: what.variables }
+                    : { message: what.text || undefined,
+                        reply_to: what.replyTo ?? undefined,
+                        scheduled_at: what.scheduledAt ?? undefined };
+                const key = newKey();
+                this.entries.push({
+                    key, batch, part, chatId: chat.id, who: chat.name,
+                    phone: chat.phone, sessionId: chat.session_id,
+                    kind: what.template ? 'template' : 'message',
+                    body: { phone: chat.phone, ...body,
+                        seen_seq: what.seenSeq || undefined },
+                    text: what.text ?? '', file: what.file
+                        ? markRaw(what.file) : null,
+                    name: what.file?.name ?? null, mediaId: null, share: 0,
+                    after: known.reduce((most, m) => Math.max(most, m.id), 0),
+                    user: useAuth().user.id, at: Date.now(), tries: 0,
+                    state: 'sending', error: null, newer: null, loose: false,
+                });
+                this.queue(key);
+                this.save(this.find(key));
             });
-            const entry = this.entries[this.entries.length - 1];
-            this.save();
-            this.queue(entry.key);
         },
-        /** Behind what this chat sends already. */
+        /** Behind what this chat sends already. Only the page that has a file
+         *  can upload it: it keeps the others off until that is done. */
         queue(key) {
-            const entry = this.find(key);
-            const before = lanes.get(entry.chatId) ?? Promise.resolve();
-            const mine = before.then(() => this.attempt(key));
-            lanes.set(entry.chatId, mine);
-        },
-        async attempt(key) {
-            for (;;) {
-                const entry = this.find(key);
-                if (!entry) {
-                    return;
-                }
-                entry.state = 'sending';
-                try {
-                    const message = await this.post(entry);
-                    this.done(key, message);
-                    return;
-                } catch (error) {
-                    if (!this.find(key)) {
-                        return;
-                    }
-                    const wait = this.failed(entry, error);
-                    this.save();
-                    if (wait === null) {
-                        return;
-                    }
-                    await this.pause(key, wait);
-                }
+            const { chatId, name, mediaId, file } = this.find(key);
+            const whole = name && !mediaId;
+            const mine = !whole || file;
+            const before = mine && lanes.get(chatId) || Promise.resolve();
+            const run = () => before.then(() =>
+                this.attempt(key, whole ? atOnce : alone));
+            const done = (whole ? alone(key, run) : run()).catch(() => {});
+            if (mine) {
+                lanes.set(chatId, done);
             }
+        },
+        async attempt(key, guard) {
+            for (;;) {
+                const wait = await guard(key, () => this.try(key));
+                if (wait === null) {
+                    return;
+                }
+                await this.pause(key, wait);
+            }
+        },
+        /** @returns ms to wait before the next try, or null: none */
+        async try(key) {
+            const entry = this.find(key);
+            if (!entry || !onItsWay(entry)) {
+                return null;
+            }
+            entry.state = 'sending';
+            try {
+                const message = await this.post(entry);
+                this.remove(key);
+                useChat().put(message);
+                useInbox().revalidateSoon();
+            } catch (error) {
+                // Nobody waits for what was withdrawn meanwhile.
+                return this.find(key) ? this.failed(entry, error) : null;
+            }
+            return null;
         },
         async post(entry) {
-            if (entry.file && !entry.mediaId) {
+            if (entry.name && !entry.mediaId) {
+                if (!entry.file) {
+                    throw new ApiError({ status: 422, code: 'file_gone' });
+                }
                 const answer = await api.upload(entry.file, (share) => {
                     entry.share = share;
                 }, undefined);
                 entry.mediaId = answer.data.media_id;
                 entry.body = { ...entry.body, media_id: entry.mediaId };
+                if (this.find(entry.key)) {
+                    this.save(entry);
+                }
             }
             const send = entry.kind === 'template'
                 ? api.sendTemplate : api.send;
-            return (await send(entry.body, entry.key, entry.sessionId)).data;
+            return (await send(entry.body, entry.key, entry.sessionId,
+                entry.at)).data;
         },
         /** @returns ms to wait before the next try, or null: none */
         failed(entry, error) {
+            let wait = null;
             entry.error = markRaw(error);
             if (error.status === 409 && error.code === 'stale') {
                 entry.state = 'stale';
                 entry.newer = error.data?.messages ?? [];
-                return null;
-            }
-            // 401: signed out; it goes on with the next sign-in.
-            if (error.passing || error.status === 429
+            } else if (error.passing || error.status === 429
                 || error.status === 401) {
+                // 401: signed out; it goes on with the next sign-in.
                 entry.state = 'waiting';
                 entry.tries++;
-                return (error.retryAfter ?? 0) * 1000
+                wait = (error.retryAfter ?? 0) * 1000
                     || Math.min(LONGEST_WAIT_MS,
                         FIRST_WAIT_MS * 2 ** (entry.tries - 1));
+            } else {
+                entry.state = 'refused';
             }
-            entry.state = 'refused';
-            return null;
+            this.save(entry);
+            if (wait === null) {
+                this.entries.filter((other) => other.batch === entry.batch
+                    && onItsWay(other)).forEach((other) => {
+                    other.state = 'held';
+                    this.save(other);
+                });
+            }
+            return wait;
         },
         pause(key, ms) {
             return new Promise((done) => {
@@ -186,27 +225,57 @@ export const useSending = defineStore('sending', {
         hurry() {
             [...timers.values()].forEach((go) => go());
         },
-        done(key, message) {
-            useChat().put(message);
-            this.drop(key);
-            useInbox().revalidateSoon();
-        },
-        drop(key) {
+        /** It is in this list no more. */
+        forget(key) {
             this.entries = this.entries.filter((entry) => entry.key !== key);
-            this.save();
             timers.get(key)?.();
+        },
+        remove(key) {
+            this.forget(key);
+            kept().drop(key);
+        },
+        /** It is not to be sent; nor is what it holds, if a colleague was
+         *  quicker. */
+        discard(key) {
+            const entry = this.find(key);
+            const held = this.heldBy(entry);
+            this.remove(key);
+            held.forEach((other, i) => {
+                if (entry.state === 'stale') {
+                    this.remove(other.key);
+                    return;
+                }
+                other.state = 'sending';
+                if (i === 0) {
+                    other.body.seen_seq = entry.body.seen_seq;
+                }
+                this.queue(other.key);
+                this.save(other);
+            });
+        },
+        /** Back to where it was written, with what it holds.
+         *  @returns the entries, which are here no more */
+        take(key) {
+            const entry = this.find(key);
+            const taken = [entry, ...this.heldBy(entry)];
+            taken.forEach((other) => this.remove(other.key));
+            return taken;
         },
         /** Once more, as a request of its own: it was refused, or stale. */
         again(key) {
             const entry = this.find(key);
-            entry.key = newKey();
-            entry.tries = 0;
-            entry.error = null;
-            entry.newer = null;
-            delete entry.body.seen_seq;
-            entry.state = 'sending';
-            this.save();
-            this.queue(entry.key);
+            const batch = newKey();
+            if (entry.state === 'stale') {
+                delete entry.body.seen_seq;
+            }
+            [entry, ...this.heldBy(entry)].forEach((other) => {
+                const old = other.key;
+                Object.assign(other, { key: newKey(), batch, at: Date.now(),
+                    tries: 0, error: null, newer: null, state: 'sending' });
+                this.queue(other.key);
+                this.save(other);
+                kept().drop(old);
+            });
         },
     },
 });
