@@ -299,20 +299,53 @@ async function troubles(page, context, how) {
                 message: `Sudah saya jawab ya, ${WORD}` }] } }) }));
     allow(/409 \(Conflict\)/);
     await input(page).fill('Jawaban kedua');
+    await page.getByTestId('file').setInputFiles(['kuitansi.pdf',
+        `${WORD}.pdf`].map((name) => ({ name, mimeType: 'application/pdf',
+        buffer: Buffer.from('%PDF-1.4\n%%EOF\n') })));
     await page.getByTestId('send').click();
     await page.getByTestId('stale').waitFor();
     await look(page, 'stale', how);
-    await page.getByTestId('stale-edit').click();
+    await shut(page);
+    await page.locator('[data-state=held]').waitFor();
+    await look(page, 'stale-put-off', how);
+    if (how.narrow) {
+        await page.goBack();
+        await page.getByTestId('unsent').waitFor();
+        await look(page, 'unsent', how);
+        await page.getByTestId('nav-more').click();
+    }
+    await page.getByTestId('logout').click();
+    await page.getByTestId('confirm-ok').waitFor();
+    await look(page, 'leaving', how);
+    await shut(page);
+    if (how.narrow) {
+        await page.getByTestId('nav-more').click();
+        await page.getByTestId('unsent').click();
+        await page.getByTestId('stale').waitFor();
+        await shut(page);
+    }
+    await page.getByTestId('pending-edit').click();
+    while (await page.getByTestId('attachment').count() > 0) {
+        await page.getByTestId('attachment').getByRole('button').first()
+            .click();
+    }
     await page.unroute('**/api/crm/messages/send*');
+    let code = 'opted_out';
     await page.route('**/api/crm/messages/send*', (route) => route.fulfill({
         status: 422, contentType: 'application/json', body: JSON.stringify({
-            success: false, code: 'opted_out', message: 'no' }) }));
+            success: false, code, message: 'no' }) }));
     allow(/422 /);
     await page.getByTestId('send').click();
     await page.getByTestId('pending-drop').waitFor();
     is(await page.getByTestId('pending-again').count(), 0,
         'what they do not want is not sent again');
     await look(page, 'refused', how);
+    await page.getByTestId('pending-drop').click();
+    code = 'too_old';
+    await input(page).fill('Dari kemarin');
+    await page.getByTestId('send').click();
+    await page.getByTestId('pending-again').waitFor();
+    await look(page, 'too-old', how);
     await page.getByTestId('pending-drop').click();
     await page.unroute('**/api/crm/messages/send*');
 

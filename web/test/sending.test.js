@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import axios, { AxiosError } from 'axios';
+import { createPinia, setActivePinia } from 'pinia';
+import { browser, elsewhere } from './storage.js';
+
+const HOUR = 3600 * 1000;
+const CHAT = { id: 'c1', name: 'Aminah', phone: '62811', session_id: 'pusat' };
+
+/* The server: what was asked, and what it answers. */
+let asked = [];
+let answer = null;
+axios.defaults.adapter = async (config) => {
+    if (config.method === 'get') {
+        throw new AxiosError('away', null, config, null);
+    }
+    asked.push({ url: config.url, key: config.headers['Idempotency-Key'],
+        body: typeof config.data === 'string' ? JSON.parse(config.data)
+            : config.data });
+    const [status, data] = await answer(asked.at(-1), asked.length);
+    const response = { status, data, headers: {}, config };
+    if (status >= 400) {
+        throw new AxiosError('no', null, config, null, response);
+    }
+    return response;
+};
+const { useSending } = await import('../src/stores/sending.js');
+const { useAuth } = await import('../src/stores/auth.js');
+const { onExpired } = await import('../src/api/client.js');
+
+const realNow = Date.now;
+const sent = (request) => [200, { data: { id: 1, chat_id: 'c1',
+    message: request.body.message } }];
+const quiet = () => new Promise((done) => setTimeout(done, 20));
+const kept = () => Object.keys(localStorage)
+    .filter((key) => key.startsWith('wacrm.sending.'));
+const states = (sending) => sending.entries.map(({ state }) => state);
+
+function signIn(life = HOUR) {
+    localStorage.setItem('wacrm.auth', JSON.stringify({ token: 't',
+        refresh: 'r', expires: Date.now() + life, user: { id: 7 } }));
+}
+beforeEach(() => {
+    Date.now = realNow;
+    browser();
+    setActivePinia(createPinia());
+    signIn();
+    asked = [];
+    answer = sent;
+});
+afterEach(() => {
+    const sending = useSending();
+    sending.entries.forEach(({ key }) => sending.remove(key));
+});
+const entry = (key, more = {}) => ({ key, part: 0, chatId: 'c1',
+    phone: '62811', sessionId: 'pusat', kind: 'message',
+    body: { phone: '62811', message: key }, text: key, name: null,
+    mediaId: null, share: 0, after: 0, user: 7, at: Date.now(), tries: 1,
+    state: 'waiting', error: null, newer: null, ...more });
+function leave(...entries) {
+    entries.forEach((one) => localStorage.setItem(
+        `wacrm.sending.7.${one.key}`, JSON.stringify(one)));
+}
+
+test('it is kept before anything is asked, and not after it has left', async () => {
+    const sending = useSending();
+    sending.add(CHAT, [{ text: 'satu' }]);
+    assert.equal(kept().length, 1);
+    assert.equal(asked.length, 0);
+    await quiet();
+    assert.deepEqual([kept(), sending.entries, asked.length], [[], [], 1]);
+});
+
+test('in order, older ones first; those of more than 23 hours not at all', async () => {
+    leave(entry('lama', { at: Date.now() - 24 * HOUR }),
+        entry('dua', { at: Date.now() - 1000 }),
+        entry('satu', { at: Date.now() - 2000 }),
+        entry('nanti', { at: Date.now() + 24 * HOUR }));
+    const sending = useSending();
+    sending.resume();
+    await quiet();
+    assert.deepEqual(asked.map(({ key }) => key), ['satu', 'dua']);
+    assert.deepEqual(sending.entries.map(({ key, state, error }) =>
+        [key, state, error.code]), [['lama', 'refused', 'too_old'],
+        ['nanti', 'refused', 'too_old']]);
+    sending.again('lama');
+    await quiet();
+    assert.equal(asked.length, 3, 'but when a person says so');
+    assert.notEqual(asked[2].key, 'lama', 'as another request');
+});
+
+test('the password is given on Monday: what was written on Friday stays', async () => {
+    signIn(-1);
+    answer = ({ url }) => /refresh/.test(url) ? [401, {}] : sent({ body: {} });
+    let given;
+    onExpired(() => new Promise((done) => {
+        given = done;
+    }));
+    const sending = useSending();
+    sending.add(CHAT, [{ text: 'jumat' }]);
+    while (!given) {
+        await quiet();
+    }
+    Date.now = () => realNow() + 60 * HOUR;
+    signIn();
+    given();
+    await quiet();
+    assert.deepEqual(asked.map(({ url }) => url), ['/api/auth/refresh']);
+    assert.deepEqual(states(sending), ['refused']);
+});
+
+test('what was refused or overtaken stays, however old', async () => {
+    const at = Date.now() - 99 * HOUR;
+    leave(entry('a', { at, state: 'refused',
+        error: { status: 409, code: 'window_closed', message: 'x' } }),
+    entry('b', { at: at + 1, state: 'stale', newer: [{ id: 5 }] }));
+    const sending = useSending();
+    sending.resume();
+    await quiet();
+    assert.deepEqual([asked, states(sending), kept().length],
+        [[], ['refused', 'stale'], 2]);
+    assert.equal(sending.entries[0].error.code, 'window_closed');
+});
+
+test('one that is overtaken holds what was sent with it', async () => {
+    answer = (request, n) => n === 1
+        ? [409, { code: 'stale', data: { messages: [{ id: 9 }] } }]
+        : sent(request);
+    const sending = useSending();
+    const parts = ['satu', 'dua', 'tiga'].map((text) => ({ text }));
+    parts[0].seenSeq = 4;
+    sending.add(CHAT, parts);
+    sending.add(CHAT, [{ text: 'lain' }]);
+    await quiet();
+    assert.deepEqual(states(sending), ['stale', 'held', 'held']);
+    assert.deepEqual(asked.map(({ body }) => body.message), ['satu', 'lain'],
+        'and nothing else');
+    sending.again(sending.entries[0].key);
+    await quiet();
+    assert.deepEqual(asked.slice(2).map(({ body }) =>
+        [body.message, body.seen_seq]), [['satu', undefined],
+        ['dua', undefined], ['tiga', undefined]]);
+    assert.equal(new Set(asked.map(({ key }) => key)).size, 5);
+
+    answer = () => [409, { code: 'stale', data: {} }];
+    sending.add(CHAT, parts);
+    await quiet();
+    sending.discard(sending.entries[0].key);
+    await quiet();
+    assert.deepEqual([sending.entries, kept()], [[], []],
+        'thrown away, it takes them along');
+});
+
+test('one that is refused does so, too, until it is out of the way', async () => {
+    answer = (request, n) => n === 1 ? [422, {}] : sent(request);
+    const sending = useSending();
+    sending.add(CHAT, [{ text: 'satu', seenSeq: 4 }, { text: 'dua' },
+        { text: 'tiga' }]);
+    await quiet();
+    assert.deepEqual(states(sending), ['refused', 'held', 'held']);
+    sending.discard(sending.entries[0].key);
+    await quiet();
+    assert.deepEqual(asked.slice(1).map(({ body }) =>
+        [body.message, body.seen_seq]), [['dua', 4], ['tiga', undefined]]);
+});
+
+test('back to the draft, with what it holds', async () => {
+    answer = () => [422, {}];
+    const sending = useSending();
+    const file = new File(['x'], 'a.pdf');
+    sending.add(CHAT, [{ text: 'satu' }, { file, text: '' }]);
+    await quiet();
+    assert.deepEqual(sending.take(sending.entries[0].key).map((one) =>
+        [one.text, one.file]), [['satu', null], ['', file]]);
+    assert.deepEqual([sending.entries, kept()], [[], []]);
+});
+
+test('another tab withdraws one, sends one, and has one refused', async () => {
+    answer = () => [503, {}];
+    const sending = useSending();
+    sending.resume();
+    sending.add(CHAT, [{ text: 'satu' }]);
+    sending.add({ ...CHAT, id: 'c2' }, [{ text: 'dua' }]);
+    await quiet();
+    assert.deepEqual(states(sending), ['waiting', 'waiting']);
+    const [one, two] = sending.entries.map(({ key }) => key);
+    elsewhere(`wacrm.sending.7.${one}`, null);
+    elsewhere(`wacrm.sending.7.${two}`, entry(two, { state: 'refused',
+        error: { status: 422, code: null, message: 'no' } }));
+    asked = [];
+    sending.hurry();
+    await quiet();
+    assert.deepEqual([asked, states(sending)], [[], ['refused']]);
+    answer = sent;
+    elsewhere('wacrm.sending.7.baru', entry('baru'));
+    await quiet();
+    assert.deepEqual(asked.map(({ key }) => key), ['baru'],
+        'what it wrote leaves, should it be closed');
+});
+
+test('withdrawn while it is asked for, it does not come back', async () => {
+    let go;
+    answer = () => new Promise((done) => {
+        go = () => done([503, {}]);
+    });
+    const sending = useSending();
+    sending.add(CHAT, [{ text: 'satu' }]);
+    await quiet();
+    sending.remove(sending.entries[0].key);
+    go();
+    await quiet();
+    assert.deepEqual([sending.entries, kept()], [[], []]);
+});
+
+test('a file is only in the page where it was chosen', async () => {
+    leave(entry('foto', { name: 'a.png' }),
+        entry('termuat', { name: 'b.png', mediaId: 'm1',
+            body: { phone: '62811', media_id: 'm1' } }));
+    const sending = useSending();
+    sending.resume();
+    await quiet();
+    assert.deepEqual(asked.map(({ key }) => key), ['termuat'],
+        'unless the server has it');
+    assert.deepEqual(sending.entries.map(({ key, state, error }) =>
+        [key, state, error.code]), [['foto', 'refused', 'file_gone']]);
+});
+
+test('who leaves is held back where something would be lost', async () => {
+    answer = () => [503, {}];
+    const sending = useSending();
+    sending.resume();
+    const asks = () => {
+        const event = new Event('beforeunload', { cancelable: true });
+        window.dispatchEvent(event);
+        return event.defaultPrevented;
+    };
+    sending.add(CHAT, [{ text: 'disimpan' }]);
+    await quiet();
+    assert.equal(asks(), false);
+    localStorage.full = true;
+    sending.add({ ...CHAT, id: 'c2' }, [{ text: 'tidak ada tempat' }]);
+    await quiet();
+    assert.equal(asks(), true);
+    assert.equal(useAuth().user.id, 7);
+});

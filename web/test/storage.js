@@ -1,0 +1,37 @@
+/* A browser's localStorage, and the window that hears of other tabs. */
+export class Storage {
+    constructor() {
+        for (const [name, value] of Object.entries({
+            getItem: (key) => Object.hasOwn(this, key) ? this[key] : null,
+            setItem: (key, text) => {
+                if (this.full) {
+                    throw new Error('QuotaExceededError');
+                }
+                this[key] = `${text}`;
+            },
+            removeItem: (key) => delete this[key],
+            full: false,
+        })) {
+            Object.defineProperty(this, name,
+                { value, writable: true, enumerable: false });
+        }
+    }
+}
+
+export function browser() {
+    globalThis.localStorage = new Storage();
+    globalThis.window = new EventTarget();
+    globalThis.navigator ??= {}; // without locks, as where there is no TLS
+    return globalThis.localStorage;
+}
+
+/** Another tab has written that; null: it has removed it. */
+export function elsewhere(key, value) {
+    if (value === null) {
+        localStorage.removeItem(key);
+    } else {
+        localStorage.setItem(key, JSON.stringify(value));
+    }
+    window.dispatchEvent(Object.assign(new Event('storage'),
+        { key, newValue: localStorage.getItem(key) }));
+}
