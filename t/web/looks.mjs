@@ -309,7 +309,7 @@ async function troubles(page, context, how) {
     await page.locator('[data-state=held]').waitFor();
     await look(page, 'stale-put-off', how);
     if (how.narrow) {
-        await page.goBack();
+        await page.getByTestId('back').click();
         await page.getByTestId('unsent').waitFor();
         await look(page, 'unsent', how);
         await page.getByTestId('nav-more').click();

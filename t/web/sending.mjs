@@ -278,6 +278,7 @@ async function leftOver() {
             entry('b'.repeat(32), 'kemarin ditolak', { state: 'refused',
                 error: { status: 409, code: 'window_closed', message: 'no' } }),
             entry('c'.repeat(32), 'kemarin didahului', { state: 'stale',
+                error: { status: 409, code: 'stale', message: 'no' },
                 newer: [] }),
             entry('d'.repeat(32), 'baru saja', { at: now - 60000 }),
         ]));
