@@ -300,12 +300,16 @@ static int open_at_once(shared_t *sh)
 {
     spool_options_t opt;
     spool_t *s;
+    int rc;
 
     atomic_fetch_add(&sh->n, 1);
     while (atomic_load(&sh->n) < OPENERS) {
         nap();
     }
-    if (open_anew(&s, &opt) != SPOOL_OK) {
+    do { /* on a slow machine some wait too long for the others */
+        rc = open_anew(&s, &opt);
+    } while (rc == SPOOL_BUSY);
+    if (rc != SPOOL_OK) {
         return 1;
     }
     atomic_fetch_add(&sh->asides, opt.aside[0] != '\0');
