@@ -20,7 +20,7 @@
 #define AHEAD         64   /* records: more is likely to wait */
 #define DELETE_EVERY  4    /* batches of a flood: fewer syncs */
 #define FLOOD         256  /* records, or: memory worth giving back */
-#define FLOOD_BYTES   ((size_t)256 << 10)
+#define FLOOD_BYTES   ((size_t)1 << 20)
 #define BACKOFF_FIRST 100
 #define BACKOFF_MAX   5000
 
