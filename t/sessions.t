@@ -288,6 +288,32 @@ cmp_ok($r->{json}{today}{first_response}{median_seconds}, '<', 120,
 is($r->{json}{unanswered}{count}, 0, 'nobody waits');
 ok(exists $r->{json}{sending}{$_}, "sending: $_") for qw(queued failed);
 
+# ---- what may have been made ----
+
+# by name: when the connection ends, what is said of its state
+for (['dibuat', 'after', undef, 200, 'made, and no answer'],
+     ['tidak-dibuat', 'before', undef, 400, 'not made, and no answer'],
+     ['entah', 'after', 503, 200, 'made, and nobody tells']) {
+    my ($name, $when, $status, $want, $what) = @$_;
+    $d->sim('/_sim/behaviour', { do => 'close', when => $when,
+        route => 'sessions.create' });
+    $d->sim('/_sim/behaviour', { do => 'status', status => $status,
+        route => 'session.status' }) if $status;
+    $r = call('cs1', POST => $BASE, { session_name => $name });
+    is($r->{status}, $want, "$what: $want") or diag $r->{body};
+    my %seen = sessions_of('cs1');
+    is(exists $seen{$name} ? 1 : 0, $want == 200 ? 1 : 0,
+        "$what: in its owner's list, if anywhere");
+    $d->event('session.status', { sessionId => $name, status => 'connected',
+        timestamp => time }) if $want == 200;
+    ok($d->applied, "$what: its events");
+    is($d->sql("SELECT group_concat(user_id) FROM sessions WHERE session_id ="
+        . " '$name'"), $want == 200 ? $d->sql('SELECT id FROM users WHERE email'
+        . " = 'cs1\@test.example'") : undef, "$what: find its owner's");
+}
+is(call('cs2', POST => $BASE, { session_name => 'tidak-dibuat' })->{status},
+    200, 'what was not made is free');
+
 # ---- what was never made leaves nobody its number ----
 
 $d->sim('/_sim/behaviour', { do => 'status', status => 422,

@@ -152,6 +152,7 @@ static void keep(await_t *w, const gw_result_t *in)
 {
     w->result.http_status = in->http_status;
     w->result.timed_out = in->timed_out;
+    w->result.not_sent = in->http_status == 0 && !in->bytes_sent;
     w->result.body = "";
     if (in->http_status != 0) {
         w->body = malloc(in->len + 1);

@@ -19,6 +19,7 @@ typedef struct {
     const char *body;
     size_t len;
     bool timed_out;
+    bool not_sent;     /* certainly: no byte has left */
     const char *error; /* of the transport, "" if there is an answer */
 } await_result_t;
 

@@ -8,6 +8,7 @@
 #include "http/server.h"
 
 #define NAME_BYTES (SESSION_NAME_MAX * 4)
+#define LOOK_MS    5000 /* for the state of what may have been made */
 
 void route_sessions(request_t *r)
 {
@@ -108,6 +109,80 @@ static int discard(tx_t *tx, void *arg)
     return session_discard(tx, n->id);
 }
 
+static void made(request_t *r, const new_t *n, const char *message)
+{
+    log_info("http", "msg=\"session created\" session=%s user=%lld",
+             log_str(n->remote), (long long)r->user.id);
+    route_session_show(r, n->row.id, message);
+}
+
+static void not_made(request_t *r, new_t *n, const char *message)
+{
+    int rc = domain_write(r->options->domain, discard, &n->row);
+    if (rc < 0) {
+        response_error(&r->response, rc);
+        return;
+    }
+    response_bad(&r->response, message);
+}
+
+/* The request left, and nothing tells what became of it. */
+static bool is_unknown(const await_result_t *result)
+{
+    switch (result->http_status) {
+    case 0:
+        return !result->not_sent;
+    case 408:
+    case 502:
+    case 504:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* It may be there, and only its events tell: they find an owner. */
+static void on_looked(request_t *r, const await_result_t *result, void *state)
+{
+    new_t *n = state;
+    gw_answer_t answer;
+    gw_session_t told;
+    gw_driver(n->account->driver)
+        ->status_reply(result->http_status, result->body, result->len, &answer,
+                       &told);
+    if (result->http_status == 404) {
+        not_made(r, n, "The gateway did not answer, and has not made it.");
+    } else {
+        made(r, n,
+             answer.ok ? "Success"
+                       : "The gateway has not answered. If the number does "
+                         "not come, reconnect it.");
+    }
+}
+
+static void look(request_t *r, const new_t *n)
+{
+    gw_request_t request;
+    new_t *again = malloc(sizeof(*again));
+    if (again == NULL) {
+        made(r, n, "The gateway has not answered.");
+        return;
+    }
+    *again = *n;
+    again->row.remote = again->remote;
+    again->row.name = again->name;
+    gw_request_init(&request);
+    int rc = gw_driver(n->account->driver)
+                 ->session_status(n->account, n->remote, &request);
+    if (rc != WERR_OK) {
+        gw_request_free(&request);
+        free(again);
+        response_error(&r->response, rc);
+        return;
+    }
+    request_await(r, n->account, &request, LOOK_MS, on_looked, again);
+}
+
 static void on_created(request_t *r, const await_result_t *result, void *state)
 {
     new_t *n = state;
@@ -116,17 +191,12 @@ static void on_created(request_t *r, const await_result_t *result, void *state)
         ->session_reply(result->http_status, result->body, result->len,
                         &answer);
     if (answer.ok) {
-        log_info("http", "msg=\"session created\" session=%s user=%lld",
-                 log_str(n->remote), (long long)r->user.id);
-        route_session_show(r, n->row.id, answer.message);
-        return;
+        made(r, n, answer.message);
+    } else if (is_unknown(result)) {
+        look(r, n);
+    } else {
+        not_made(r, n, answer.message);
     }
-    int rc = domain_write(r->options->domain, discard, &n->row);
-    if (rc < 0) {
-        response_error(&r->response, rc);
-        return;
-    }
-    response_bad(&r->response, answer.message);
 }
 
 /* The row is there before the gateway is asked: its first events find it. */
