@@ -136,6 +136,43 @@ static void test_stale(void **state)
     json_decref(json);
 }
 
+DB_QUERY(same_moment,
+         "UPDATE messages SET created_at = (SELECT e.created_at FROM events e "
+         "WHERE e.seq = $1) WHERE id = (SELECT max(id) FROM messages)");
+
+static int put_in_the_moment(tx_t *tx, void *arg)
+{
+    db_stmt_t *s = db_stmt(tx->db, &same_moment);
+
+    db_bind_i64(s, 1, *(const int64_t *)arg);
+    return db_exec(s);
+}
+
+/* What a colleague wrote in the millisecond of what was seen last. */
+static void test_stale_at_once(void **state)
+{
+    char body[160];
+    (void)state;
+    json_decref(post(SEND "?session_id=two", BOSS, "",
+                     "{\"phone\":\"6281111111112\",\"message\":\"seen\"}",
+                     200));
+    int64_t seen = atomic_load(&web.crm.domain.last_seq);
+    snprintf(body, sizeof(body),
+             "{\"phone\":\"6281111111112\",\"message\":\"late\","
+             "\"seen_seq\":%lld}",
+             (long long)seen);
+    json_decref(post(SEND "?session_id=two", BOSS, "",
+                     "{\"phone\":\"6281111111112\",\"message\":\"mine\"}",
+                     200));
+    assert_int_equal(domain_write(&web.crm.domain, put_in_the_moment, &seen),
+                     WERR_OK);
+    json_t *json = post(SEND, OTHER_CS, "", body, 409);
+    json_t *list = json_object_get(json_object_get(json, "data"), "messages");
+    assert_int_equal(json_array_size(list), 1);
+    assert_string_equal(str(json_array_get(list, 0), "message"), "mine");
+    json_decref(json);
+}
+
 static void test_me(void **state)
 {
     (void)state;
@@ -149,9 +186,8 @@ static void test_me(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_chat),
-        T(test_object_checks),
-        T(test_stale),
+        T(test_chat),  T(test_object_checks),
+        T(test_stale), T(test_stale_at_once),
         T(test_me),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -16,8 +16,12 @@ DB_QUERY(send_chat,
          "SELECT id FROM chats WHERE session_id = $1 AND contact_id = $2");
 DB_QUERY(send_seen_at, "SELECT created_at FROM events WHERE seq <= $1"
                        " ORDER BY seq DESC LIMIT 1");
-DB_QUERY(send_newer, "SELECT id FROM messages WHERE chat_id = $1 AND ts >= $2"
-                     " AND direction = 1 AND created_at > $3 AND status < 7"
+/* Of what came within the millisecond of the event, its number tells. */
+DB_QUERY(send_newer, "SELECT id FROM messages AS m WHERE chat_id = $1"
+                     " AND ts >= $2 AND direction = 1 AND status < 7"
+                     " AND (created_at > $3 OR (created_at = $3 AND EXISTS"
+                     " (SELECT 1 FROM events AS e WHERE e.seq > $6"
+                     " AND e.ref = m.id AND e.kind IN (1, 2))))"
                      " AND (cs_id IS NULL OR cs_id <> $4)"
                      " AND coalesce(source, '') <> 'auto'"
                      " ORDER BY ts, id LIMIT $5");
@@ -72,6 +76,7 @@ static int find_newer(db_t *db, const job_send_t *job, int64_t chat,
     db_bind_i64(s, 3, seen_at);
     db_bind_i64(s, 4, job->cs_id);
     db_bind_i64(s, 5, STALE_MAX);
+    db_bind_i64(s, 6, job->draft->seen_seq);
     while ((rc = db_step(s)) == DB_ROW) {
         ids[n++] = db_i64(s, 0);
     }
