@@ -76,8 +76,9 @@ int spool_lock_open(const spool_dir_t *dir, char *error, size_t size);
  * is killed before it runs, and another one takes the mutex meanwhile, nobody
  * wakes those who slept behind it (glibc leaves FUTEX_WAITERS to the woken one;
  * the kernel's handle_futex_death() sees an owner, and does nothing). With a
- * lock of the kernel's nobody sleeps on that mutex. It may be taken by one
- * thread that has no transaction.
+ * lock of the kernel's nobody sleeps on that mutex. (LMDB's mutex of the reader
+ * table is the same kind; it is held for some instructions only, by who begins
+ * to read.) It may be taken by one thread that has no transaction.
  */
 int spool_writer_open(spool_t *s, char *error, size_t size);
 int spool_writer_enter(spool_t *s);

@@ -39,7 +39,8 @@ enum {
                            on, until it is closed and opened again (while
                            others hold it: by the next spool_open()) */
     SPOOL_NOMEM = -6,
-    SPOOL_BUSY = -7,  /* reader slots used up, or open.lock held for 5 s */
+    SPOOL_BUSY = -7,  /* reader slots used up, open.lock held for too long, or
+                         write.lock cannot be taken */
     SPOOL_INVAL = -8, /* wrong argument, bad path, network file system */
 };
 
