@@ -177,6 +177,7 @@ ready_t *cache_get(cache_t *c, const void *key, size_t len, int64_t version)
 {
     uint64_t hash = hash_of(key, len);
     ready_t *hit = NULL;
+    bool waited = false;
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += WAIT_SECONDS;
@@ -185,13 +186,14 @@ ready_t *cache_get(cache_t *c, const void *key, size_t len, int64_t version)
     entry_t *e = find(c, key, len, hash);
     while (e != NULL && !holds(e, version) && e->flights > 0 &&
            e->flight_version >= version) {
-        c->stat.waits++;
+        waited = true;
         int rc = pthread_cond_timedwait(&c->landed, &c->lock, &until);
         e = find(c, key, len, hash);
         if (rc != 0) {
             break;
         }
     }
+    c->stat.waits += waited;
     if (e != NULL && holds(e, version)) {
         hit = hand_out(c, e);
     } else {

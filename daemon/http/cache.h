@@ -35,6 +35,9 @@ void cache_fill(cache_t *c, const void *key, size_t len, int64_t version,
 void cache_abandon(cache_t *c, const void *key, size_t len);
 
 typedef struct {
+    /* calls of cache_get() and cache_peek() that found it, calls that have to
+     * render it, calls that waited (each is one of the others, too), bodies
+     * that went for others */
     int64_t hits, renders, waits, evictions;
     size_t entries, bytes;
 } cache_stat_t;

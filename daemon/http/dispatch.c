@@ -110,9 +110,9 @@ enum MHD_Result request_dispatch(request_t *r)
         }
         if (known && r->followed < FOLLOW_MAX) {
             r->state = REQUEST_FOLLOWS;
-            r->followed++;
+            bool first = r->followed++ == 0;
             if (flights_follow(s->flights, r, &view)) {
-                atomic_fetch_add_explicit(&s->stats.followed, 1,
+                atomic_fetch_add_explicit(&s->stats.followed, first,
                                           memory_order_relaxed);
                 return MHD_YES;
             }

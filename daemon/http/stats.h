@@ -21,7 +21,7 @@ typedef struct {
     _Atomic int64_t refused_identities;
     _Atomic int64_t queue_full;
     _Atomic int64_t at_once;  /* answered by the I/O thread, from the cache */
-    _Atomic int64_t followed; /* waited for another one's rendering */
+    _Atomic int64_t followed; /* requests that have, flights.h */
 } stats_t;
 
 /* route: row of the table, or -1. us: from the head to the answer. */

@@ -1,9 +1,6 @@
-/* The inbox from the I/O thread: which view a request asks for, who follows
- * whom, and that nobody is told what was before a commit. */
-#include "routes_fixture.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
+/* The inbox from the I/O thread: which view a request asks for, and that
+ * nobody is told what was before a commit. */
+#include "views_fixture.h"
 
 #include "db/sqlite.h"
 #include "http/routes/routes.h"
@@ -135,24 +132,6 @@ static void test_bounds(void **state)
 
 /* ---- with the server ---- */
 
-#define INBOX "/api/crm/inbox"
-
-static int64_t metric(const char *name)
-{
-    char line[80];
-    answer_t a;
-
-    assert_int_equal(web_call(&web, "GET", "/metrics", 0, "", NULL, &a), 200);
-    snprintf(line, sizeof(line), "\n%s ", name);
-    const char *at = strstr(a.body.data, line);
-    assert_non_null(at);
-    int64_t n = strtoll(at + strlen(line), NULL, 10);
-    answer_free(&a);
-    return n;
-}
-
-#define AT_ONCE metric("wacrm_inbox_cache_at_once_total")
-
 static void test_at_once(void **state)
 {
     char extra[80];
@@ -183,32 +162,6 @@ static void test_at_once(void **state)
     assert_int_equal(web_status(&web, "POST", INBOX, CS, "", "{}"), 405);
     assert_int_equal(AT_ONCE, n + 3);
     answer_free(&first);
-}
-
-/* Chats in the list of a user; -1: no list. */
-static int chats_of(int64_t user, const char *query)
-{
-    char target[100];
-    answer_t a;
-    int n = -1;
-
-    snprintf(target, sizeof(target), INBOX "%s", query);
-    if (web_call(&web, "GET", target, user, "", NULL, &a) == 200) {
-        json_t *json = answer_json(&a);
-        n = (int)json_array_size(json_object_get(json, "conversations"));
-        json_decref(json);
-    }
-    answer_free(&a);
-    return n;
-}
-
-/* Asked for again, by the I/O thread alone. */
-static void assert_warm(int64_t user, const char *query, int want)
-{
-    assert_int_equal(chats_of(user, query), want);
-    int64_t n = AT_ONCE;
-    assert_int_equal(chats_of(user, query), want);
-    assert_int_equal(AT_ONCE, n + 1);
 }
 
 static void test_very_next(void **state)
@@ -313,195 +266,12 @@ static void test_lost_before(void **state)
     assert_int_equal(inbox_of(INBOX "?of=lost_and_cached", true), 503);
 }
 
-/* While the only worker hashes passwords, one request waits for a place and
- * the others for that one. */
-static void test_following(void **state)
-{
-    enum { HASHES = 8, FOLLOWERS = 5 };
-    static const char sign_in[] =
-        "{\"email\":\"nobody@example.org\",\"password\":\"long enough\"}";
-    int hashes[HASHES], lists[FOLLOWERS + 1];
-    answer_t a;
-
-    (void)state;
-    http_stop(&web.server, 1000);
-    web.options.workers = 1;
-    web_start(&web);
-    hear(mine, "6281111111111", "halo", 1000000);
-    assert_warm(CS, "", 1);
-    hear(mine, "6281111111111", "lagi", 2000000);
-    for (int i = 0; i <= FOLLOWERS; i++) {
-        lists[i] = web_connect(&web);
-    }
-    for (int i = 0; i < HASHES; i++) {
-        hashes[i] = web_connect(&web);
-        assert_true(web_request(hashes[i], "POST", "/api/auth/login", 0, "",
-                                sign_in, sizeof(sign_in) - 1));
-    }
-    for (int i = 0; i < 5; i++) { /* they are in the queue by then */
-        assert_int_equal(web_status(&web, "GET", "/none", 0, "", NULL), 404);
-    }
-    for (int i = 0; i <= FOLLOWERS; i++) {
-        assert_true(web_request(lists[i], "GET", INBOX, CS, "", NULL, 0));
-    }
-    close(lists[1]); /* who leaves meanwhile is in nobody's way */
-    for (int i = 0; i <= FOLLOWERS; i++) {
-        if (i != 1) {
-            web_read(lists[i], false, &a);
-            assert_int_equal(a.status, 200);
-            assert_non_null(strstr(a.body.data, "lagi"));
-            answer_free(&a);
-            close(lists[i]);
-        }
-    }
-    for (int i = 0; i < HASHES; i++) {
-        web_read(hashes[i], false, &a);
-        assert_int_equal(a.status, 401);
-        answer_free(&a);
-        close(hashes[i]);
-    }
-    /* who left may have been gone before it was read */
-    assert_in_range(metric("wacrm_inbox_cache_waits_total"), FOLLOWERS - 1,
-                    FOLLOWERS);
-    assert_int_equal(metric("wacrm_inbox_cache_renders_total"), 2);
-    http_stop(&web.server, 1000);
-    web.options.workers = 2;
-    web_start(&web);
-}
-
-/* ---- commits that come faster than bodies ---- */
-
-DB_QUERY(views_star, "UPDATE chats SET starred = 1 - starred WHERE id = $1");
-
-typedef struct {
-    int64_t chat;
-    atomic_bool enough;
-    int failed;
-} hurry_t;
-
-static int star_tx(tx_t *tx, void *arg)
-{
-    db_stmt_t *s = db_stmt(tx->db, &views_star);
-
-    db_bind_i64(s, 1, *(int64_t *)arg);
-    return db_exec(s);
-}
-
-static void *commit_on(void *arg)
-{
-    hurry_t *h = arg;
-
-    while (!atomic_load(&h->enough)) {
-        h->failed +=
-            domain_write(&web.crm.domain, star_tx, &h->chat) != WERR_OK;
-    }
-    return NULL;
-}
-
-/* Of all who ask together, few go to a worker. */
-static void test_in_a_hurry(void **state)
-{
-    enum { TABS = 40, ROUNDS = 15 };
-    hurry_t h = {.chat = hear(mine, "6281111111111", "halo", 1000000)};
-    pthread_t thread;
-    int fds[TABS];
-
-    (void)state;
-    assert_warm(CS, "", 1);
-    for (int i = 0; i < TABS; i++) {
-        fds[i] = web_connect(&web);
-    }
-    int64_t at_once = AT_ONCE;
-    assert_int_equal(pthread_create(&thread, NULL, commit_on, &h), 0);
-    for (int round = 0; round < ROUNDS; round++) {
-        answer_t a;
-        for (int i = 0; i < TABS; i++) {
-            assert_true(web_request(fds[i], "GET", INBOX, CS, "", NULL, 0));
-        }
-        for (int i = 0; i < TABS; i++) {
-            web_read(fds[i], false, &a);
-            assert_int_equal(a.status, 200);
-            answer_free(&a);
-        }
-    }
-    atomic_store(&h.enough, true);
-    assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_int_equal(h.failed, 0);
-    print_message("at once: %lld of %d\n", (long long)(AT_ONCE - at_once),
-                  TABS * ROUNDS);
-    assert_true(AT_ONCE - at_once > TABS * ROUNDS * 4 / 5);
-    for (int i = 0; i < TABS; i++) {
-        close(fds[i]);
-    }
-}
-
-/* ---- who writes reads what they wrote ---- */
-
-#define WRITERS 3
-#define WRITES  100
-
-typedef struct {
-    int64_t chat, user;
-    int stale;
-} writer_t;
-
-static void *star_and_look(void *arg)
-{
-    writer_t *w = arg;
-    char star[64], id[32];
-    int fd = web_connect(&web);
-
-    snprintf(star, sizeof(star), INBOX "/%lld/star", (long long)w->chat);
-    snprintf(id, sizeof(id), "\"%lld\"", (long long)w->chat);
-    for (int i = 1; i <= WRITES; i++) {
-        answer_t a;
-        bool ok = web_request(fd, "POST", star, w->user, "", "{}", 2);
-        web_read(fd, false, &a);
-        ok = ok && a.status == 200;
-        answer_free(&a);
-        ok = ok && web_request(fd, "GET", INBOX "?session_id=*&filter=starred",
-                               w->user, "", NULL, 0);
-        web_read(fd, false, &a);
-        bool is = a.body.data != NULL && strstr(a.body.data, id) != NULL;
-        w->stale += !ok || a.status != 200 || is != (i % 2 == 1);
-        answer_free(&a);
-    }
-    close(fd);
-    return NULL;
-}
-
-static void test_writers_read(void **state)
-{
-    writer_t w[WRITERS];
-    pthread_t threads[WRITERS];
-    char phone[20];
-
-    (void)state;
-    for (int i = 0; i < WRITERS; i++) {
-        snprintf(phone, sizeof(phone), "62811111111%02d", i);
-        w[i] = (writer_t){hear(mine, phone, "halo", 1000000 + i),
-                          i % 2 == 0 ? CS : BOSS, 0};
-    }
-    int64_t n = AT_ONCE;
-    for (int i = 0; i < WRITERS; i++) {
-        assert_int_equal(
-            pthread_create(&threads[i], NULL, star_and_look, &w[i]), 0);
-    }
-    for (int i = 0; i < WRITERS; i++) {
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-        assert_int_equal(w[i].stale, 0);
-    }
-    assert_warm(BOSS, "?session_id=*&filter=starred", 0);
-    assert_true(AT_ONCE > n);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_what_is_asked), T(test_what_ends_it), T(test_bounds),
         T(test_at_once),       T(test_very_next),    T(test_of_others),
-        T(test_contact),       T(test_lost_before),  T(test_following),
-        T(test_writers_read),  T(test_in_a_hurry),
+        T(test_contact),       T(test_lost_before),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

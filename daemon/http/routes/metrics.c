@@ -288,7 +288,8 @@ static void write_http(const request_t *r, buf_t *b)
     cache_stat_t st;
     size_t views, bytes;
     stats_write(&r->server->stats, b);
-    line(b, "http_queue", "gauge", "Requests that wait for a worker.",
+    line(b, "http_queue", "gauge",
+         "Requests that wait for a worker, or are with one.",
          (int64_t)jobs_count(r->server->jobs));
     cache_stat(r->server->cache, &st);
     line(b, "inbox_cache_hits_total", "counter",
@@ -296,8 +297,11 @@ static void write_http(const request_t *r, buf_t *b)
     line(b, "inbox_cache_renders_total", "counter",
          "Inboxes read from the database.", st.renders);
     line(b, "inbox_cache_waits_total", "counter",
-         "Requests that waited for another one's reading.",
-         st.waits + r->server->stats.followed);
+         "Requests that waited for another one's reading, in a worker.",
+         st.waits);
+    line(b, "inbox_cache_followed_total", "counter",
+         "Requests that waited for another one's reading, without a worker.",
+         r->server->stats.followed);
     line(b, "inbox_cache_at_once_total", "counter",
          "Inboxes answered without a worker.", r->server->stats.at_once);
     line(b, "inbox_cache_evictions_total", "counter", "Views that had to go.",

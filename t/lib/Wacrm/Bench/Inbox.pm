@@ -103,10 +103,11 @@ sub run {
         my $m = $d->{nginx}->metrics('/metrics/wacrmd');
         my $r = $last = round_of($d, 1, $ours);
         my $now = $d->{nginx}->metrics('/metrics/wacrmd');
-        my ($renders, $at_once, $waits, $commits) = map {
+        my ($renders, $at_once, $waits, $followed, $commits) = map {
             ($now->{"wacrm_$_"} - $m->{"wacrm_$_"}) / $r->{us} * 1e6 }
             qw(inbox_cache_renders_total inbox_cache_at_once_total
-            inbox_cache_waits_total database_commits_total);
+            inbox_cache_waits_total inbox_cache_followed_total
+            database_commits_total);
         my ($rps, $us) = ceiling($r, $whole, $same);
         push @{$all{ratio}}, $r->{rps} / $rps;
         push @{$all{cpu}}, $us / ($r->{own} + $r->{edge});
@@ -118,7 +119,7 @@ sub run {
             . ' commits=%.0f/s', $round,
             $rps, $us, $r->{rps}, $r->{edge},
             $r->{own}, $all{ratio}[-1], $all{cpu}[-1], $r->{new}, $r->{same},
-            $all{p99}[-1], $renders, $at_once, $waits, $commits);
+            $all{p99}[-1], $renders, $at_once, $waits + $followed, $commits);
     }
     my $events = ($d->sql('SELECT count(*) FROM messages') - $before)
         / (time - $begin);
