@@ -10,15 +10,17 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "spool/internal.h"
 #include "t/unit/spool_dir.h"
 
 #define ROUNDS     10
-#define PATIENCE_S 20
-#define SETTLED    3 /* looks at a process that sleeps */
+#define PATIENCE_S 60 /* one of them is SCHED_IDLE */
+#define SETTLED    3  /* looks at a process that sleeps */
 
 static test_dir_t dir;
 
@@ -82,12 +84,21 @@ static int append_one(spool_t *s)
     return spool_append(s, &rec, 1, NULL);
 }
 
+/* In a child: it does not outlive the test. */
+static void follow(pid_t parent)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
+        _exit(1);
+    }
+}
+
 /* A process that opens the spool, and appends when it is told to. */
 static child_t start_child(int cpu, int policy)
 {
     struct sched_param param = {0};
     int ready[2];
     int go[2];
+    pid_t parent = getpid();
     child_t c;
     char byte;
 
@@ -96,8 +107,10 @@ static child_t start_child(int cpu, int policy)
     c.pid = fork();
     assert_true(c.pid >= 0);
     if (c.pid == 0) {
-        spool_t *s = open_spool();
+        spool_t *s;
 
+        follow(parent);
+        s = open_spool();
         close(go[1]);
         pin(cpu);
         (void)sched_setscheduler(0, policy, &param);
@@ -117,14 +130,14 @@ static child_t start_child(int cpu, int policy)
 
 static pid_t start_busy(int cpu)
 {
-    pid_t pid = fork();
+    pid_t parent = getpid(), pid = fork();
 
     assert_true(pid >= 0);
     if (pid == 0) {
+        follow(parent);
         pin(cpu);
-        while (getppid() != 1) {
+        for (volatile unsigned turns = 0;; turns++) {
         }
-        _exit(0);
     }
     return pid;
 }
@@ -152,11 +165,12 @@ static void set_waiting(child_t *c)
     int seen = 0;
 
     assert_int_equal(write(c->go, "x", 1), 1);
-    for (int i = 0; i < 500 && seen < SETTLED; i++) {
+    for (int i = 0; i < PATIENCE_S * 100 && seen < SETTLED; i++) {
         nap();
         seen = asleep(c->pid) ? seen + 1 : 0;
     }
     close(c->go);
+    assert_int_equal(seen, SETTLED); /* else nobody waits for the lock */
 }
 
 /* Its exit status, or -1 if it does not end. */
