@@ -23,34 +23,34 @@ static int64_t clamp(int64_t v, int64_t low, int64_t high)
     return v < low ? low : v > high ? high : v;
 }
 
-static int64_t read_clock(clockid_t id)
+static int64_t read_us(clockid_t id)
 {
     struct timespec ts;
 
     if (clock_gettime(id, &ts) != 0) {
         return 0;
     }
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 int64_t clock_now_ms(void)
 {
-    return read_clock(CLOCK_REALTIME);
+    return read_us(CLOCK_REALTIME) / 1000;
 }
 
 int64_t clock_now_us(void)
 {
-    struct timespec ts;
-
-    if (clock_gettime(CLOCK_REALTIME, &ts) != 0) {
-        return 0;
-    }
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+    return read_us(CLOCK_REALTIME);
 }
 
 int64_t clock_mono_ms(void)
 {
-    return read_clock(CLOCK_MONOTONIC);
+    return read_us(CLOCK_MONOTONIC) / 1000;
+}
+
+int64_t clock_mono_us(void)
+{
+    return read_us(CLOCK_MONOTONIC);
 }
 
 void clock_civil(int64_t day, int *year, int *month, int *mday)

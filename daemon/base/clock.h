@@ -12,7 +12,9 @@
 
 int64_t clock_now_ms(void);
 int64_t clock_now_us(void);
+/* Since some moment: for how long something took, or may take. */
 int64_t clock_mono_ms(void);
+int64_t clock_mono_us(void);
 
 #define CLOCK_ISO_MAX 32
 /* "2026-03-01T04:05:06Z" */

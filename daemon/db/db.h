@@ -77,16 +77,22 @@ int db_first_min(db_stmt_t *s, int64_t *out) WACRM_CHECKED;
 /* Whether there is a row, and ends its read: WERR_OK or an error. */
 int db_exists(db_stmt_t *s, bool *out) WACRM_CHECKED;
 
-/* Columns from 0. Text is terminated, never NULL for a non-null column, and
- * lives until the next step. Where no memory is left for it, it is "", the next
- * step of the statement fails, and db_lost() knows. */
+/*
+ * Columns from 0. Text is terminated and lives until the next step; NULL is a
+ * null, and nothing else is. Where no memory is left for a text it is "", of
+ * length 0, and the row is lost: its nulls are "" from then on, too (SQLite
+ * does not tell them from what it has lost), the next step of the statement
+ * fails with WERR_NOMEM, and db_lost() knows.
+ */
 bool db_is_null(db_stmt_t *s, int i);
 int64_t db_i64(db_stmt_t *s, int i);
 double db_double(db_stmt_t *s, int i);
-const char *db_text(db_stmt_t *s, int i); /* NULL if null */
-/* Whether all that was read of the row is what is there. */
-bool db_row_whole(const db_stmt_t *s);
+const char *db_text(db_stmt_t *s, int i);
+/* Bytes of the text, which it loads: it may lose the row as db_text() does. */
 size_t db_text_len(db_stmt_t *s, int i);
+/* Whether all that was read of the row is what is there: to be asked last, by
+ * who takes one row and no further step. */
+bool db_row_whole(const db_stmt_t *s);
 const void *db_blob(db_stmt_t *s, int i, size_t *len);
 
 /* Rows changed by the last statement, id given by the last INSERT. */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "db/migrate.h"
 #include "db/store_internal.h"
@@ -175,19 +176,9 @@ void store_reader_close(db_t **db)
 
 /* ---- writing ---- */
 
-static int64_t mono_us(void)
-{
-    struct timespec ts;
-
-    if (clock_gettime(CLOCK_MONOTONIC, &ts) != 0) {
-        return 0;
-    }
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
 static int commit(store_t *store, db_t *db)
 {
-    int64_t start = mono_us();
+    int64_t start = clock_mono_us();
     int rc;
 
     if (db->broken) {
@@ -201,7 +192,7 @@ static int commit(store_t *store, db_t *db)
     touched_publish(&store->touched, db->asked);
     if (rc == WERR_OK) {
         store->commits++;
-        store->commit_us += mono_us() - start;
+        store->commit_us += clock_mono_us() - start;
     }
     return rc;
 }

@@ -34,9 +34,9 @@ void store_reader_close(db_t **db);
 typedef int (*store_fn)(db_t *db, void *arg);
 
 /*
- * Runs fn in one write transaction (BEGIN IMMEDIATE): committed with sync if
- * it returns >= 0, else rolled back. The result is fn's, or the commit's
- * error. Retries on BUSY up to 5 s. Not to be nested.
+ * Runs fn, once, in one write transaction: committed with sync if it returns
+ * >= 0, else rolled back. The result is fn's, or the commit's error, or that
+ * of BEGIN IMMEDIATE, which waits 5 s for another process. Not to be nested.
  */
 int store_write(store_t *store, store_fn fn, void *arg) WACRM_CHECKED;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/lock.h"
 
 #define LINES_MAX 1024
 #define LINE_MAX  2048
@@ -28,11 +29,12 @@ int lines_new(lines_t **out, store_t *store)
     lines_t *l = calloc(1, sizeof(*l));
 
     *out = l;
-    if (l == NULL) {
+    if (l == NULL || !lock_init(&l->lock, NULL, NULL)) {
+        free(l);
+        *out = NULL;
         return WERR_NOMEM;
     }
     l->store = store;
-    pthread_mutex_init(&l->lock, NULL);
     return WERR_OK;
 }
 

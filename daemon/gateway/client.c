@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/lock.h"
 #include "base/log.h"
 
 #define POLL_MAX_MS      60000
@@ -375,7 +376,6 @@ static int set_up(gw_client_t *c, const gw_client_options_t *o)
     c->o = *o;
     c->guest.account = &nobody;
     c->guest.loaded = true;
-    (void)pthread_mutex_init(&c->lock, NULL);
     c->logins = calloc(o->naccounts ? o->naccounts : 1, sizeof(*c->logins));
     c->multi = curl_multi_init();
     if (!c->logins || !c->multi) {
@@ -403,7 +403,8 @@ int gw_client_start(gw_client_t **out, const gw_client_options_t *o)
         return WERR_SYSTEM;
     }
     c = calloc(1, sizeof(*c));
-    if (!c) {
+    if (!c || !lock_init(&c->lock, NULL, NULL)) {
+        free(c);
         return WERR_NOMEM;
     }
     rc = set_up(c, o);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lock.h"
 #include "base/log.h"
 #include "http/awaits.h"
 #include "http/server.h"
@@ -41,10 +42,11 @@ int awaits_new(awaits_t **out, jobs_t *jobs)
 {
     awaits_t *a = calloc(1, sizeof(*a));
     *out = a;
-    if (a == NULL) {
+    if (a == NULL || !lock_init(&a->lock, NULL, NULL)) {
+        free(a);
+        *out = NULL;
         return WERR_NOMEM;
     }
-    pthread_mutex_init(&a->lock, NULL);
     a->jobs = jobs;
     a->refs = 1;
     return WERR_OK;

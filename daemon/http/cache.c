@@ -6,6 +6,8 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
+#include "base/lock.h"
 
 #define AGE_MS 30000 /* its lines may be as old again: domain/lines.h */
 /* A renderer that takes longer than this is not waited for. */
@@ -37,15 +39,11 @@ int cache_new(cache_t **out, size_t entries, size_t bytes)
 {
     cache_t *c = calloc(1, sizeof(*c) + entries * sizeof(entry_t));
     *out = c;
-    if (c == NULL) {
+    if (c == NULL || !lock_init(&c->lock, &c->landed, NULL)) {
+        free(c);
+        *out = NULL;
         return WERR_NOMEM;
     }
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_mutex_init(&c->lock, NULL);
-    pthread_cond_init(&c->landed, &attr);
-    pthread_condattr_destroy(&attr);
     c->n = entries;
     c->max_bytes = bytes;
     return WERR_OK;
@@ -84,15 +82,10 @@ void cache_free(cache_t **cache)
     free(c);
 }
 
-/* FNV-1a: keys are ours, none is chosen to collide; memcmp decides. */
+/* Keys are ours, none is chosen to collide; memcmp decides. */
 static uint64_t hash_of(const void *key, size_t len)
 {
-    const unsigned char *p = key;
-    uint64_t h = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < len; i++) {
-        h = (h ^ p[i]) * UINT64_C(1099511628211);
-    }
-    return h;
+    return hash_bytes(HASH_START, key, len);
 }
 
 static entry_t *find(cache_t *c, const void *key, size_t len, uint64_t hash)

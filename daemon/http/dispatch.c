@@ -1,5 +1,6 @@
 #include "http/dispatch.h"
 
+#include "base/clock.h"
 #include "http/server.h"
 
 /* Who arrived while one was rendering may need the next one, and that may
@@ -34,7 +35,7 @@ enum MHD_Result request_send(request_t *r)
     }
     long row = r->match.route != NULL ? r->match.route - http_routes : -1;
     stats_count(&r->server->stats, row, r->response.status,
-                stats_now_us() - r->started_us);
+                clock_mono_us() - r->started_us);
     r->state = REQUEST_SENT;
     return MHD_queue_response(r->connection, (unsigned)r->response.status,
                               r->mhd);
@@ -72,7 +73,7 @@ static bool answer_view(request_t *r, const view_t *view)
     }
     response_ready(&r->response, ready, request_header(r, "If-None-Match"));
     atomic_fetch_add_explicit(&s->stats.at_once, 1, memory_order_relaxed);
-    answer_log(r, stats_now_us() - r->started_us);
+    answer_log(r, clock_mono_us() - r->started_us);
     return true;
 }
 

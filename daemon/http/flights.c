@@ -6,6 +6,8 @@
 
 #include <microhttpd.h>
 
+#include "base/lock.h"
+
 /* More of them render at once without being followed. */
 #define FLIGHTS_MAX 64
 
@@ -26,10 +28,11 @@ int flights_new(flights_t **out)
     flights_t *f = calloc(1, sizeof(*f));
 
     *out = f;
-    if (f == NULL) {
+    if (f == NULL || !lock_init(&f->lock, NULL, NULL)) {
+        free(f);
+        *out = NULL;
         return WERR_NOMEM;
     }
-    pthread_mutex_init(&f->lock, NULL);
     return WERR_OK;
 }
 

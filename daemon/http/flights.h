@@ -1,6 +1,7 @@
 /*
- * flights.h - requests that wait until another one has rendered the body that
- * they ask for, too. They hold no worker and no place in the queue.
+ * flights.h - request coalescing (single flight): requests that wait until
+ * another one has rendered the body that they ask for, too. They hold no worker
+ * and no place in the queue.
  */
 #ifndef WACRM_HTTP_FLIGHTS_H
 #define WACRM_HTTP_FLIGHTS_H

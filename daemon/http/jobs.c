@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/lock.h"
+
 typedef struct {
     job_t *head, **tail;
     size_t count, max; /* reserved, queued and running */
@@ -21,12 +23,11 @@ int jobs_new(jobs_t **out, size_t max, size_t heavy_max)
 {
     jobs_t *q = calloc(1, sizeof(*q));
     *out = q;
-    if (q == NULL) {
+    if (q == NULL || !lock_init(&q->lock, &q->work, &q->idle)) {
+        free(q);
+        *out = NULL;
         return WERR_NOMEM;
     }
-    pthread_mutex_init(&q->lock, NULL);
-    pthread_cond_init(&q->work, NULL);
-    pthread_cond_init(&q->idle, NULL);
     q->lanes[0].max = max;
     q->lanes[1].max = heavy_max;
     q->lanes[0].tail = &q->lanes[0].head;

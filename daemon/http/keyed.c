@@ -15,8 +15,6 @@ static int run(tx_t *tx, void *arg)
     buf_t *b = &j->answer;
     int rc;
 
-    /* anew, because a transaction may be run twice */
-    buf_reset(b);
     j->status = k->status;
     rc = idempotency_find(tx, &j->key, &j->status, b);
     j->mismatch = rc == WERR_CONFLICT;

@@ -41,10 +41,11 @@ struct request_s {
     int64_t started_us;
     int64_t version; /* store_version() before anything was read for it */
 
-    bool leads;             /* flights.h; */
-    unsigned char followed; /* how often it did; */
-    int64_t needed;         /* the version its list has to be of */
-    struct request_s *next; /* the one that follows the same */
+    /* flights.h */
+    bool leads;             /* others may follow it */
+    unsigned char followed; /* how many others it has followed */
+    int64_t needed;         /* the version its list must have at least */
+    struct request_s *next; /* the next one that follows the same leader */
 
     char *target; /* as it came, not decoded */
     size_t path_len;

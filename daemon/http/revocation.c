@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "domain/token_revoke.h"
 
@@ -105,13 +106,14 @@ int revocation_start(revocation_t **out, domain_t *domain, spool_t *spool,
 {
     revocation_t *r = calloc(1, sizeof(*r));
     *out = r;
-    if (r == NULL) {
+    if (r == NULL || !lock_init(&r->lock, NULL, NULL)) {
+        free(r);
+        *out = NULL;
         return WERR_NOMEM;
     }
     r->domain = domain;
     r->spool = spool;
     r->realtime = realtime;
-    pthread_mutex_init(&r->lock, NULL);
     int rc = store_reader(domain->store, &r->db);
     if (rc == WERR_OK) {
         rc = copy_all(r);

@@ -58,7 +58,6 @@ static void on_connection(void *cls, struct MHD_Connection *connection,
     }
 }
 
-/* Called with the request line, before anything is decoded. */
 /*
  * libmicrohttpd would read the arguments into the memory of the connection,
  * and where they are too many for it (800 times "&") it neither answers nor
@@ -74,6 +73,7 @@ static void hide_query(const char *target, size_t path_len)
     }
 }
 
+/* Called with the request line, before anything is decoded. */
 static void *on_target(void *cls, const char *target,
                        struct MHD_Connection *connection)
 {
@@ -92,7 +92,7 @@ static void *on_target(void *cls, const char *target,
     r->server = s;
     r->options = &s->options;
     r->connection = connection;
-    r->started_us = stats_now_us();
+    r->started_us = clock_mono_us();
     response_init(&r->response);
     return r;
 }

@@ -1,19 +1,10 @@
 #include "http/stats.h"
 
-#include <time.h>
-
 #include "http/router.h"
 
 static const int64_t bounds_us[STATS_BUCKETS] = {
     100,   250,   500,    1000,   2500,    5000,
     10000, 25000, 100000, 250000, 1000000, 5000000};
-
-int64_t stats_now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 void stats_count(stats_t *s, long route, int status, int64_t us)
 {

@@ -26,8 +26,6 @@ typedef struct {
 
 /* route: row of the table, or -1. us: from the head to the answer. */
 void stats_count(stats_t *s, long route, int status, int64_t us);
-/* Monotonic. */
-int64_t stats_now_us(void);
 /* Prometheus text. */
 void stats_write(const stats_t *s, buf_t *out);
 

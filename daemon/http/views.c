@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
+#include "base/lock.h"
 
 /* 200 agents with five views each; at most 2 MiB. */
 #define SETS     256
@@ -42,11 +44,12 @@ int views_new(views_t **out, store_t *store)
     views_t *v = calloc(1, sizeof(*v));
 
     *out = v;
-    if (v == NULL) {
+    if (v == NULL || !lock_init(&v->lock, NULL, NULL)) {
+        free(v);
+        *out = NULL;
         return WERR_NOMEM;
     }
     v->store = store;
-    pthread_mutex_init(&v->lock, NULL);
     return WERR_OK;
 }
 
@@ -90,12 +93,8 @@ static bool put_together(const view_ask_t *ask, words_t *w)
     memcpy(w->text + first, ask->target, second);
     w->len = first + second;
     w->user = ask->user;
-    /* FNV-1a; who pushes others out by collisions sends them to a worker */
-    w->hash = UINT64_C(14695981039346656037) ^ (uint64_t)ask->user;
-    for (size_t i = 0; i < w->len; i++) {
-        w->hash =
-            (w->hash ^ (unsigned char)w->text[i]) * UINT64_C(1099511628211);
-    }
+    /* who pushes others out by collisions sends them to a worker */
+    w->hash = hash_bytes(HASH_START ^ (uint64_t)ask->user, w->text, w->len);
     return true;
 }
 

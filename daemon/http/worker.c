@@ -164,7 +164,7 @@ void *worker_main(void *arg)
     (void)pthread_setname_np(pthread_self(), "http-worker");
     while ((job = jobs_take(s->jobs)) != NULL) {
         request_t *r = (request_t *)job;
-        int64_t begin = stats_now_us();
+        int64_t begin = clock_mono_us();
         bool heavy = job->heavy;
         /* at the first request, and again as long as it fails; logged */
         int rc =
@@ -180,7 +180,7 @@ void *worker_main(void *arg)
         if (r->await != NULL && await_begin(r)) {
             continue; /* it keeps its place; it may run elsewhere by now */
         }
-        answer_log(r, stats_now_us() - begin);
+        answer_log(r, clock_mono_us() - begin);
         r->mhd = r->upgrade.wanted ? upgrade_response(r)
                                    : response_build(&r->response, &r->shared);
         r->state = REQUEST_DONE;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 #include "realtime/internal.h"
 
 /* Anybody who knows the key may name new ones, but signs none. */
@@ -53,15 +55,12 @@ rt_scope_t rt_channel_scope(const char *name, int64_t *chat)
     return RT_CHAT;
 }
 
-/* FNV-1a, from a secret start and folded: names are strangers' choice, and
+/* From a secret start and folded: names are strangers' choice, and
  * should not all meet in one bucket. */
 static rt_channel_t **bucket(realtime_t *rt, const char *name)
 {
-    uint64_t h = rt->hash_seed;
+    uint64_t h = hash_bytes(rt->hash_seed, name, strlen(name));
 
-    for (; *name != '\0'; name++) {
-        h = (h ^ (unsigned char)*name) * UINT64_C(1099511628211);
-    }
     h ^= h >> 32;
     return &rt->buckets[(h ^ h >> 16) % RT_BUCKETS];
 }

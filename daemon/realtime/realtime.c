@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "realtime/internal.h"
 
@@ -24,14 +25,6 @@
 #define DRAIN_MS  10   /* between two lots of them */
 #define DRAIN_ALL 20   /* so few at once */
 #define OTHER_FDS 1280 /* that are not clients' */
-
-static int64_t now_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 /* ---- a turn ---- */
 
@@ -117,7 +110,7 @@ static void count_fanout(realtime_t *rt, int64_t from_us, int64_t before)
 {
     if (rt->seq != before && from_us > 0 && rt->nclients > 0) {
         rt_count(&rt->counters.fanouts, 1);
-        rt_count(&rt->counters.fanout_us, now_us() - from_us);
+        rt_count(&rt->counters.fanout_us, clock_mono_us() - from_us);
     }
 }
 
@@ -185,7 +178,7 @@ static void on_events(void *arg, int64_t seq)
     while (seen < seq &&
            !atomic_compare_exchange_weak(&rt->told_seq, &seen, seq)) {
     }
-    atomic_store(&rt->told_us, now_us());
+    atomic_store(&rt->told_us, clock_mono_us());
     rt_wake(rt);
 }
 
@@ -287,7 +280,9 @@ int realtime_start(realtime_t **out, domain_t *d, const realtime_options_t *o)
     int rc;
 
     *out = rt;
-    if (rt == NULL) {
+    if (rt == NULL || !lock_init(&rt->lock, &rt->done, NULL)) {
+        free(rt);
+        *out = NULL;
         return WERR_NOMEM;
     }
     rt->options = *o;
@@ -295,8 +290,6 @@ int realtime_start(realtime_t **out, domain_t *d, const realtime_options_t *o)
     rt->epoll = rt->wake = -1;
     rt->last = &rt->first;
     buf_init(&rt->scratch, 0);
-    pthread_mutex_init(&rt->lock, NULL);
-    pthread_cond_init(&rt->done, NULL);
     rt->seq = atomic_load(&d->last_seq);
     atomic_store(&rt->told_seq, rt->seq);
     atomic_store(&rt->counters.seq, rt->seq);

@@ -176,13 +176,9 @@ static int answer_queued(tx_t *tx, job_send_t *job, int64_t id)
     return rc == WERR_OK ? idempotency_keep(tx, &job->idempotency, 200, b) : rc;
 }
 
-/* As idempotency_find(); anew, because a transaction may be run twice. */
+/* As idempotency_find(). */
 static int begin(tx_t *tx, job_send_t *job)
 {
-    job->refusal = REFUSED_NOT;
-    job->status = 200;
-    buf_reset(&job->answer);
-    buf_reset(&job->newer);
     int rc =
         idempotency_find(tx, &job->idempotency, &job->status, &job->answer);
     return rc == WERR_CONFLICT ? refuse(job, REFUSED_MISMATCH) : rc;
@@ -300,6 +296,7 @@ static void answer_refusal(request_t *r, const job_send_t *job)
 /* Runs the transaction and answers. */
 static void run(request_t *r, job_send_t *job, tx_fn fn)
 {
+    job->status = 200;
     buf_init(&job->answer, 0);
     buf_init(&job->newer, 0);
     int rc = domain_write(r->options->domain, fn, job);

@@ -48,7 +48,7 @@ void route_sessions(request_t *r);
 void route_session_create(request_t *r);
 void route_connect(request_t *r);
 
-/* session.c */
+/* session_ask.c */
 void route_session_qr(request_t *r);
 void route_session_status(request_t *r);
 void route_session_delete(request_t *r);
