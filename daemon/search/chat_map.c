@@ -112,11 +112,15 @@ static int hold(chat_map_t *m, int64_t block)
         return rc;
     }
     chats = m->row == block ? sqlite3_column_blob(m->read, 1) : NULL;
-    if (chats != NULL &&
-        sqlite3_column_bytes(m->read, 1) == (int)sizeof(m->chats)) {
-        memcpy(m->chats, chats, sizeof(m->chats));
-    } else {
+    if (chats == NULL ||
+        sqlite3_column_bytes(m->read, 1) != (int)sizeof(m->chats)) {
         memset(m->chats, 0, sizeof(m->chats));
+        m->now = m->chats;
+    } else if (m->write == NULL) {
+        m->now = chats; /* SQLite's, while it is at that row */
+    } else {
+        memcpy(m->chats, chats, sizeof(m->chats));
+        m->now = m->chats;
     }
     m->block = block;
     if (m->write != NULL) {
@@ -129,31 +133,22 @@ int chat_map_read(chat_map_t *m, int64_t block, const uint8_t **chats)
 {
     int rc = block == m->block ? WERR_OK : hold(m, block);
 
-    *chats = m->chats;
-    return rc;
-}
-
-static int find(chat_map_t *m, int64_t message, uint8_t **place)
-{
-    int64_t block = message / CHAT_MAP_MESSAGES;
-    int rc = block == m->block ? WERR_OK : hold(m, block);
-
-    *place = &m->chats[message % CHAT_MAP_MESSAGES * 3];
+    *chats = m->now;
     return rc;
 }
 
 int chat_map_get(chat_map_t *m, int64_t message, int64_t *chat)
 {
-    uint8_t *p;
+    const uint8_t *chats;
     int rc;
 
     *chat = 0;
     if (message < 0) {
         return WERR_OK;
     }
-    rc = find(m, message, &p);
+    rc = chat_map_read(m, message / CHAT_MAP_MESSAGES, &chats);
     if (rc == WERR_OK) {
-        *chat = chat_map_at(p, 0);
+        *chat = chat_map_at(chats, (size_t)(message % CHAT_MAP_MESSAGES));
     }
     return rc;
 }
@@ -161,14 +156,16 @@ int chat_map_get(chat_map_t *m, int64_t message, int64_t *chat)
 int chat_map_put(chat_map_t *m, int64_t message, int64_t chat)
 {
     int64_t known = chat > 0 && chat <= CHAT_MAP_MAX ? chat : 0;
-    uint8_t *p;
+    const uint8_t *held;
     int rc;
 
     if (message < 0) {
         return WERR_OK;
     }
-    rc = find(m, message, &p);
+    rc = chat_map_read(m, message / CHAT_MAP_MESSAGES, &held);
     if (rc == WERR_OK) {
+        uint8_t *p = &m->chats[message % CHAT_MAP_MESSAGES * 3];
+
         p[0] = (uint8_t)known;
         p[1] = (uint8_t)(known >> 8);
         p[2] = (uint8_t)(known >> 16);

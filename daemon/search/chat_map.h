@@ -29,6 +29,7 @@ typedef struct {
     int64_t block; /* that is held; -1: none */
     int64_t row;   /* that `read` is at; -1: none */
     bool changed;
+    const uint8_t *now; /* its chats */
     uint8_t chats[CHAT_MAP_MESSAGES * 3];
 } chat_map_t;
 
