@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/lock.h"
 #include "base/log.h"
 
 struct ahead_s {
@@ -68,12 +69,11 @@ int ahead_start(ahead_t **out, const source_t *from)
     ahead_t *a = calloc(1, sizeof(*a));
 
     *out = NULL;
-    if (a == NULL) {
+    if (a == NULL || !lock_init(&a->lock, &a->changed, NULL)) {
+        free(a);
         return WERR_NOMEM;
     }
     a->from = from;
-    pthread_mutex_init(&a->lock, NULL);
-    pthread_cond_init(&a->changed, NULL);
     if (pthread_create(&a->thread, NULL, run, a) != 0) {
         pthread_cond_destroy(&a->changed);
         pthread_mutex_destroy(&a->lock);

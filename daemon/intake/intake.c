@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -71,14 +70,6 @@ static int load(intake_t *in)
     return rc;
 }
 
-static int64_t now_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static void tell_typing(intake_t *in)
 {
     const apply_t *a = &in->worker.apply;
@@ -139,11 +130,11 @@ static int apply_batch(intake_t *in, batch_t *b)
     int rc = WERR_OK;
 
     for (size_t from = 0, n; rc == WERR_OK && from < b->n; from += n) {
-        int64_t started = now_us();
+        int64_t started = clock_mono_us();
 
         rc = share_apply(&in->worker, &b->items[from], b->n - from, &n);
         if (rc == WERR_OK) {
-            committed(in, &b->items[from], n, now_us() - started);
+            committed(in, &b->items[from], n, clock_mono_us() - started);
         }
     }
     if (rc == WERR_OK) {
