@@ -1,11 +1,12 @@
 #include "http/pace.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
+
+#include "base/lock.h"
 
 #define GROUPS  1024
 #define MEMBERS 8
@@ -28,7 +29,7 @@ int pace_new(pace_t **out)
 
     *out = NULL;
     if (p == NULL || RAND_bytes(p->secret, SECRET) != 1 ||
-        pthread_mutex_init(&p->lock, NULL) != 0) {
+        !lock_init(&p->lock, NULL, NULL)) {
         free(p);
         return WERR_NOMEM;
     }
