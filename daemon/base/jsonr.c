@@ -42,7 +42,10 @@ static bool too_many_values(const char *text, size_t len)
 }
 
 /* jansson calls a text wrong where it had no memory to read it, or leaves some
- * of it out without a word. */
+ * of it out without a word. As in the edge (edge/json_memory.h), which shares
+ * no code with the daemon: somebody else's allocator is left alone. Only here
+ * it is known where the reading ends, so only here the rest of it fails, too.
+ */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Thread_local bool reading, memory_short;
 
@@ -57,7 +60,13 @@ static void *watched_malloc(size_t size)
 
 static void watch_memory(void)
 {
-    json_set_alloc_funcs(watched_malloc, free);
+    json_malloc_t get;
+    json_free_t put;
+
+    json_get_alloc_funcs(&get, &put);
+    if (get == malloc && put == free) {
+        json_set_alloc_funcs(watched_malloc, free);
+    }
 }
 
 json_t *jsonr_parse(const char *text, size_t len, char *reason, size_t size)
