@@ -154,6 +154,9 @@ export async function download(path, query = {}) {
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }
 
+/** For post(): what carries this key is done once. */
+export const keyed = (key) => ({ headers: { 'Idempotency-Key': key } });
+
 /** For Idempotency-Key: one a message, the same at every try. */
 export function newKey() {
     const bytes = crypto.getRandomValues(new Uint8Array(16));

@@ -1,4 +1,4 @@
-import { del, download, get, patch, post } from './client.js';
+import { del, download, get, keyed, patch, post } from './client.js';
 
 const of = (phone) => `/crm/contacts/${encodeURIComponent(phone)}`;
 
@@ -10,9 +10,13 @@ export const profile = (phone) => contact(phone, { whatsapp: 0 });
 export const changeContact = (phone, body) => patch(of(phone), body);
 export const eraseContact = (phone) => del(of(phone), { confirm: phone });
 export const exportContact = (phone) => download(`${of(phone)}/export`);
-export const addNote = (phone, note) => post(`${of(phone)}/notes`, { note });
-export const addReminder = (phone, body) => post(`${of(phone)}/reminders`, body);
-export const addDonation = (phone, body) => post(`${of(phone)}/donations`, body);
+/* An answer may be lost: the same key, and nothing is doubled. */
+export const addNote = (phone, note, key) =>
+    post(`${of(phone)}/notes`, { note }, keyed(key));
+export const addReminder = (phone, body, key) =>
+    post(`${of(phone)}/reminders`, body, keyed(key));
+export const addDonation = (phone, body, key) =>
+    post(`${of(phone)}/donations`, body, keyed(key));
 export const consent = (phone) => get(`${of(phone)}/consent`);
 export const setConsent = (phone, body) => post(`${of(phone)}/consent`, body);
 export const mergeContacts = (from, into) =>

@@ -1,8 +1,8 @@
-import { del, get, patch, post } from './client.js';
+import { del, get, keyed, patch, post } from './client.js';
 
 /** since: when the key was made, ms since 1970; it is not asked by for ever */
-const keyed = (key, sessionId, since) => ({
-    headers: { 'Idempotency-Key': key },
+const from = (key, sessionId, since) => ({
+    ...keyed(key),
     params: sessionId ? { session_id: sessionId } : {},
     since,
 });
@@ -10,12 +10,12 @@ const keyed = (key, sessionId, since) => ({
 /** @param {{phone, message, type, media_id, reply_to, seen_seq,
  *           scheduled_at}} body */
 export const send = (body, key, sessionId, since) =>
-    post('/crm/messages/send', body, keyed(key, sessionId, since));
+    post('/crm/messages/send', body, from(key, sessionId, since));
 /** @param {{phone, template_id, variables, seen_seq}} body */
 export const sendTemplate = (body, key, sessionId, since) =>
-    post('/crm/messages/template', body, keyed(key, sessionId, since));
+    post('/crm/messages/template', body, from(key, sessionId, since));
 export const sendQuickReply = (body, key, sessionId) =>
-    post('/crm/messages/quick-reply', body, keyed(key, sessionId));
+    post('/crm/messages/quick-reply', body, from(key, sessionId));
 export const retry = (messageId, key) =>
     post(`/crm/messages/${messageId}/retry`, {}, keyed(key));
 /** What is to leave later. @param {{limit, before}} query */
