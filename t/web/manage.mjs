@@ -169,7 +169,11 @@ async function importing({ page }) {
     await page.goto('/import');
     await file('lain.csv', 'nama\nx\n');
     allow(/422.*import/);
-    await sees(page, page.getByTestId('import-error'), 'what is no such file');
+    const why = page.getByTestId('import-error');
+    await sees(page, why.getByText('Baris pertama tidak menyebut kolom phone'),
+        'why nothing of a file can be taken');
+    await file('kosong.csv', '');
+    await sees(page, why.getByText('Berkas ini kosong'), 'and of an empty one');
 }
 
 async function templates({ page }) {

@@ -60,21 +60,25 @@ export function describe(error, t) {
         return t('common.errors.unexpected');
     }
     if (it.code && ['opted_out', 'window_closed', 'duplicate_ref',
-        'last_admin', 'not_retryable', 'not_cancellable', 'not_scheduled', 'not_undoable',
-        'stale', 'too_old', 'file_gone'].includes(it.code)) {
+        'last_admin', 'not_retryable', 'not_cancellable', 'not_scheduled',
+        'not_undoable', 'stale', 'too_old', 'file_gone',
+        'idempotency_mismatch'].includes(it.code)) {
         return t(`common.errors.${it.code}`);
     }
     switch (it.status) {
     case 0: return t('common.errors.offline');
-    case 403: return t('common.errors.forbidden');
+    case 401: case 403: return t('common.errors.forbidden');
     case 404: return t('common.errors.missing');
     case 413: return t('common.errors.tooLarge');
     case 415: return t('common.errors.badType');
     case 429: return t('common.errors.tooMany',
         { seconds: it.retryAfter ?? 60 });
     case 502: case 503: case 504: return t('common.errors.busy');
-    case 422: return sayInvalid(it.message, t);
-    default: return it.status >= 500 ? t('common.errors.unexpected')
-        : it.message;
     }
+    if (it.status >= 500) {
+        return t('common.errors.unexpected');
+    }
+    const said = sayInvalid(it.message, t);
+    return said === it.message
+        ? t('common.errors.refused', { text: said }) : said;
 }
