@@ -332,6 +332,117 @@ async function expired({ page }) {
         === 'draf lain', 'a draft outlives a reload');
 }
 
+/* An answer that is lost on its way: what is saved again is there once. */
+async function doubled({ page }) {
+    allow(/ERR_FAILED/);
+    const lost = new Set();
+    await page.route(/\/contacts\/\d+\/(?:donations|notes|reminders)$/,
+        async (route) => {
+            const { pathname } = new URL(route.request().url());
+            if (lost.has(pathname)) {
+                await route.continue();
+                return;
+            }
+            lost.add(pathname);
+            await route.fetch();
+            await route.abort();
+        });
+    const panel = page.getByTestId('donor-panel');
+    async function twice(part, save) {
+        await panel.getByTestId(part).locator('.error').first().waitFor(
+            { state: 'visible' });
+        await panel.getByTestId(save).click();
+        await eventually(async () => await panel.getByTestId(save).count()
+            === 0, `${part}: saved at the second try`);
+    }
+    await panel.getByTestId('gifts').getByTestId('add').click();
+    await panel.getByTestId('gift-amount').pressSequentially('75000');
+    await panel.getByTestId('gift-save').click();
+    await twice('gifts', 'gift-save');
+    await panel.getByTestId('notes').getByTestId('add').click();
+    await panel.getByTestId('note-text').fill('Sekali saja');
+    await panel.getByTestId('note-save').click();
+    await twice('notes', 'note-save');
+    await panel.getByTestId('reminders').getByTestId('add').click();
+    await panel.getByTestId('reminder-note').fill('Sekali saja');
+    await panel.getByTestId('reminder-save').click();
+    await twice('reminders', 'reminder-save');
+    const count = async (table, where) => Number((await ask('sql',
+        `SELECT count(*) FROM ${table} ${where}`))[0][0]);
+    is([await count('donations', 'WHERE amount = 75000'),
+        await count('notes', ''), await count('reminders', '')], [1, 1, 1],
+    'a gift, a note and a reminder, each once');
+    // the same once more, meant so, is another one
+    await panel.getByTestId('notes').getByTestId('add').click();
+    await panel.getByTestId('note-text').fill('Sekali saja');
+    await panel.getByTestId('note-save').click();
+    await eventually(async () => await count('notes', '') === 2,
+        'and written again, there are two');
+}
+
+/* A dialog that something has been written in. */
+async function written({ page }) {
+    const dialog = page.getByTestId('new-chat-form');
+    const text = dialog.locator('textarea');
+    const asked = page.getByTestId('confirm-ok');
+    const closes = [() => page.mouse.click(5, 5),
+        () => page.keyboard.press('Escape'),
+        () => page.locator('dialog:has(form) header .icon-btn').click()];
+    await page.getByTestId('new-chat').click();
+    await dialog.waitFor();
+    await page.mouse.click(5, 5);
+    await eventually(async () => await dialog.count() === 0,
+        'an empty form closes without a question');
+    await page.getByTestId('new-chat').click();
+    await text.fill('Assalamualaikum');
+    for (const [i, way] of closes.entries()) {
+        await way();
+        await sees(page, asked, `one is asked (${i})`);
+        if (i === 0) {
+            await axe(page, 'discard?');
+            await shot(page, 'discard');
+        }
+        await page.getByTestId('confirm-cancel').click();
+        is(await text.inputValue(), 'Assalamualaikum', 'it is still there');
+    }
+    // a browser closes a dialog at the second Esc by itself
+    for (let i = 0; i < 4; i++) {
+        await page.keyboard.press('Escape');
+    }
+    ok(await dialog.count() === 1, 'nor do many Esc throw it away');
+    await eventually(async () => {
+        if (await asked.count() === 0) {
+            await page.keyboard.press('Escape');
+        }
+        return asked.isVisible();
+    }, 'one is asked again');
+    await asked.click();
+    await eventually(async () => await dialog.count() === 0,
+        'it closes when one says so');
+}
+
+/* Too many tries to sign in: told to who cannot see it, and once. */
+async function tooMany() {
+    const { page, context } = await person(null, { path: '/login' });
+    allow(/status of 429/);
+    await page.route(/\/api\/auth\/login/, (route) => route.fulfill(
+        { status: 429, headers: { 'Retry-After': '4' }, json: {} }));
+    await page.locator('[name=email]').fill('cs1@test.example');
+    await page.locator('[name=password]').fill('salah');
+    await page.locator('[type=submit]').click();
+    const alert = page.locator('[role=alert]');
+    await sees(page, page.getByTestId('login-wait').getByText('3 detik'),
+        'the seconds pass');
+    ok(/ 4 detik/.test(await alert.textContent()),
+        'what is announced does not change with them');
+    is(await page.getByTestId('login-wait').getAttribute('aria-hidden'),
+        'true', 'and is told once');
+    await eventually(() => page.locator('[type=submit]').isEnabled(),
+        'then one may try again');
+    is((await alert.textContent()).trim(), '', 'and nothing is in the way');
+    await context.close();
+}
+
 /* A file of the desk that cannot be had just then is had later. */
 async function part() {
     const { page, context } = await person('supervisor');
@@ -361,7 +472,10 @@ await main(async () => {
     const me = await person('cs1');
     await attempt(killed, me);
     await attempt(cut, me);
+    await attempt(doubled, me);
+    await attempt(written, me);
     await attempt(expired, me);
+    await attempt(tooMany);
     await attempt(part);
     await close();
 });

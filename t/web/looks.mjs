@@ -77,8 +77,13 @@ async function openPanel(page) {
 }
 async function shut(page) {
     await page.keyboard.press('Escape');
-    await eventually(async () => await page.locator('dialog[open]').count()
-        === 0, 'Escape closes it');
+    const discard = page.getByTestId('confirm-ok');
+    await eventually(async () => {
+        if (await discard.count() > 0) {
+            await discard.click();
+        }
+        return await page.locator('dialog[open]').count() === 0;
+    }, 'Escape closes it');
 }
 
 /* What is opened in a chat, and beside it. */

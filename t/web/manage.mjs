@@ -125,6 +125,7 @@ async function reachable(page) {
         `option[value="${phone}"][label="${name}"]`).count() === 1,
         'an imported donor is found by name');
     await page.keyboard.press('Escape');
+    await page.getByTestId('confirm-ok').click();
     // the search finds them, too, and leads to the first message
     await page.getByTestId('search').fill(name);
     const hit = page.getByTestId('person-hit').filter({ hasText: name });

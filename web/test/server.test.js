@@ -20,7 +20,8 @@ const ELSEWHERE = /\/(?:apps|broadcasting|socket|upgrade|metrics)\.c$/;
 /* The desk sends no such request, or tells it by the answer's status, or in
  * the words of the page that it belongs to. */
 const UNREAD = [
-    // 401, 403, 404, 413, 415, 426 and 503
+    // 401, 403, 404, 413, 415, 426, 429 and 503
+    /^Too many .* Please wait\.$/,
     /^Invalid credentials\.$/,
     /^[A-Z]\w+ not found\.$/,
     /^The (?:body|file) is too large\.$|^Files of this type are not /,

@@ -6,14 +6,16 @@ let answer = null;
 export const useConfirm = defineStore('confirm', {
     state: () => ({
         /** @type {{title: string, text: string, ok: string,
-         *          danger: boolean}|null} */
+         *          danger: boolean,
+         *          key: symbol}|null} key: each time a dialog of its own,
+         *          above all others */
         asked: null,
     }),
     actions: {
         /** @returns {Promise<boolean>} */
         ask({ title, text = '', ok = '', danger = false }) {
             answer?.(false);
-            this.asked = { title, text, ok, danger };
+            this.asked = { title, text, ok, danger, key: Symbol() };
             return new Promise((done) => {
                 answer = done;
             });
