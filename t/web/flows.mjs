@@ -78,8 +78,10 @@ async function connecting() {
     await page.getByTestId('confirm-ok').click();
     await sees(page, card.locator('[data-state=disconnected]'),
         'it can be disconnected');
+    await sim('/_sim/config', { scanMs: null });
     await card.getByTestId('link').click();
     await sees(page, qr, 'and gets another QR code');
+    await sim('/_sim/config', { scanMs: 100 });
     await sees(page, page.getByTestId('linked'), 'to be connected again');
 }
 
