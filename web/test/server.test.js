@@ -44,7 +44,8 @@ const UNREAD = [
     /^Failed to connect$/,
     /^The session name field must be up to /,
     /^The file cannot be imported: /,
-    // of no error: beside {whatsapp: null}
+    // of no error: beside {whatsapp: null}, or beside the number
+    /^The gateway has not answered\./,
     /^The gateway (?:did not answer|knows numbers only|cannot be asked)\.$/,
 ];
 

@@ -21,7 +21,7 @@ const RULES = [
     [/ must be an image\.$| must be a file\.$|^Sending from a URL |^Files are not taken |^The form cannot be read: |^a part /, 'file'],
     [/^Missing variables: (.*)\.$/, 'missing', ['names']],
     [/ must not contain \{\{ or \}\}\.$/, 'braces'],
-    [/^The gateway (?:gives no answer|refused|told no status)\.$/, 'gateway'],
+    [/^The gateway (?:gives no answer|refused|told no status|did not answer, and has not made it)\.$/, 'gateway'],
     [/^(?:The session's|No) gateway is /, 'noGateway'],
     [/^public_url is not set /, 'publicUrl'],
 ];
