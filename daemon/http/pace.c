@@ -17,10 +17,12 @@ typedef struct {
     int64_t until; /* when all of the burst is there again */
 } slot_t;
 
+typedef slot_t table_t[GROUPS][MEMBERS];
+
 struct pace_s {
     pthread_mutex_t lock;
     unsigned char secret[SECRET]; /* nobody chooses keys that collide */
-    slot_t groups[GROUPS][MEMBERS];
+    table_t counted, remembered;  /* no key of one gives way to the other's */
 };
 
 int pace_new(pace_t **out)
@@ -85,9 +87,9 @@ static uint64_t hash_of(const pace_t *p, const pace_key_t *key)
 }
 
 /* NULL: it is not there. Under the lock. */
-static slot_t *find(pace_t *p, uint64_t hash)
+static slot_t *find(table_t table, uint64_t hash)
 {
-    slot_t *group = p->groups[hash % GROUPS];
+    slot_t *group = table[hash % GROUPS];
 
     for (size_t i = 0; i < MEMBERS; i++) {
         if (group[i].hash == hash) {
@@ -97,9 +99,9 @@ static slot_t *find(pace_t *p, uint64_t hash)
     return NULL;
 }
 
-static slot_t *find_or_make(pace_t *p, uint64_t hash)
+static slot_t *find_or_make(table_t table, uint64_t hash)
 {
-    slot_t *group = p->groups[hash % GROUPS], *s = find(p, hash);
+    slot_t *group = table[hash % GROUPS], *s = find(table, hash);
 
     if (s != NULL) {
         return s;
@@ -124,7 +126,7 @@ int64_t pace_take(pace_t *pace, const pace_rule_t *rule, const pace_key_t *key,
         return wait;
     }
     pthread_mutex_lock(&pace->lock);
-    slot_t *s = find_or_make(pace, hash);
+    slot_t *s = find_or_make(pace->counted, hash);
     until = (s->until > now ? s->until : now) + rule->interval_ms;
     wait = until - rule->burst * rule->interval_ms - now;
     if (wait <= 0) {
@@ -141,7 +143,7 @@ void pace_give_back(pace_t *pace, const pace_rule_t *rule,
     uint64_t hash = hash_of(pace, key);
 
     pthread_mutex_lock(&pace->lock);
-    slot_t *s = hash != 0 ? find(pace, hash) : NULL;
+    slot_t *s = hash != 0 ? find(pace->counted, hash) : NULL;
     if (s != NULL) {
         s->until -= rule->interval_ms;
     }
@@ -154,7 +156,7 @@ void pace_remember(pace_t *pace, const pace_key_t *key, int64_t until)
 
     if (hash != 0) {
         pthread_mutex_lock(&pace->lock);
-        find_or_make(pace, hash)->until = until;
+        find_or_make(pace->remembered, hash)->until = until;
         pthread_mutex_unlock(&pace->lock);
     }
 }
@@ -164,7 +166,7 @@ bool pace_has(pace_t *pace, const pace_key_t *key, int64_t now)
     uint64_t hash = hash_of(pace, key);
 
     pthread_mutex_lock(&pace->lock);
-    slot_t *s = hash != 0 ? find(pace, hash) : NULL;
+    slot_t *s = hash != 0 ? find(pace->remembered, hash) : NULL;
     bool has = s != NULL && s->until > now;
     pthread_mutex_unlock(&pace->lock);
     return has;

@@ -3,8 +3,10 @@
  * GCRA (ITU-T I.371), of which a key needs one time only. It is forgotten
  * when wacrmd ends. Any thread.
  *
- * 8192 keys; where there is no place the one gives way that would be
- * forgotten soonest, so that a flood of new keys drives out no busy one.
+ * 8192 keys that are counted, and as many that are remembered; where there is
+ * no place the one of its kind gives way that would be forgotten soonest, so
+ * that a flood of new keys drives out no busy one, and what is remembered for
+ * long nothing that is counted for minutes.
  */
 #ifndef WACRM_HTTP_PACE_H
 #define WACRM_HTTP_PACE_H
@@ -37,14 +39,16 @@ void pace_key(pace_key_t *key, char kind);
 /* What is longer than its place counts as its beginning. */
 void pace_key_add(pace_key_t *key, const void *part, size_t len);
 
-/* 0: it may, and is counted; else how many ms to wait. Times: ms. */
+/* 0: it may, and is counted; else how many ms to wait. Times: ms, of a clock
+ * that nobody sets. */
 int64_t pace_take(pace_t *pace, const pace_rule_t *rule, const pace_key_t *key,
                   int64_t now);
 /* One that was counted does not count. */
 void pace_give_back(pace_t *pace, const pace_rule_t *rule,
                     const pace_key_t *key);
 
-/* A key that is remembered until then, for pace_has(). */
+/* A key that is remembered until then, for pace_has(). It is none of those
+ * that are counted. */
 void pace_remember(pace_t *pace, const pace_key_t *key, int64_t until);
 bool pace_has(pace_t *pace, const pace_key_t *key, int64_t now);
 

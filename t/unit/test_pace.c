@@ -104,6 +104,35 @@ static void a_flood_of_keys(void **state)
     assert_false(pace_has(pace, &known, NOW + 100000));
 }
 
+/* Whom thousands of networks are known to is guessed at no faster. */
+static void remembered_keys(void **state)
+{
+    const pace_rule_t rule = {1000, 20};
+    char text[16];
+
+    (void)state;
+    for (int i = 0; i < 100000; i++) {
+        pace_key_t key;
+
+        (void)snprintf(text, sizeof(text), "%d", i);
+        key = key_of('k', text, "");
+        pace_remember(pace, &key, NOW + INT64_C(1000000000));
+    }
+    for (int i = 0; i < 20; i++) {
+        pace_key_t a = key_of('a', "a", ""), key;
+
+        assert_int_equal(pace_take(pace, &rule, &a, NOW), 0);
+        for (int j = 0; j < 2000; j++) {
+            (void)snprintf(text, sizeof(text), "%d", i * 2000 + j);
+            key = key_of('p', text, "");
+            assert_int_equal(pace_take(pace, &rule, &key, NOW), 0);
+        }
+    }
+    pace_key_t a = key_of('a', "a", "");
+    assert_int_equal(pace_take(pace, &rule, &a, NOW), 1000);
+    assert_false(pace_has(pace, &a, NOW));
+}
+
 static int64_t guess(const char *email, const char *client, int64_t now)
 {
     guess_t g;
@@ -167,6 +196,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_key_runs_into_another, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_flood_of_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(remembered_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(networks, setup, teardown),
         cmocka_unit_test_setup_teardown(many_networks, setup, teardown),
     };
