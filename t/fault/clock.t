@@ -109,6 +109,13 @@ my $behind = send_text($token, '6281219000005', 'di belakangnya');
 ok($d->wait_for(sub {
     called('coba lagi') == 1
         && status($unknown) == 1 }, 5), 'a try that failed, and one unknown');
+# Guesses are counted by account, be there such an account or not.
+sub guess {
+    return $d->api(POST => '/api/auth/login', json => {
+        email => 'siapa@test.example', password => 'salah-sekali-ini' })
+        ->{status};
+}
+is(guess(), 401, 'a wrong password');
 # Who has changed their password has no older tokens.
 my $admin = $d->login('admin@test.example');
 my ($cs2) = $d->sql("SELECT id FROM users WHERE email LIKE 'cs2@%'");
@@ -124,6 +131,7 @@ ok(sent($retried, 8), 'the next try does not wait for eight hours');
 ok(sent($behind, 12), 'nor does what stands behind the unknown one');
 is(called('tiga jam lagi'), 1,
     'what has left does not leave again');
+is(guess(), 401, 'one guess does not count for eight hours');
 my $again = $d->login('cs1@test.example');
 is($d->api(GET => '/api/crm/inbox', token => $again)->{status}, 200,
     'a new sign-in counts');

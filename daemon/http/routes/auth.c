@@ -178,7 +178,7 @@ static void check_login(request_t *r, const char *email, const char *password)
     user_t user;
     int64_t wait_s =
         guesses_begin(pace, &guess, email, request_header(r, "X-Wacrm-Client"),
-                      r->options->guesses, clock_now_ms());
+                      r->options->guesses, clock_mono_ms());
     if (wait_s > 0) {
         put_off(r, wait_s);
         return;
@@ -191,7 +191,7 @@ static void check_login(request_t *r, const char *email, const char *password)
         response_error(&r->response, rc);
     } else {
         sign_in_t in = {.user = &user};
-        guesses_right(pace, &guess, clock_now_ms());
+        guesses_right(pace, &guess, clock_mono_ms());
         give_tokens(r, &in, "Invalid credentials.");
         log_info("http", "msg=\"sign-in\" user=%lld status=%d",
                  (long long)user.id, r->response.status);

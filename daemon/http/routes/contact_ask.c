@@ -179,7 +179,7 @@ static int64_t stranger_wait(const request_t *r, const contact_named_t *c)
     }
     pace_key(&key, 's');
     pace_key_add(&key, &r->user.id, sizeof(r->user.id));
-    return pace_take(r->server->pace, &strangers, &key, clock_now_ms());
+    return pace_take(r->server->pace, &strangers, &key, clock_mono_ms());
 }
 
 static bool put_off(request_t *r, const asked_t *a)
