@@ -70,6 +70,10 @@ static const table_t tables[] = {
 DB_QUERY(sessions_of_contact,
          "SELECT session_id FROM chats WHERE contact_id = $1");
 
+#define COLUMN_OF(table, name)                        \
+    "SELECT cid FROM pragma_table_info('" table "') " \
+    "WHERE name = '" name "'"
+
 static int compare(const void *name, const void *table)
 {
     return strcmp(name, ((const table_t *)table)->table);
@@ -119,24 +123,66 @@ static void note_person(touched_t *t, int64_t id)
     t->people[t->npeople++] = id;
 }
 
-/* The id in a column, before and after. */
-static void note_column(const change_t *c, int column, note_fn note)
+/* What is in a column, before and after; 0 where there is no row. */
+static bool read_column(const change_t *c, int column, int64_t *before,
+                        int64_t *after)
 {
     sqlite3_value *value = NULL;
 
+    *before = *after = 0;
     if (c->was) {
         if (sqlite3_preupdate_old(c->handle, column, &value) != SQLITE_OK) {
             c->t->all_changed = true;
-            return;
+            return false;
         }
-        note(c->t, sqlite3_value_int64(value));
+        *before = sqlite3_value_int64(value);
     }
     if (c->is) {
         if (sqlite3_preupdate_new(c->handle, column, &value) != SQLITE_OK) {
             c->t->all_changed = true;
-            return;
+            return false;
         }
-        note(c->t, sqlite3_value_int64(value));
+        *after = sqlite3_value_int64(value);
+    }
+    return true;
+}
+
+/* The id in a column, before and after. */
+static void note_column(const change_t *c, int column, note_fn note)
+{
+    int64_t before, after;
+
+    if (!read_column(c, column, &before, &after)) {
+        return;
+    }
+    if (c->was) {
+        note(c->t, before);
+    }
+    if (c->is) {
+        note(c->t, after);
+    }
+}
+
+static bool differs(const change_t *c, int column)
+{
+    int64_t before, after;
+
+    return read_column(c, column, &before, &after) && before != after;
+}
+
+/*
+ * Whether a chat shows whom it is with depends on which other chats of that
+ * person are live (domain/contact_visible.h): they have changed where one of
+ * them becomes live, or another person's. Rare ones alone: a person counts
+ * towards TOUCHED_PEOPLE.
+ */
+static void note_others(const change_t *c)
+{
+    touched_t *t = c->t;
+
+    if (differs(c, t->chat_live) ||
+        (c->was && c->is && differs(c, t->chat_contact))) {
+        note_column(c, t->chat_contact, note_person);
     }
 }
 
@@ -166,6 +212,7 @@ static void on_change(void *arg, sqlite3 *handle, int op, const char *database,
         note_chat(t, c.was ? before : after);
         note_chat(t, c.is ? after : before);
         note_column(&c, t->chat_session, note_session);
+        note_others(&c);
         break;
     case CONTACTS:
         note_person(t, c.was ? before : after);
@@ -180,38 +227,30 @@ static void on_change(void *arg, sqlite3 *handle, int op, const char *database,
     }
 }
 
-static int column_of(db_t *db, const char *sql, int *out)
-{
-    int64_t column = 0;
-    int rc = sqlite_int(db, sql, &column);
-
-    *out = (int)column;
-    return rc;
-}
-
 int touched_watch(touched_t *t, db_t *writer)
 {
-    int rc = column_of(writer,
-                       "SELECT cid FROM pragma_table_info('chats') "
-                       "WHERE name = 'session_id'",
-                       &t->chat_session);
+    const struct {
+        const char *sql;
+        int *column;
+    } columns[] = {
+        {COLUMN_OF("chats", "session_id"), &t->chat_session},
+        {COLUMN_OF("chats", "contact_id"), &t->chat_contact},
+        {COLUMN_OF("chats", "live"), &t->chat_live},
+        {COLUMN_OF("messages", "session_id"), &t->message_session},
+        {COLUMN_OF("messages", "chat_id"), &t->message_chat},
+    };
 
-    if (rc == WERR_OK) {
-        rc = column_of(writer,
-                       "SELECT cid FROM pragma_table_info('messages') "
-                       "WHERE name = 'session_id'",
-                       &t->message_session);
+    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+        int64_t column = 0;
+        int rc = sqlite_int(writer, columns[i].sql, &column);
+
+        if (rc != WERR_OK) {
+            return rc;
+        }
+        *columns[i].column = (int)column;
     }
-    if (rc == WERR_OK) {
-        rc = column_of(writer,
-                       "SELECT cid FROM pragma_table_info('messages') "
-                       "WHERE name = 'chat_id'",
-                       &t->message_chat);
-    }
-    if (rc == WERR_OK) {
-        (void)sqlite3_preupdate_hook(writer->handle, on_change, t);
-    }
-    return rc;
+    (void)sqlite3_preupdate_hook(writer->handle, on_change, t);
+    return WERR_OK;
 }
 
 void touched_begin(touched_t *t)

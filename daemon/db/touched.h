@@ -28,7 +28,9 @@ typedef struct {
     uint64_t chats[TOUCHED_ROWS / 64];
     int64_t people[TOUCHED_PEOPLE];
     size_t npeople;
-    int chat_session, message_session, message_chat; /* columns */
+    /* columns */
+    int chat_session, chat_contact, chat_live;
+    int message_session, message_chat;
 
     /* numbers of commits */
     _Atomic int64_t version, last_all_changed;

@@ -107,6 +107,29 @@ static void by_row(void **state)
                 (seen_t){.first = true, .chat11 = true});
 }
 
+/* One chat being live decides what the others of that person show. */
+static void by_person(void **state)
+{
+    (void)state;
+    assert_seen(
+        "UPDATE chats SET live = 1 WHERE id = 11",
+        (seen_t){
+            .first = true, .second = true, .chat11 = true, .chat12 = true});
+    assert_seen("UPDATE chats SET live = 1, unread = 2 WHERE id = 11",
+                (seen_t){.first = true, .chat11 = true});
+    assert_seen("UPDATE chats SET contact_id = 102 WHERE id = 12",
+                (seen_t){.first = true,
+                         .second = true,
+                         .chat11 = true,
+                         .chat12 = true,
+                         .chat13 = true});
+    assert_seen("DELETE FROM chats WHERE id = 13", /* was not live */
+                (seen_t){.first = true, .chat13 = true});
+    assert_seen("INSERT INTO chats (id, session_id, contact_id, live)"
+                " VALUES (13, 1, 102, 1)",
+                (seen_t){.first = true, .second = true, .chat13 = true});
+}
+
 static void by_access(void **state)
 {
     (void)state;
@@ -264,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(by_row, setup_desk, teardown),
+        cmocka_unit_test_setup_teardown(by_person, setup_desk, teardown),
         cmocka_unit_test_setup_teardown(by_access, setup_desk, teardown),
         cmocka_unit_test_setup_teardown(of_no_list, setup_desk, teardown),
         cmocka_unit_test_setup_teardown(unknown_is_everything, setup_desk,
