@@ -21,7 +21,7 @@ export function useLeave() {
             text: t('common.leave.text', { n, m }) })) {
             return false;
         }
-        [...sending.entries].forEach(({ key }) => sending.remove(key));
+        [...sending.entries].reverse().forEach(({ key }) => sending.remove(key));
         return true;
     };
 }

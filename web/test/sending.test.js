@@ -243,3 +243,55 @@ test('who leaves is held back where something would be lost', async () => {
     assert.equal(asks(), true);
     assert.equal(useAuth().user.id, 7);
 });
+
+test('what was sent before the one that is refused goes on', async () => {
+    answer = (request) => request.body.message === 'lain'
+        ? [503, {}] : sent(request);
+    leave(entry('lain', { at: Date.now() - 5000 }),
+        entry('satu', { batch: 'b' }),
+        entry('foto', { batch: 'b', part: 1, name: 'a.png' }),
+        entry('dua', { batch: 'b', part: 2 }));
+    const sending = useSending();
+    sending.resume();
+    await quiet();
+    answer = sent;
+    sending.hurry();
+    await quiet();
+    assert.deepEqual(sending.entries.map(({ key, state }) => [key, state]),
+        [['foto', 'refused'], ['dua', 'held']]);
+    sending.discard('foto');
+    await quiet();
+    assert.deepEqual([asked.at(-1).key, kept()], ['dua', []]);
+});
+
+test('what is held, and by nothing, goes', async () => {
+    leave(entry('satu', { batch: 'b', state: 'held' }),
+        entry('dua', { batch: 'b', part: 1, state: 'refused' }),
+        entry('tiga', { batch: 'b', part: 2, state: 'held' }));
+    const sending = useSending();
+    sending.resume();
+    await quiet();
+    assert.deepEqual([asked.map(({ key }) => key), states(sending)],
+        [['satu'], ['refused', 'held']]);
+    elsewhere('wacrm.sending.7.dua', null);
+    await quiet();
+    assert.deepEqual([asked.map(({ key }) => key), kept()],
+        [['satu', 'tiga'], []], 'as another tab has decided');
+});
+
+test('what another tab throws away is sent by none', async () => {
+    answer = () => [409, { code: 'stale', data: {} }];
+    const sending = useSending();
+    sending.resume();
+    sending.add(CHAT, ['satu', 'dua', 'tiga'].map((text) => ({ text })));
+    await quiet();
+    const gone = [];
+    const drop = localStorage.removeItem;
+    localStorage.removeItem = (key) => {
+        gone.push(key);
+        drop(key);
+    };
+    const keys = sending.entries.map(({ key }) => `wacrm.sending.7.${key}`);
+    sending.discard(sending.entries[0].key);
+    assert.deepEqual(gone, keys.reverse(), 'the one that holds them last');
+});

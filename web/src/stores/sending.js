@@ -57,6 +57,7 @@ export const useSending = defineStore('sending', {
             });
             kept().all().sort(([, a], [, b]) => a.at - b.at || a.part - b.part)
                 .forEach(([key, told]) => this.adopt(key, told));
+            this.release();
             kept().listen((key, told) =>
                 told ? this.adopt(key, told) : this.forget(key));
         },
@@ -83,11 +84,28 @@ export const useSending = defineStore('sending', {
         find(key) {
             return this.entries.find((entry) => entry.key === key) ?? null;
         },
+        /** What was sent with this one, behind it, in its order. */
+        behind(entry) {
+            return this.entries.filter(({ batch, part }) =>
+                batch === entry.batch && part > entry.part)
+                .sort((a, b) => a.part - b.part);
+        },
         /** What waits for the decision about this one. */
         heldBy(entry) {
-            return this.entries.slice(this.entries.indexOf(entry) + 1).filter(
-                ({ batch, state }) => batch === entry.batch
-                    && state === 'held');
+            const rest = this.behind(entry);
+            const next = rest.findIndex(undecided);
+            return rest.slice(0, next < 0 ? rest.length : next)
+                .filter(({ state }) => state === 'held');
+        },
+        /** What nothing holds any more goes on. */
+        release() {
+            const held = new Set(this.entries.filter(undecided)
+                .flatMap((entry) => this.behind(entry)));
+            this.entries.filter((entry) => entry.state === 'held'
+                && !held.has(entry)).forEach((entry) => {
+                entry.state = 'sending';
+                this.queue(entry.key);
+            });
         },
         /**
          * @param {object} chat the conversation's line
@@ -202,8 +220,7 @@ export const useSending = defineStore('sending', {
             }
             this.save(entry);
             if (wait === null) {
-                this.entries.filter((other) => other.batch === entry.batch
-                    && onItsWay(other)).forEach((other) => {
+                this.behind(entry).filter(onItsWay).forEach((other) => {
                     other.state = 'held';
                     this.save(other);
                 });
@@ -229,36 +246,33 @@ export const useSending = defineStore('sending', {
         forget(key) {
             this.entries = this.entries.filter((entry) => entry.key !== key);
             timers.get(key)?.();
+            this.release();
         },
         remove(key) {
             this.forget(key);
             kept().drop(key);
         },
         /** It is not to be sent; nor is what it holds, if a colleague was
-         *  quicker. */
+         *  quicker. Other tabs hear of each: what is held goes first. */
         discard(key) {
             const entry = this.find(key);
-            const held = this.heldBy(entry);
+            if (entry.state === 'stale') {
+                this.heldBy(entry).reverse().forEach((other) =>
+                    this.remove(other.key));
+            }
+            const [next] = this.behind(entry);
+            if (next?.tries === 0 && entry.body.seen_seq) {
+                next.body.seen_seq = entry.body.seen_seq;
+                this.save(next);
+            }
             this.remove(key);
-            held.forEach((other, i) => {
-                if (entry.state === 'stale') {
-                    this.remove(other.key);
-                    return;
-                }
-                other.state = 'sending';
-                if (i === 0) {
-                    other.body.seen_seq = entry.body.seen_seq;
-                }
-                this.queue(other.key);
-                this.save(other);
-            });
         },
         /** Back to where it was written, with what it holds.
          *  @returns the entries, which are here no more */
         take(key) {
             const entry = this.find(key);
             const taken = [entry, ...this.heldBy(entry)];
-            taken.forEach((other) => this.remove(other.key));
+            [...taken].reverse().forEach((other) => this.remove(other.key));
             return taken;
         },
         /** Once more, as a request of its own: it was refused, or stale. */
@@ -268,14 +282,15 @@ export const useSending = defineStore('sending', {
             if (entry.state === 'stale') {
                 delete entry.body.seen_seq;
             }
-            [entry, ...this.heldBy(entry)].forEach((other) => {
-                const old = other.key;
+            const all = [entry, ...this.heldBy(entry)];
+            const old = all.map((other) => other.key);
+            all.forEach((other) => {
                 Object.assign(other, { key: newKey(), batch, at: Date.now(),
                     tries: 0, error: null, newer: null, state: 'sending' });
                 this.queue(other.key);
                 this.save(other);
-                kept().drop(old);
             });
+            old.reverse().forEach((one) => kept().drop(one));
         },
     },
 });
