@@ -128,6 +128,22 @@ int spool_aside_walk(const char *path, spool_aside_cb cb, void *ctx)
     return n;
 }
 
+static void keep_last(void *ctx, const char *name, uint64_t bytes)
+{
+    char *last = ctx;
+
+    (void)bytes;
+    if (strcmp(name, last) > 0) {
+        snprintf(last, SPOOL_ASIDE_LEN + 1, "%s", name);
+    }
+}
+
+bool spool_aside_last(const spool_t *s, char name[SPOOL_ASIDE_LEN + 1])
+{
+    name[0] = '\0';
+    return spool_aside_walk(s->dir.path, keep_last, name) != 0;
+}
+
 /* ---- putting aside ---- */
 
 /* A directory that was not there before; its descriptor, or -1. */
@@ -172,13 +188,28 @@ static int rename_files(const spool_dir_t *dir, int to)
             return -1;
         }
     }
-    return fsync(to) != 0 || fsync(dir->fd) != 0 ? -1 : 0;
+    return 0;
+}
+
+/* SPOOL_CORRUPT: not renamed. SPOOL_IO: renamed, but not for certain. */
+static int move_files(const spool_dir_t *dir, int to, char *error, size_t size)
+{
+    if (rename_files(dir, to) != 0) {
+        snprintf(error, size, "%s", strerror(errno));
+        return SPOOL_CORRUPT;
+    }
+    (void)unlinkat(dir->fd, SPOOL_SUSPECT, 0);
+    if (fsync(to) != 0 || fsync(dir->fd) != 0) {
+        snprintf(error, size, "cannot be synced: %s", strerror(errno));
+        return SPOOL_IO;
+    }
+    return SPOOL_OK;
 }
 
 static int put_aside(spool_t *s, char name[SPOOL_ASIDE_LEN + 1], char *error,
                      size_t size)
 {
-    int err;
+    int rc;
     int fd;
 
     if (spool_aside_walk(s->dir.path, NULL, NULL) >= ASIDE_MAX) {
@@ -186,19 +217,17 @@ static int put_aside(spool_t *s, char name[SPOOL_ASIDE_LEN + 1], char *error,
         return SPOOL_CORRUPT;
     }
     fd = make_aside(&s->dir, name);
-    if (fd >= 0 && rename_files(&s->dir, fd) == 0) {
-        close(fd);
-        (void)unlinkat(s->dir.fd, SPOOL_SUSPECT, 0);
-        return SPOOL_OK;
+    if (fd < 0) {
+        snprintf(error, size, "%s", strerror(errno));
+        return SPOOL_CORRUPT;
     }
-    err = errno;
-    snprintf(error, size, "%s", strerror(err));
-    if (fd >= 0) {
-        close(fd);
+    rc = move_files(&s->dir, fd, error, size);
+    close(fd);
+    if (rc == SPOOL_CORRUPT) {
         /* stays where something is in it */
         (void)unlinkat(s->dir.fd, name, AT_REMOVEDIR);
     }
-    return SPOOL_CORRUPT;
+    return rc;
 }
 
 int spool_set_aside(spool_t *s, char name[SPOOL_ASIDE_LEN + 1], char *error,
@@ -207,11 +236,12 @@ int spool_set_aside(spool_t *s, char name[SPOOL_ASIDE_LEN + 1], char *error,
     int rc = spool_writer_enter(s);
 
     if (rc != SPOOL_OK) {
+        snprintf(error, size, "%s", spool_strerror(rc));
         return rc;
     }
     rc = put_aside(s, name, error, size);
     spool_writer_leave(s);
-    if (rc != SPOOL_OK) {
+    if (rc == SPOOL_CORRUPT) {
         name[0] = '\0';
     }
     return rc;

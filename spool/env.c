@@ -322,27 +322,37 @@ static int open_what_is_there(spool_t *s, spool_options_t *opt, bool *damaged)
 static int begin_anew(spool_t *s, spool_options_t *opt)
 {
     char why[sizeof(opt->error)];
-    char error[128];
+    char error[sizeof(opt->error)] = "";
     bool damaged = false;
     int rc;
 
     snprintf(why, sizeof(why), "%s", opt->error);
     rc = spool_set_aside(s, opt->aside, error, sizeof(error));
-    if (rc != SPOOL_OK) {
-        snprintf(opt->error, sizeof(opt->error),
-                 "%.250s; it cannot be put aside: %s", why, error);
-        return SPOOL_CORRUPT;
-    }
-    atomic_store(&s->unsettled, true);
-    opt->error[0] = '\0';
-    rc = open_what_is_there(s, opt, &damaged);
     if (rc == SPOOL_OK) {
+        opt->error[0] = '\0';
+        rc = open_what_is_there(s, opt, &damaged);
+        snprintf(error, sizeof(error), "no new one can be begun: %.200s",
+                 opt->error);
+    } else if (opt->aside[0] == '\0') {
         snprintf(opt->error, sizeof(opt->error),
-                 "%.250s; it lies in %s below it now, nothing of it was "
-                 "deleted, and a new one was begun: wacrmctl check",
-                 why, opt->aside);
+                 "%.250s; it cannot be put aside: %.200s", why, error);
+        return rc;
     }
+    snprintf(opt->error, sizeof(opt->error),
+             "%.180s; it lies in %s below it now, nothing of it was deleted, "
+             "and %.230s",
+             why, opt->aside,
+             rc == SPOOL_OK ? "a new one was begun: wacrmctl check" : error);
     return rc;
+}
+
+/* Who has put the other aside did not come to say so. */
+static void tell_of_another(spool_t *s, spool_options_t *opt)
+{
+    if (spool_aside_last(s, opt->aside) && opt->aside[0] != '\0') {
+        fail(opt, s, SPOOL_OK, "a new spool was begun; a damaged one lies in",
+             opt->aside);
+    }
 }
 
 int spool_env_open(spool_t *s, spool_options_t *opt)
@@ -351,13 +361,18 @@ int spool_env_open(spool_t *s, spool_options_t *opt)
     int minor;
     int patch;
     bool damaged = false;
-    int rc = open_what_is_there(s, opt, &damaged);
+    int rc;
 
+    s->replaces = false;
+    rc = open_what_is_there(s, opt, &damaged);
     if (damaged && opt->create && opt->set_aside) {
         rc = begin_anew(s, opt);
     }
     if (rc != SPOOL_OK) {
         return rc;
+    }
+    if (s->replaces && opt->aside[0] == '\0') {
+        tell_of_another(s, opt);
     }
     atomic_store(&s->failed, 0);
     mdb_version(&major, &minor, &patch);

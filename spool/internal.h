@@ -59,6 +59,7 @@ struct spool_s {
     MDB_txn *revoked_txn;  /* kept between calls, reset */
     atomic_bool unsettled; /* revoked: not told what it is since the spool was
                               begun in the place of a damaged one */
+    bool replaces;         /* this handle has begun it, beside a damaged one */
 };
 
 /* files.c: the directory and the files in it. */
@@ -92,6 +93,8 @@ int spool_same_data(const spool_t *s);
 /* aside.c: what is damaged, and where it goes. */
 
 bool spool_aside_name(const char *name);
+/* Whether one lies aside, or may; name: the latest. */
+bool spool_aside_last(const spool_t *s, char name[SPOOL_ASIDE_LEN + 1]);
 /* Leaves a note for spool_examine(). */
 void spool_suspect(const spool_dir_t *dir);
 /*
@@ -103,7 +106,8 @@ int spool_examine(spool_t *s, bool all, char *error, size_t size);
 /*
  * Under open.lock: takes write.lock and renames data.mdb and lock.mdb into a
  * new directory beside them. Who has them open still writes no more (txn.c).
- * error: why not, for people.
+ * SPOOL_CORRUPT, SPOOL_BUSY: they lie where they lay. SPOOL_IO: they lie in
+ * name, which may not outlast a power cut. error: why, for people.
  */
 int spool_set_aside(spool_t *s, char name[SPOOL_ASIDE_LEN + 1], char *error,
                     size_t size);

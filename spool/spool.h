@@ -64,7 +64,9 @@ typedef struct {
     bool set_aside; /* with create: a spool that is damaged for certain goes
                        into a directory of its own below path, whole, and a
                        new one is begun (docs/spool.md, "Damaged") */
-    char aside[SPOOL_ASIDE_LEN + 1]; /* out: its name; "": none was */
+    char aside[SPOOL_ASIDE_LEN + 1]; /* out: its name, also if then the call
+                        failed, or a new one was begun beside it only now;
+                        "": none was */
     char error[512]; /* out: what happened, in words, when the call failed;
                         after SPOOL_OK empty, or a warning to be logged, as an
                         error where aside is set */

@@ -78,9 +78,14 @@ void spool_state_less(spool_state_t *state, uint64_t bytes)
         state->records == 0 || state->bytes < bytes ? 0 : state->bytes - bytes;
 }
 
+/*
+ * What lies aside decides whether it is settled, not who has put it there: he
+ * may have been killed, or had no room, before he came here.
+ */
 static int make_state(spool_t *s, MDB_txn *txn)
 {
     static const char hex[] = "0123456789abcdef";
+    char aside[SPOOL_ASIDE_LEN + 1];
     spool_state_t state = {.next_seq = 1};
     unsigned char layout[8];
     unsigned char seed[SPOOL_ID_LEN / 2];
@@ -103,7 +108,9 @@ static int make_state(spool_t *s, MDB_txn *txn)
         val = (MDB_val){SPOOL_ID_LEN, s->id};
         rc = mdb_put(txn, s->meta, &key, &val, 0);
     }
-    if (rc == MDB_SUCCESS && atomic_load(&s->unsettled)) {
+    s->replaces = spool_aside_last(s, aside);
+    atomic_store(&s->unsettled, s->replaces);
+    if (rc == MDB_SUCCESS && s->replaces) {
         key = key_val(UNSETTLED);
         val = (MDB_val){0, layout};
         rc = mdb_put(txn, s->meta, &key, &val, 0);
