@@ -165,14 +165,16 @@ static int open_again(spool_t *s, spool_options_t *opt)
     int lock;
     int rc;
 
-    if (spool_same_data(s) != 1) {
-        snprintf(opt->error, sizeof(opt->error),
-                 "%.150s: another spool lies there now", s->dir.path);
-        return SPOOL_IO;
-    }
     lock = spool_lock_open(&s->dir, opt->error, sizeof(opt->error));
     if (lock < 0) {
         return lock;
+    }
+    /* not before: who had the lock may have put it aside */
+    if (spool_same_data(s) != 1) {
+        snprintf(opt->error, sizeof(opt->error),
+                 "%.150s: another spool lies there now", s->dir.path);
+        close(lock);
+        return SPOOL_IO;
     }
     if (pthread_rwlock_wrlock(&s->gate) != 0) {
         close(lock);

@@ -6,6 +6,7 @@
 #include "spool_damage.h"
 
 #include <errno.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -18,6 +19,7 @@
 static const char *rename_name; /* of the file that is to have another one */
 static int rename_errno;        /* or KILLED */
 static int fsync_errno;         /* of directories */
+static void (*before_flock)(void);
 
 int renameat(int from, const char *old, int to, const char *path)
 {
@@ -42,6 +44,17 @@ int fsync(int fd)
     return (int)syscall(SYS_fsync, fd);
 }
 
+int flock(int fd, int how)
+{
+    void (*hook)(void) = before_flock;
+
+    before_flock = NULL;
+    if (hook != NULL) {
+        hook();
+    }
+    return (int)syscall(SYS_flock, fd, how);
+}
+
 /* ---- fixtures ---- */
 
 static int reopen(spool_t **s, spool_options_t *opt)
@@ -55,6 +68,7 @@ static int setup_sound(void **state)
 {
     rename_name = NULL;
     fsync_errno = 0;
+    before_flock = NULL;
     return setup(state);
 }
 
@@ -163,6 +177,52 @@ static void test_new(void **state)
     spool_close(&s);
 }
 
+/* ---- while one waits for the lock ---- */
+
+static char elsewhere[200];
+
+static void another_takes_its_place(void)
+{
+    static const char *const files[] = {"lock.mdb", "data.mdb"};
+    char path[220];
+
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof(path), "%s/%s", elsewhere, files[i]);
+        assert_int_equal(rename(in_spool(files[i]), in_spool("away")), 0);
+        assert_int_equal(rename(path, in_spool(files[i])), 0);
+    }
+}
+
+/* Nobody is given another spool under a handle that he knows. */
+static void test_replaced_meanwhile(void **state)
+{
+    spool_options_t opt = {.size = 8 * MIB, .create = true};
+    char id[SPOOL_ID_LEN + 1];
+    test_dir_t other = dir;
+    spool_t *second = NULL;
+    spool_t *s;
+
+    (void)state;
+    snprintf(elsewhere, sizeof(elsewhere), "%s/other", dir.base);
+    snprintf(other.spool, sizeof(other.spool), "%s/other", dir.base);
+    assert_int_equal(spool_open(&s, elsewhere, &opt), SPOOL_OK);
+    spool_close(&s);
+    s = open_sized(8 * MIB);
+    snprintf(id, sizeof(id), "%s", spool_id(s));
+    atomic_store(&s->failed, EIO);
+    before_flock = another_takes_its_place;
+    assert_int_equal(reopen(&second, &opt), SPOOL_IO);
+    assert_null(before_flock);
+    assert_string_equal(spool_id(s), id);
+    assert_non_null(strstr(opt.error, "another spool"));
+    assert_int_equal(append(s, 1, 1, 10, NULL), SPOOL_IO);
+    spool_close(&s);
+    assert_int_equal(reopen(&s, &opt), SPOOL_OK);
+    assert_string_not_equal(spool_id(s), id);
+    spool_close(&s);
+    test_dir_drop(&other);
+}
+
 #define TEST_FAULT(f) \
     cmocka_unit_test_setup_teardown(f, setup_sound, teardown_aside)
 
@@ -173,6 +233,7 @@ int main(void)
         TEST_FAULT(test_no_room),
         TEST_FAULT(test_no_sync),
         TEST_FAULT(test_new),
+        TEST_FAULT(test_replaced_meanwhile),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
