@@ -63,7 +63,7 @@ typedef struct {
     unsigned psize;
     uint64_t last;  /* page that is in use */
     uint64_t pages; /* in the file */
-    uint64_t seen;  /* pages of this tree */
+    uint64_t seen;  /* pages of this tree; a long record is one */
     bool backward;
     int fault; /* what ends the walk: SPOOL_IO, SPOOL_NOMEM, the cb's */
 } walk_t;
@@ -150,8 +150,9 @@ static bool in_use(const walk_t *w, uint64_t page, uint64_t n)
            n - 1 <= w->last - page;
 }
 
-/* n pages from that one on into memory of the caller's, freed by him. */
-static unsigned char *load(walk_t *w, uint64_t page, uint64_t n)
+/* The first len bytes of n pages from that one on, into memory of the caller's,
+ * freed by him. */
+static unsigned char *load(walk_t *w, uint64_t page, uint64_t n, size_t len)
 {
     unsigned char *buf;
 
@@ -165,12 +166,12 @@ static unsigned char *load(walk_t *w, uint64_t page, uint64_t n)
                   (unsigned long long)(page + n - 1));
         return NULL;
     }
-    buf = malloc(n * w->psize);
+    buf = malloc(len);
     if (buf == NULL) {
         w->fault = SPOOL_NOMEM;
         return NULL;
     }
-    if (!read_at(w, buf, n * w->psize, page * w->psize)) {
+    if (!read_at(w, buf, len, page * w->psize)) {
         free(buf);
         return NULL;
     }
@@ -250,13 +251,15 @@ static int compare(const unsigned char *b, const node_t *x, const node_t *y,
     return rc != 0 ? rc : (x->ksize > y->ksize) - (x->ksize < y->ksize);
 }
 
-/* The data of a long record, in pages of its own, freed by the caller. */
+/* A long record, in pages of its own: the head of the first, and, where it is
+ * wanted whole, the data behind it. Freed by the caller. */
 static unsigned char *long_data(walk_t *w, const unsigned char *b,
-                                const node_t *n)
+                                const node_t *n, bool whole)
 {
     uint64_t page = get64(b + n->data);
     uint64_t pages = (PAGE_HEAD - 1 + n->dsize) / w->psize + 1;
-    unsigned char *buf = load(w, page, pages);
+    size_t len = PAGE_HEAD + (whole ? n->dsize : 0);
+    unsigned char *buf = load(w, page, pages, len);
 
     if (buf != NULL &&
         (get64(buf) != page || (get16(buf + 10) & P_KINDS) != P_OVERFLOW ||
@@ -315,14 +318,16 @@ static void found_tree(walk_t *w, const unsigned char *b, const node_t *n)
 static void found_data(walk_t *w, const unsigned char *b, const node_t *n,
                        tree_e tree)
 {
-    unsigned char *own = NULL;
+    bool whole = w->p->cb != NULL || tree == TREE_FREE || tree == TREE_META;
     const unsigned char *data = b + n->data;
+    unsigned char *own = NULL;
 
     if ((n->flags & F_BIGDATA) != 0) {
-        own = long_data(w, b, n);
+        own = long_data(w, b, n, whole);
         if (own == NULL) {
             return;
         }
+        w->seen += !whole;
         data = own + PAGE_HEAD;
     }
     if (tree == TREE_FREE) {
@@ -385,7 +390,7 @@ static void walk_page(walk_t *w, uint64_t page, tree_e tree, int depth)
         (void)bad(w->p, "its pages lead in a ring");
         return;
     }
-    b = load(w, page, 1);
+    b = load(w, page, 1, w->psize);
     if (b != NULL && sound_page(w, b, page, tree)) {
         walk_nodes(w, b, tree, depth);
     }

@@ -23,7 +23,8 @@ typedef int (*spool_pages_cb)(void *ctx, uint64_t seq, const void *data,
                               size_t len);
 
 typedef struct {
-    /* Pages of each tree to look at, from either end; 0: all of them. */
+    /* Pages of each tree to look at, from either end, a long record, of which
+     * the head is read, being one; 0: all of them. */
     uint64_t budget;
     /* NULL, or told of each record, whatever else is damaged; then the budget
      * does not count, and one sound meta page is enough. */
