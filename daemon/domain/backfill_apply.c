@@ -108,9 +108,10 @@ static int introduce(tx_t *tx, int64_t session, const backfill_chat_t *c)
     }
     /* It is one of the phone's. */
     rc = chat_touch_live(tx, session, contact.id, c->ts, &chat, &created);
-    if (rc != WERR_OK || !created) {
+    if (rc != WERR_OK || (!created && chat->live)) {
         return rc;
     }
+    chat_note_live(chat);
     return event_raise(tx, EVENT_CHAT, session, chat->id, 0);
 }
 

@@ -30,13 +30,22 @@ DB_QUERY(unmerge_outbox,
          "UPDATE outbox SET chat_id = $4 WHERE chat_id IN ($2, $3) "
          "AND message_id IN (SELECT row_id FROM merge_rows "
          "WHERE merge_id = $1 AND kind = 'message' AND chat_id = $2)");
+/* The phone has it, though nothing of it is here: backfill_apply.c. */
+#define CHAT_LISTED                                                       \
+    "EXISTS (SELECT 1 FROM backfill_chats b WHERE b.session_id = "        \
+    "chats.session_id AND b.jid IN (SELECT k.phone || '@s.whatsapp.net' " \
+    "FROM contacts k WHERE k.id = chats.contact_id UNION ALL SELECT "     \
+    "k.phone FROM contacts k WHERE k.id = chats.contact_id UNION ALL "    \
+    "SELECT a.alias FROM contact_aliases a WHERE a.contact_id = "         \
+    "chats.contact_id))"
 DB_QUERY(unmerge_recount,
          "UPDATE chats SET last_message_id = NULL, last_ts = 0, "
          "last_direction = 0, failed = (SELECT count(*) FROM messages m "
          "WHERE m.chat_id = $1 AND m.direction = 1 AND m.status IN (1, 6)), "
          "live = CASE WHEN EXISTS (SELECT 1 FROM messages m "
          "WHERE m.chat_id = $1 AND (m.direction = 0 "
-         "OR m.status BETWEEN 2 AND 5)) THEN 1 ELSE 0 END WHERE id = $1");
+         "OR m.status BETWEEN 2 AND 5)) OR " CHAT_LISTED
+         " THEN 1 ELSE 0 END WHERE id = $1");
 DB_QUERY(unmerge_last,
          "UPDATE chats SET last_message_id = m.id, last_ts = m.ts, "
          "last_direction = m.direction FROM (SELECT id, ts, direction "

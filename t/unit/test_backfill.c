@@ -470,6 +470,23 @@ static void leaves_what_is_known(void **state)
     assert_int_equal(ASK(f, "SELECT sum(done) FROM backfill_chats"), 1);
 }
 
+/* The phone has talked there, whatever waits here to be sent. */
+static void listed_chats_are_live(void **state)
+{
+    fixture_t *f = *state;
+    call_t c = {0};
+
+    (void)say(f, "6281234567890", "WA1", "Halo", clock_now_ms() - 3 * HOUR,
+              true);
+    RUN(f, "UPDATE messages SET status = 1");
+    RUN(f, "UPDATE chats SET live = 0");
+    RUN(f, "DELETE FROM events");
+    request(f, true);
+    list_two(f, &c);
+    assert_int_equal(ASK(f, "SELECT sum(live) FROM chats"), 2);
+    assert_int_equal(ASK(f, "SELECT count(DISTINCT chat_id) FROM events"), 2);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
@@ -485,6 +502,7 @@ int main(void)
         T(fails),
         T(on_connect),
         T(leaves_what_is_known),
+        T(listed_chats_are_live),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

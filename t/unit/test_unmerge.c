@@ -78,6 +78,7 @@ static char *picture(fixture_t *f)
         "UNION ALL SELECT 'c ' || id || ' ' || session_id || ' ' || contact_id "
         "|| ' ' || coalesce(last_message_id, 0) || ' ' || last_ts || ' ' || "
         "last_direction || ' ' || unread || ' ' || starred || ' ' || failed "
+        "|| ' ' || live "
         "FROM chats UNION ALL SELECT 'm ' || id || ' ' || chat_id FROM "
         "messages "
         "UNION ALL SELECT 'a ' || alias || ' ' || contact_id "
@@ -181,6 +182,33 @@ static void number_is_adopted(void **state)
     free(before);
 }
 
+/* Chats that the phone has told of, and of which no message is here; and one
+ * in which nothing was said at all. */
+static void without_messages(void **state)
+{
+    fixture_t *f = *state;
+    int64_t now = clock_now_ms();
+    said_t a = say(f, A, "a1", "salam", now - 9000, false);
+    said_t b = say(f, B, "b1", "halo", now - 5000, false);
+    char *before;
+    merged_t m;
+
+    (void)say(f, "6281000000003", "c1", "halo", now - 5000, false);
+    RUN(f, "UPDATE chats SET last_message_id = NULL, last_ts = 0, unread = 0,"
+           " last_direction = 0 WHERE contact_id IN (SELECT id FROM contacts"
+           " WHERE phone < '6281000000003')");
+    RUN(f, "DELETE FROM messages WHERE wa_id IN ('a1', 'b1')");
+    RUN(f, "INSERT INTO backfill_chats (session_id, jid) SELECT id, '" B
+           "@s.whatsapp.net' FROM sessions");
+    RUN(f, "UPDATE chats SET live = 0 WHERE contact_id = (SELECT id FROM"
+           " contacts WHERE phone = '" A "')");
+    before = picture(f);
+    m = merge(f, a.contact.id, b.contact.id);
+    back_to_what_it_was(f, &m, before);
+    free(before);
+    assert_int_equal(ASK(f, "SELECT sum(live) FROM chats"), 2);
+}
+
 static void what_came_after_stays(void **state)
 {
     fixture_t *f = *state;
@@ -260,9 +288,10 @@ static void in_order_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(exact_undo),          TEST(chat_that_moved_whole),
-        TEST(number_is_adopted),   TEST(what_came_after_stays),
-        TEST(ids_taken_meanwhile), TEST(in_order_only),
+        TEST(exact_undo),        TEST(chat_that_moved_whole),
+        TEST(number_is_adopted), TEST(what_came_after_stays),
+        TEST(without_messages),  TEST(ids_taken_meanwhile),
+        TEST(in_order_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
