@@ -25,8 +25,8 @@ CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL
 INSERT INTO contacts (id, phone, name, created_at, updated_at)
     SELECT coalesce(c, 0) + i, '62815' || printf('%08d', i), 'Donatur ' || i,
     t, t FROM n;
-INSERT INTO chats (id, session_id, contact_id, last_ts, unread)
-    SELECT coalesce(h, 0) + i, s, coalesce(c, 0) + i, t, i % 50 = 0 FROM n;
+INSERT INTO chats (id, session_id, contact_id, last_ts, unread, live)
+    SELECT coalesce(h, 0) + i, s, coalesce(c, 0) + i, t, i % 50 = 0, 1 FROM n;
 INSERT INTO messages (id, session_id, chat_id, direction, wa_id, ts, type,
     body, status, created_at) SELECT coalesce(m, 0) + i, s, coalesce(h, 0) + i,
     0, 'FILL' || i, t, 'text', 'pesan dari donatur ' || i, 3, t FROM n;
