@@ -20,6 +20,12 @@
 #define FEW 1024
 /* but to seal again takes a tenth of the time at most. */
 #define REST 9
+/* So many messages at once are a flood: until CALM_MS after it all time is its
+ * own, if the look-ups can do without so many sets (OPEN_MAX of look_sets.c).
+ */
+#define FLOOD     256
+#define CALM_MS   250
+#define WAIT_MOST 16384
 
 DB_QUERY(search_drop, "DELETE FROM search_changes WHERE id < $1");
 DB_QUERY(search_blank, "UPDATE search_changes SET body = NULL "
@@ -85,6 +91,9 @@ static int run_round(follower_t *f, bool *more)
     }
     follower_publish(f, f->generations);
     *more = n == FOLLOWER_BATCH || people == FOLLOWER_BATCH;
+    if (n >= FLOOD) {
+        f->calm_at = clock_mono_ms() + CALM_MS;
+    }
     f->s->indexed += n;
     f->since_merge += n + people;
     return f->state.changes != before.changes ||
@@ -217,6 +226,12 @@ static int64_t count_sealed(const word_block_t *blocks, size_t n)
     return count;
 }
 
+static bool may_wait(const follower_t *f)
+{
+    return clock_mono_ms() < f->calm_at &&
+           f->state.position - f->s->sealed < WAIT_MOST;
+}
+
 static int seal_some(follower_t *f, bool *more)
 {
     word_block_t *blocks = NULL, block = {.number = -1};
@@ -225,7 +240,7 @@ static int seal_some(follower_t *f, bool *more)
 
     if (rc == WERR_OK) {
         f->s->sealed = count_sealed(blocks, n);
-        block.number = choose_block(f, blocks, n);
+        block.number = may_wait(f) ? -1 : choose_block(f, blocks, n);
         block.upto = end_of(block.number, f->state.position + 1);
     }
     free(blocks);

@@ -23,6 +23,7 @@ typedef struct {
     int64_t since_merge;
     bool merging;
     int64_t seal_again_at; /* not before, by the monotonic clock */
+    int64_t calm_at;       /* and nothing is sealed before, in a flood */
 } follower_t;
 
 /* The thread; arg: a search_t. */
