@@ -6,11 +6,11 @@
 #define WACRM_BASE_HEAP_H
 
 /*
- * One heap for all threads, and thresholds that stay (mallopt(3)). With a heap
+ * Two heaps for all threads, and thresholds that stay (mallopt(3)). With a heap
  * for each thread, which is the library's own way, what one has freed is of no
- * use to the others: a flood of events took 58 MB instead of 39, a quarter of
- * them free. Threads hardly meet at the one lock: small pieces come from a
- * store of each thread, and the pages of SQLite stay where they are.
+ * use to the others: a flood of events took 58 MB, a quarter of them free. With
+ * one, the two threads that read and apply a flood wait for each other, and
+ * drain a seventh slower.
  *
  * To be called before the first thread is made. A sanitizer has a heap of its
  * own: nothing happens then.

@@ -9,7 +9,7 @@ use strict;
 use warnings;
 
 use IPC::Open2 qw(open2);
-use POSIX ();
+use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 
 use Wacrm::Bench;
@@ -94,13 +94,16 @@ sub run {
     waitpid $_, 0 for @pids;
     my @pool = pool($d->{nginx}, 100_000, '/api/webhook/whatsapp',
         'webhook-secret-of-the-test-00001');
-    my $r = wrk('http://127.0.0.1:' . $d->{nginx}->port, 256, @pool);
-    my $flood = 0;
-    my $left = time + 120;
-    while (!drained($d)) {
+    my $flow = at_work(sub {
+        wrk('http://127.0.0.1:' . $d->{nginx}->port, 256, @pool);
+        POSIX::_exit(0);
+    });
+    my ($flood, $flowing, $left) = (0, 1, time + 120);
+    while ($flowing || !drained($d)) {
         my $now = own_kb(@all) / 1024;
         $flood = $now if $now > $flood;
         die "bench: not drained\n" if time > $left;
+        $flowing = 0 if $flowing && waitpid($flow, WNOHANG) == $flow;
         sleep 0.1;
     }
     memory_of($d);
