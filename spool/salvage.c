@@ -13,6 +13,7 @@ typedef struct {
     spool_salvage_cb cb;
     void *ctx;
     uint64_t records;
+    int rc; /* of cb */
 } found_t;
 
 static int found(void *ctx, uint64_t seq, const void *data, size_t len)
@@ -20,8 +21,10 @@ static int found(void *ctx, uint64_t seq, const void *data, size_t len)
     found_t *f = ctx;
 
     f->records++;
-    return f->cb == NULL ? SPOOL_OK
-                         : f->cb(f->ctx, seq, (spool_str_t){data, len});
+    if (f->cb != NULL) {
+        f->rc = f->cb(f->ctx, seq, (spool_str_t){data, len});
+    }
+    return f->rc;
 }
 
 int spool_salvage(const char *path, const char *name, spool_salvage_cb cb,
@@ -49,5 +52,8 @@ int spool_salvage(const char *path, const char *name, spool_salvage_cb cb,
     out->bad = p.bad;
     memcpy(out->id, p.id, sizeof(out->id));
     memcpy(out->why, p.why, sizeof(out->why));
+    if (f.rc != SPOOL_OK) {
+        return f.rc;
+    }
     return rc == SPOOL_CORRUPT && f.records > 0 ? SPOOL_OK : rc;
 }
