@@ -22,6 +22,10 @@
 /* Pages of each tree from either end: those that are used next. */
 #define ENDS 4096
 
+/* Seconds from a look without an answer to the next, doubled each time. */
+#define LOOK_WAIT     60
+#define LOOK_WAIT_MAX 960
+
 static const char *const files[] = {"lock.mdb", "data.mdb"};
 
 void spool_suspect(const spool_dir_t *dir)
@@ -75,12 +79,38 @@ int spool_examine(spool_t *s, bool all, char *error, size_t size)
     return rc;
 }
 
+static int64_t seconds(void)
+{
+    struct timespec ts = {0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec;
+}
+
+/* A look without an answer, say at a bad sector, comes after ever longer
+ * times: nobody writes while it lasts. */
+static void put_off(spool_t *s, bool answered)
+{
+    int64_t wait = atomic_load(&s->look_wait);
+
+    wait = answered ? 0 : wait == 0 ? LOOK_WAIT : 2 * wait;
+    wait = wait > LOOK_WAIT_MAX ? LOOK_WAIT_MAX : wait;
+    atomic_store(&s->look_wait, wait);
+    atomic_store(&s->look_after, seconds() + wait);
+}
+
 bool spool_damaged(spool_t *s)
 {
     char error[128];
+    int rc;
 
-    return is_suspect(&s->dir) && spool_same_data(s) == 1 &&
-           spool_examine(s, true, error, sizeof(error)) == SPOOL_CORRUPT;
+    if (!is_suspect(&s->dir) || seconds() < atomic_load(&s->look_after) ||
+        spool_same_data(s) != 1) {
+        return false;
+    }
+    rc = spool_examine(s, true, error, sizeof(error));
+    put_off(s, rc == SPOOL_OK || rc == SPOOL_CORRUPT);
+    return rc == SPOOL_CORRUPT;
 }
 
 /* ---- what lies aside ---- */

@@ -59,7 +59,10 @@ struct spool_s {
     MDB_txn *revoked_txn;  /* kept between calls, reset */
     atomic_bool unsettled; /* revoked: not told what it is since the spool was
                               begun in the place of a damaged one */
-    bool replaces;         /* this handle has begun it, beside a damaged one */
+    _Atomic int64_t look_after; /* spool_damaged(): the next look; monotonic */
+    _Atomic int64_t look_wait;  /* seconds, after one without an answer */
+
+    bool replaces; /* this handle has begun it, beside a damaged one */
 };
 
 /* files.c: the directory and the files in it. */

@@ -122,7 +122,7 @@ __attribute__((format(printf, 2, 3))) static bool bad(spool_pages_t *p,
     return false;
 }
 
-/* False: w->fault says why. */
+/* False: w->fault says why; or, with cb, what lies there is passed over. */
 static bool read_at(walk_t *w, void *to, size_t len, uint64_t at)
 {
     size_t done = 0;
@@ -133,6 +133,10 @@ static bool read_at(walk_t *w, void *to, size_t len, uint64_t at)
 
         if (n < 0 && errno == EINTR) {
             continue;
+        }
+        if (n < 0 && errno == EIO && w->p->cb != NULL) {
+            return bad(w->p, "the disk does not give what is at byte %llu",
+                       (unsigned long long)(at + done));
         }
         if (n <= 0) {
             /* an end of the file that was not there before: nothing is sure */
@@ -411,7 +415,7 @@ static bool read_meta(walk_t *w, unsigned char *meta, uint64_t at, int *rc)
 
     *rc = SPOOL_CORRUPT;
     if (!read_at(w, page, sizeof(page), at)) {
-        *rc = w->fault;
+        *rc = w->fault != SPOOL_OK ? w->fault : SPOOL_CORRUPT;
         return false;
     }
     memcpy(meta, page + META_AT, META_LEN);

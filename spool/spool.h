@@ -153,7 +153,8 @@ bool spool_moved(spool_t *spool);
 /*
  * true if a call has answered SPOOL_CORRUPT, in whichever process, and a look
  * at the whole file finds it damaged: who opens it next, with set_aside, puts
- * it aside. Costs a look for a file as long as nothing was met.
+ * it aside. Costs a look for a file as long as nothing was met; a look that an
+ * error of the disk ends is repeated after a minute, then after two, up to 16.
  */
 bool spool_damaged(spool_t *spool);
 

@@ -15,13 +15,13 @@
 
 static uint64_t reads;
 static uint64_t bytes_read;
-static off_t unreadable; /* the page there; 0: none */
+static off_t unreadable = -1; /* the page there; -1: none */
 
 ssize_t pread(int fd, void *buf, size_t n, off_t at)
 {
     reads++;
     bytes_read += n;
-    if (unreadable != 0 && at < unreadable + PAGE &&
+    if (unreadable >= 0 && at < unreadable + PAGE &&
         unreadable < at + (off_t)n) {
         errno = EIO;
         return -1;
@@ -31,7 +31,7 @@ ssize_t pread(int fd, void *buf, size_t n, off_t at)
 
 static int setup_disk(void **state)
 {
-    unreadable = 0;
+    unreadable = -1;
     return setup(state);
 }
 
@@ -92,14 +92,118 @@ static void test_long_damage(void **state)
     assert_int_equal(look(0), SPOOL_CORRUPT);
 }
 
+/* ---- a disk that does not answer for one page ---- */
+
+#define RECORDS 1600
+#define LEN     700
+
+typedef struct {
+    uint64_t n;
+    int stop; /* what to answer to the tenth */
+} told_t;
+
+static int tell(void *ctx, uint64_t seq, spool_str_t data)
+{
+    told_t *told = ctx;
+
+    assert_int_equal(test_record_get(data), seq);
+    return ++told->n == 10 ? told->stop : SPOOL_OK;
+}
+
+static const char aside[] = "corrupt-20260101T030405Z";
+
+/* As if it had been put aside. */
+static void lay_aside(void)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "%s/data.mdb", aside);
+    assert_int_equal(mkdir(in_spool(aside), 0700), 0);
+    assert_int_equal(rename(in_spool("data.mdb"), in_spool(path)), 0);
+}
+
+/* Each sector in turn: the records of one page are lost by it, or a branch. */
+static void test_unreadable(void **state)
+{
+    spool_salvage_t got;
+    int some = 0;
+    int none = 0;
+    int rc;
+
+    (void)state;
+    fill(RECORDS, LEN);
+    lay_aside();
+    for (off_t page = 0; page < 300; page++) {
+        told_t told = {0};
+
+        unreadable = page * PAGE;
+        rc = spool_salvage(dir.spool, aside, tell, &told, &got);
+        assert_int_equal(rc, told.n > 0 ? SPOOL_OK : SPOOL_CORRUPT);
+        assert_int_equal(got.records, told.n);
+        assert_true(got.bad > 0 || told.n == RECORDS);
+        none += told.n == 0;
+        some += told.n > 0 && told.n < RECORDS;
+    }
+    assert_in_range(none, 1, 4);     /* the roots */
+    assert_in_range(some, 150, 300); /* the leaves */
+}
+
+/* Whatever a caller answers is what he is told. */
+static void test_stopped(void **state)
+{
+    static const int answers[] = {SPOOL_CORRUPT, SPOOL_FULL, SPOOL_IO, 77};
+    spool_salvage_t got;
+
+    (void)state;
+    fill(RECORDS, LEN);
+    lay_aside();
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        told_t told = {.stop = answers[i]};
+
+        assert_int_equal(spool_salvage(dir.spool, aside, tell, &told, &got),
+                         answers[i]);
+        assert_int_equal(told.n, 10);
+    }
+}
+
+/* It may be damaged, it may not: a look that ends without an answer is not
+ * repeated each time that somebody asks, under the writers' lock. */
+static void test_inconclusive(void **state)
+{
+    spool_t *s = open_sized(8 * MIB);
+    int64_t wait = 0;
+
+    (void)state;
+    assert_int_equal(append(s, 1, BATCH, LEN, NULL), SPOOL_OK);
+    spool_suspect(&s->dir);
+    unreadable = 0;
+    for (int i = 0; i < 3; i++) {
+        reads = 0;
+        assert_false(spool_damaged(s));
+        assert_true(reads > 0);
+        reads = 0;
+        assert_false(spool_damaged(s));
+        assert_int_equal(reads, 0);
+        assert_int_equal(s->look_wait, i == 0 ? 60 : 2 * wait);
+        wait = s->look_wait;
+        s->look_after -= wait + 1; /* as time goes by */
+    }
+    unreadable = -1;
+    assert_false(spool_damaged(s));
+    assert_false(is_there(SPOOL_SUSPECT));
+    assert_int_equal(s->look_wait, 0);
+    spool_close(&s);
+}
+
 #define TEST_PAGES(f) \
     cmocka_unit_test_setup_teardown(f, setup_disk, teardown_aside)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_PAGES(test_long_records),
-        TEST_PAGES(test_long_damage),
+        TEST_PAGES(test_long_records), TEST_PAGES(test_long_damage),
+        TEST_PAGES(test_unreadable),   TEST_PAGES(test_stopped),
+        TEST_PAGES(test_inconclusive),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
