@@ -298,6 +298,61 @@ async function stale() {
     await context.close();
 }
 
+/* After a weekend the feed tells where it goes on, and what lies between cannot
+   be had yet: what is on the screen is as old as it was. */
+async function asleep(feed) {
+    const { page, context } = await person('cs1', { path: null });
+    let place = null;
+    let asked = false;
+    let refused = false;
+    allow(/ERR_FAILED|409 \(Conflict\).*send/);
+    await page.routeWebSocket(/\/app\//, () => {});
+    await page.route(/\/api\/crm\/events/, (route) => {
+        if (/since=latest/.test(route.request().url())) {
+            return route.continue();
+        }
+        asked = place !== null;
+        return asked ? route.fulfill({ json: place }) : route.abort();
+    });
+    await page.goto('/inbox');
+    await openChat(page);
+    await page.getByTestId('message').first().waitFor();
+    const lists = /\/api\/crm\/inbox/;
+    await page.route(lists, (route) => {
+        refused ||= asked && /inbox\/[^/?]+\?/.test(route.request().url());
+        return route.abort();
+    });
+    const text = `Akhir pekan ${feed ?? 'yang sama'}`;
+    await api('cs2', 'POST', '/messages/send', { phone: DONOR,
+        message: text });
+    const latest = await api('cs1', 'GET', '/events?since=latest');
+    place = { ...latest, feed: feed ?? latest.feed, resync: true };
+    await eventually(() => refused, 'it is to be loaded anew', 60);
+    await input(page).fill(`Dari layar Jumat ${text}`);
+    await input(page).press('Control+Enter');
+    await sees(page, page.getByTestId('stale').getByText(text),
+        'what is not loaded yet has not been seen');
+    if (feed) {
+        is(await page.evaluate(() => document.querySelector('#app')
+            .__vue_app__.config.globalProperties.$pinia.state.value.realtime
+            .seq), 1, 'and numbers of another database say nothing');
+    }
+    await page.getByTestId('stale-edit').click();
+    place = { ...place, resync: false };
+    await page.unroute(lists);
+    await eventually(() => page.evaluate((next) => document
+        .querySelector('#app').__vue_app__.config.globalProperties.$pinia
+        .state.value.realtime.seq === next, latest.next),
+    'it has been seen when it is loaded', 60);
+    await told(page, text);
+    await input(page).press('Control+Enter');
+    await eventually(async () => (await calls(
+        { text: `Dari layar Jumat ${text}` })).length === 1,
+    'and the answer leaves', 20);
+    await context.close();
+}
+const restored = () => asleep('lain');
+
 /* Signed out from elsewhere, in the middle of a sentence. */
 async function expired({ page }) {
     allow(/401 \(Unauthorized\)/);
@@ -469,6 +524,8 @@ await main(async () => {
     await attempt(early);
     await attempt(unread);
     await attempt(stale);
+    await attempt(asleep);
+    await attempt(restored);
     const me = await person('cs1');
     await attempt(killed, me);
     await attempt(cut, me);

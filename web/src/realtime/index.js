@@ -44,13 +44,23 @@ let feedless = false;
 const { push: apply, flush } = perFrame((events) => {
     applyEvents(events.map((event) => ({ ...event,
         late: Date.now() - Date.parse(event.data.timestamp) > LATE_MS })));
-    useRealtime().seq = order.cursor;
+    tellSeen();
 });
 
+/** What is shown is as of there. */
+function tellSeen() {
+    if (!behind) {
+        useRealtime().seq = order.cursor;
+    }
+}
+
 /** What has been told before is older than what is loaded now. */
-function loadAnew() {
+async function loadAnew() {
     flush();
-    return reloadAll();
+    await reloadAll();
+    flush();
+    behind = false;
+    tellSeen();
 }
 
 function named(event) {
@@ -65,8 +75,11 @@ function named(event) {
 /** It goes on from there, and what has been loaded is too old for that. */
 function goOnFrom(answer) {
     order.reset(answer.next);
+    if (feed !== answer.feed) {
+        // Seen was what another numbering tells: by this one, nothing.
+        useRealtime().seq = 1;
+    }
     feed = answer.feed;
-    useRealtime().seq = order.cursor;
     behind = true;
 }
 
@@ -113,7 +126,6 @@ async function ask() {
         await askByTag();
     } else if (behind) {
         await loadAnew();
-        behind = false;
     }
 }
 
@@ -264,6 +276,7 @@ async function start() {
     try {
         await findPlace();
         behind = false; // nothing has been loaded yet
+        tellSeen();
     } catch (error) {
         feedless = error.status === 404;
     }
