@@ -353,6 +353,35 @@ async function asleep(feed) {
 }
 const restored = () => asleep('lain');
 
+/* The open conversation is taken away while the socket is: that is known, and
+   the rest goes on. */
+async function withdrawn() {
+    const { page, context, socket } = await watcher();
+    const chat = /\/api\/crm\/inbox\/[^/?]+\?/;
+    let place = await api('cs1', 'GET', '/events?since=latest');
+    allow(/status of 404.*inbox|WebSocket connection/);
+    await page.route(chat, (route) => route.fulfill(
+        { status: 404, json: { message: 'Chat not found.' } }));
+    await page.route(/\/api\/crm\/events/, (route) => {
+        const json = place && { ...place, resync: true };
+        place = null;
+        return json ? route.fulfill({ json }) : route.continue();
+    });
+    socket.cut();
+    await sees(page, page.getByTestId('messages').locator('.notice.error'),
+        'a conversation that is gone is told of');
+    is(await shown(page), [], 'and not shown');
+    await joins(socket);
+    await live(page);
+    await page.unroute(chat);
+    await writes('sesudah ditarik');
+    await sees(page, row(page).getByText('sesudah ditarik'),
+        'the list goes on by the socket');
+    await page.getByTestId('messages').locator('.notice.error button').click();
+    await told(page, 'sesudah ditarik');
+    await context.close();
+}
+
 /* Signed out from elsewhere, in the middle of a sentence. */
 async function expired({ page }) {
     allow(/401 \(Unauthorized\)/);
@@ -526,6 +555,7 @@ await main(async () => {
     await attempt(stale);
     await attempt(asleep);
     await attempt(restored);
+    await attempt(withdrawn);
     const me = await person('cs1');
     await attempt(killed, me);
     await attempt(cut, me);

@@ -36,6 +36,23 @@ test('what waited is asked for where the socket was lost again', () => {
     assert.deepEqual(seqs(order.release()), [14]);
 });
 
+test('no more wait than can be asked for as well', () => {
+    const order = new EventOrder(10);
+    order.hold();
+    for (let seq = 11; seq < 2010; seq++) {
+        order.live(event(seq));
+    }
+    assert.equal(order.full, false);
+    order.live(event(2010));
+    assert.equal(order.full, true);
+    order.hold();
+    assert.equal(order.full, false);
+    assert.equal(order.cursor, 10, 'they are asked for from there');
+    assert.deepEqual(seqs(order.page([event(11)], 2010)), [11]);
+    assert.deepEqual(order.release(), []);
+    assert.equal(order.full, false, 'nothing waits');
+});
+
 test('gaps are normal, and an empty page moves on', () => {
     const order = new EventOrder(10);
     assert.deepEqual(order.page([], 400), []);

@@ -21,6 +21,11 @@ export class ApiError extends Error {
             || this.status === 503 || this.status === 504;
     }
 
+    /** Is it not there, or not for this person? */
+    get missing() {
+        return this.status === 403 || this.status === 404;
+    }
+
     /** The first error of one field of a form. */
     of(field) {
         return this.errors[field]?.[0] ?? '';

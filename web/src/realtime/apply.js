@@ -126,11 +126,12 @@ export async function reloadAll() {
     await Promise.all([
         useInbox().load(),
         useInbox().loadUnread(),
-        useChat().refresh(),
+        useChat().check(),
         useSessions().load(),
     ]);
-    if (useInbox().error) {
-        throw useInbox().error;
+    const { error } = useInbox();
+    if (error && !error.missing) {
+        throw error;
     }
     listeners.forEach((listener) => listener('Reload', {}));
 }

@@ -105,8 +105,15 @@ async function readFeed() {
 }
 
 async function askByTag() {
-    await useInbox().revalidate();
-    await useChat().refresh();
+    try {
+        await useInbox().revalidate();
+    } catch (error) {
+        if (!error.missing) {
+            throw error;
+        }
+        useInbox().error = error;
+    }
+    await useChat().check();
 }
 
 async function ask() {
@@ -247,8 +254,12 @@ async function openSocketAgain() {
     }
     const inbox = echo.private('inbox');
     for (const name of EVENT_NAMES) {
-        inbox.listen(name, (data) => apply(order.live(
-            { seq: data.seq, name, data })));
+        inbox.listen(name, (data) => {
+            apply(order.live({ seq: data.seq, name, data }));
+            if (order.full) {
+                turn(subscribed);
+            }
+        });
     }
     inbox.error(closeSocket);
     inbox.subscribed(() => {

@@ -4,6 +4,7 @@
  * goes first.
  */
 const REMEMBERED = 2000;
+const MOST_HELD = 2000;
 
 export class EventOrder {
     constructor(cursor = null) {
@@ -11,6 +12,11 @@ export class EventOrder {
         this.cursor = cursor;
         this.seen = new Set();
         this.held = null;
+    }
+
+    /** More wait than is worth keeping: hold() anew, and ask for them. */
+    get full() {
+        return (this.held?.length ?? 0) >= MOST_HELD;
     }
 
     /** From now on events of the socket wait; what waited before is told by

@@ -106,6 +106,27 @@ export const useChat = defineStore('chat', () => {
         return true;
     }
 
+    /** The open one is asked for anew; that there is none any more, or not for
+     *  this person, is an answer. @throws where there was none */
+    async function check() {
+        const id = openId.value;
+        let failure = null;
+        try {
+            await refresh(id);
+        } catch (caught) {
+            if (!caught.missing) {
+                throw caught;
+            }
+            failure = caught;
+            threads.delete(id);
+        }
+        if (openId.value === id) {
+            error.value = failure;
+            current.value = threads.get(id) ?? null;
+            line.value = failure ? null : line.value;
+        }
+    }
+
     async function open(id) {
         openId.value = id;
         error.value = null;
@@ -279,5 +300,6 @@ export const useChat = defineStore('chat', () => {
         error, hasMore: computed(() => current.value?.hasMore ?? false),
         hasNewer: computed(() => current.value?.hasNewer ?? false),
         loaded: computed(() => current.value?.loaded ?? false),
-        open, refresh, older, newer, latest, reach, put, putLine, status, gone, forget };
+        open, refresh, check, older, newer, latest, reach, put, putLine, status,
+        gone, forget };
 });
