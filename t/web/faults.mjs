@@ -240,6 +240,33 @@ async function early() {
     await context.close();
 }
 
+/* The place that the events are followed from is long in coming. */
+async function slow() {
+    const { page, context } = await person('cs2', { path: null });
+    let release;
+    const released = new Promise((go) => {
+        release = go;
+    });
+    await page.route(/\/events\?since=latest/, async (route) => {
+        await released;
+        await route.continue();
+    });
+    const { conversations } = await api('supervisor', 'GET', '/inbox');
+    await page.goto(`/inbox/${conversations
+        .find((c) => c.phone === DONOR).id}`, { waitUntil: 'commit' });
+    await sees(page, page.locator('main .spinner'),
+        'that something is to come is seen');
+    await page.getByTestId('message').first().waitFor();
+    ok(true, 'and that comes without the place');
+    await writes('selagi menunggu');
+    await ask('applied');
+    release();
+    await told(page, 'selagi menunggu');
+    await whole(page, 'what came before the place');
+    await live(page);
+    await context.close();
+}
+
 /* It cannot be told that somebody has read. */
 async function unread() {
     const { page, context } = await person('cs2');
@@ -551,6 +578,7 @@ await main(async () => {
     await attempt(missed);
     await attempt(between);
     await attempt(early);
+    await attempt(slow);
     await attempt(unread);
     await attempt(stale);
     await attempt(asleep);

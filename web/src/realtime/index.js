@@ -22,6 +22,8 @@ const SOCKET_AGAIN_MS = 20000;
 /* What is older when it is told has been missed: no notice of the desktop. */
 const LATE_MS = 60000;
 const PAGES_AT_ONCE = 20;
+/* So long do pages wait for the place that they are followed from. */
+const WAITED_MS = 3000;
 
 const order = new EventOrder();
 /** Which numbering `order` goes by: a restored database has another one. */
@@ -38,6 +40,8 @@ let turns = 0;
 let subscribed = false;
 /** What is loaded is older than the place that `order` goes on from. */
 let behind = false;
+/** Do the pages wait for it? What they load afterwards may be older. */
+let waited = true;
 /** The server has no feed of events: ETags have to do. */
 let feedless = false;
 
@@ -277,6 +281,23 @@ function wake() {
     }
 }
 
+/** The place to go on from, however long that takes; then it is followed. */
+async function begin() {
+    catching = true;
+    try {
+        await findPlace();
+        if (waited) {
+            behind = false; // nothing has been loaded yet
+            tellSeen();
+        }
+    } catch (error) {
+        feedless = error.status === 404;
+    }
+    catching = false;
+    schedule(behind ? 0 : waitMs());
+    openSocketAgain();
+}
+
 async function start() {
     useRealtime().mode = 'polling';
     window.addEventListener('online', wake);
@@ -284,20 +305,16 @@ async function start() {
         useRealtime().offline = true;
     });
     document.addEventListener('visibilitychange', wake);
-    try {
-        await findPlace();
-        behind = false; // nothing has been loaded yet
-        tellSeen();
-    } catch (error) {
-        feedless = error.status === 404;
-    }
-    schedule();
-    openSocketAgain();
+    await Promise.race([begin(), new Promise((done) => {
+        setTimeout(done, WAITED_MS);
+    })]);
+    waited = false;
 }
 
 /**
  * From sign-in on. Loads nothing by itself: the pages do, once it has
- * resolved. What they load is then no older than the first event told.
+ * resolved. What they load is then no older than the first event told, or is
+ * loaded anew.
  */
 export function startRealtime() {
     starting ??= start();
