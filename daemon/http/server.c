@@ -19,8 +19,10 @@
 #include "base/log.h"
 #include "http/dispatch.h"
 
-#define QUEUE_MAX       512
-#define QUEUE_HEAVY_MAX 32
+#define QUEUE_MAX 512
+/* More than a network may sign in at once (zone login of nginx.conf): else it
+ * would be refused, and keep out all others. A body of theirs has 16 KiB. */
+#define QUEUE_HEAVY_MAX 256
 #define CACHE_ENTRIES   64
 #define CACHE_BYTES     (8u << 20)
 /* More than nginx keeps its upstream connections (60 s). */

@@ -7,6 +7,7 @@
 use strict;
 use warnings;
 
+use IO::Socket::INET;
 use POSIX ();
 use Test::More;
 
@@ -149,7 +150,36 @@ guesses(60000);
 # ---- how often, by network ----
 
 my $conf = $d->{nginx}->read('nginx.conf');
-$conf =~ s/(zone=login:1m +)rate=60000r/$1rate=10r/ or die 'no zone';
+$conf =~ s/(zone=login:1m +)rate=60000r\/m/$1$RATE/ or die 'no zone';
+$d->{nginx}->write('nginx.conf', $conf);
+$d->{nginx}->stop;
+$d->{nginx}->start;
+
+# As many as may: all are asked for before the first answer is read.
+my $begun = time;
+my @office = map {
+    my $body = qq({"email":"orang$_\@test.example","password":"salah-sekali"});
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $d->{nginx}->port) or die "connect: $@";
+    print {$socket} "POST /api/auth/login HTTP/1.1\r\nHost: x\r\n"
+        . "Connection: close\r\nContent-Type: application/json\r\n"
+        . "X-Test-Client: 198.51.100.7\r\n"
+        . 'Content-Length: ' . length($body) . "\r\n\r\n$body";
+    $socket->flush;
+    $socket;
+} 1 .. 400;
+my %answered;
+for my $socket (@office) {
+    my ($status) = (<$socket> // '') =~ m{^HTTP/1.1 (\d+)};
+    $answered{$status // 'none'}++;
+}
+my $looked_at = delete $answered{401};
+cmp_ok($looked_at, '>=', 200, 'an office of 200 signs in at once');
+cmp_ok($looked_at, '<=', 202 + time - $begun, 'a stranger does no more');
+is(join(' ', keys %answered), 429, 'the others are told to wait')
+    or diag explain \%answered;
+
+$conf =~ s/(zone=login:1m +)\Q$RATE\E/$1rate=10r\/m/ or die 'no zone';
 $d->{nginx}->write('nginx.conf', $conf);
 $d->{nginx}->stop;
 $d->{nginx}->start;
