@@ -55,7 +55,7 @@ static int look(spool_t *s, bool all, char *error, size_t size)
     }
     rc = spool_pages_check(fd, &p);
     close(fd);
-    if (rc == SPOOL_CORRUPT) {
+    if (rc == SPOOL_CORRUPT || rc == SPOOL_INVAL) {
         snprintf(error, size, "%s", p.why);
     } else if (rc != SPOOL_OK) {
         snprintf(error, size, "cannot be looked at: %s", spool_strerror(rc));
@@ -69,6 +69,7 @@ int spool_examine(spool_t *s, bool all, char *error, size_t size)
     int rc = spool_writer_enter(s);
 
     if (rc != SPOOL_OK) {
+        snprintf(error, size, "%s", spool_strerror(rc));
         return rc;
     }
     rc = look(s, all || suspect, error, size);

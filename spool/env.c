@@ -282,9 +282,11 @@ static int examine(spool_t *s, spool_options_t *opt, bool all)
     char why[128] = "";
     int rc = spool_examine(s, all, why, sizeof(why));
 
-    return rc == SPOOL_OK
-               ? rc
-               : fail(opt, s, rc, rc == SPOOL_CORRUPT ? "damaged" : "", why);
+    if (rc == SPOOL_OK) {
+        return rc;
+    }
+    return rc == SPOOL_CORRUPT ? fail(opt, s, rc, "damaged", why)
+                               : fail(opt, s, rc, why, "");
 }
 
 /* As it lies there, or new; *damaged: it is, for certain. */

@@ -20,8 +20,9 @@
 #define META_LAST    120
 #define META_TXN     128
 
-#define DB_LEN  48
-#define DB_ROOT 40
+#define DB_LEN   48
+#define DB_FLAGS 4
+#define DB_ROOT  40
 
 #define PAGE_HEAD 16
 #define NODE_HEAD 8
@@ -65,6 +66,8 @@ typedef struct {
     uint64_t pages; /* in the file */
     uint64_t seen;  /* pages of this tree; a long record is one */
     bool backward;
+    bool names; /* the tables are only to be named */
+    bool has_events, has_meta;
     int fault; /* what ends the walk: SPOOL_IO, SPOOL_NOMEM, the cb's */
 } walk_t;
 
@@ -311,8 +314,13 @@ static void found_tree(walk_t *w, const unsigned char *b, const node_t *n)
     }
     if (named(b, n, "events")) {
         tree = TREE_EVENTS;
+        w->has_events = true;
     } else if (named(b, n, "meta")) {
         tree = TREE_META;
+        w->has_meta = true;
+    }
+    if (w->names) {
+        return;
     }
     below.seen = 0;
     walk_tree(&below, get64(b + n->data + DB_ROOT), tree);
@@ -512,6 +520,23 @@ static void walk_from(walk_t *w, const unsigned char *meta, bool backward)
     walk_tree(w, root_of(meta, MAIN_DBI), TREE_MAIN);
 }
 
+/* False: somebody else's, of which other kinds of pages are no damage. A new
+ * one has no tables yet. */
+static bool is_spool(walk_t *w, const unsigned char *meta)
+{
+    uint64_t root = root_of(meta, MAIN_DBI);
+    bool sound;
+
+    if (get16(meta + META_DBS + DB_LEN * MAIN_DBI + DB_FLAGS) != 0) {
+        return false;
+    }
+    w->names = true;
+    walk_tree(w, root, TREE_MAIN);
+    w->names = false;
+    sound = w->fault == SPOOL_OK && w->p->bad == 0;
+    return root == NO_PAGE || !sound || (w->has_events && w->has_meta);
+}
+
 int spool_pages_check(int fd, spool_pages_t *p)
 {
     walk_t w = {.p = p, .fd = fd};
@@ -535,6 +560,11 @@ int spool_pages_check(int fd, spool_pages_t *p)
     }
     if (w.pages + UNWRITTEN_PAGES < w.last + 1) {
         p->budget = 0; /* cut, perhaps: only what is free may be lacking */
+    }
+    if (p->cb == NULL && !is_spool(&w, metas[0])) {
+        (void)snprintf(p->why, sizeof(p->why),
+                       "holds a database, but no spool");
+        return SPOOL_INVAL;
     }
     walk_from(&w, metas[0], false);
     if (p->budget > 0 && p->cb == NULL && p->bad == 0) {

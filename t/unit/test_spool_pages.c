@@ -195,6 +195,69 @@ static void test_inconclusive(void **state)
     spool_close(&s);
 }
 
+/* ---- somebody else's database, where a wrong path leads to ---- */
+
+/* Keys of up to three values in that table, "": the main one, each with three
+ * values where it takes them. */
+static void foreign(const char *name, unsigned flags)
+{
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+
+    assert_int_equal(mkdir(dir.spool, 0700), 0);
+    assert_int_equal(mdb_env_create(&env), MDB_SUCCESS);
+    assert_int_equal(mdb_env_set_maxdbs(env, 2), MDB_SUCCESS);
+    assert_int_equal(mdb_env_open(env, dir.spool, 0, 0660), MDB_SUCCESS);
+    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), MDB_SUCCESS);
+    assert_int_equal(mdb_dbi_open(txn, name[0] != '\0' ? name : NULL,
+                                  flags | MDB_CREATE, &dbi),
+                     MDB_SUCCESS);
+    for (uint64_t i = 1; i <= 300; i++) {
+        uint64_t k = i / 3;
+        MDB_val key = {sizeof(k), &k};
+        MDB_val val = {sizeof(i), &i};
+
+        assert_int_equal(mdb_put(txn, dbi, &key, &val, 0), MDB_SUCCESS);
+    }
+    assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
+    mdb_env_close(env);
+}
+
+static void test_foreign(void **state)
+{
+    static const struct {
+        const char *name;
+        unsigned flags;
+    } cases[] = {
+        {"", 0},
+        {"", MDB_DUPSORT | MDB_DUPFIXED},
+        {"", MDB_INTEGERKEY},
+        {"people", 0},
+        {"people", MDB_DUPSORT},
+        {"people", MDB_DUPSORT | MDB_DUPFIXED},
+        {"people", MDB_REVERSEKEY},
+        {"events", MDB_INTEGERKEY},
+        {"meta", MDB_DUPSORT},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        spool_options_t opt = {.size = MIB, .create = true, .set_aside = true};
+        bytes_t kept;
+        spool_t *s;
+
+        foreign(cases[i].name, cases[i].flags);
+        kept = slurp("data.mdb");
+        assert_int_equal(spool_open(&s, dir.spool, &opt), SPOOL_INVAL);
+        assert_non_null(strstr(opt.error, ": holds a database, but no spool"));
+        assert_int_equal(copies(), 0);
+        assert_same(&kept, "data.mdb");
+        free(kept.data);
+        assert_int_equal(teardown(state), 0);
+        assert_int_equal(setup(state), 0);
+    }
+}
+
 #define TEST_PAGES(f) \
     cmocka_unit_test_setup_teardown(f, setup_disk, teardown_aside)
 
@@ -203,7 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_PAGES(test_long_records), TEST_PAGES(test_long_damage),
         TEST_PAGES(test_unreadable),   TEST_PAGES(test_stopped),
-        TEST_PAGES(test_inconclusive),
+        TEST_PAGES(test_inconclusive), TEST_PAGES(test_foreign),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
