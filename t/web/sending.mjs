@@ -224,6 +224,44 @@ async function together() {
     await context.close();
 }
 
+/* A dialog is about the chat that it was opened in. */
+async function dialogs() {
+    const { page, context } = await person('cs1');
+    const { data } = await api('supervisor', 'POST', '/templates', {
+        name: 'terima kasih', content: 'Terima kasih {{jumlah}}' });
+    await page.reload(); // it knows of the template by then
+    const shut = async (name) => {
+        is(await page.locator('dialog[open]').count(), 1, `${name} is open`);
+        await page.goBack();
+        await eventually(async () => /Budi/.test(await input(page)
+            .getAttribute('aria-label')), 'and one goes back to Budi');
+        is(await page.locator('dialog[open]').count(), 0,
+            `${name} is not open there`);
+        await openChat(page, 'Aminah');
+    };
+    await openChat(page, 'Budi');
+    await openChat(page, 'Aminah');
+    await input(page).fill('/terima');
+    await page.getByTestId('quick-replies').getByText('/terima kasih')
+        .click();
+    await page.getByTestId('template-form').locator('input').first()
+        .fill('dari Aminah');
+    await shut('a template that is filled in');
+
+    await input(page).fill('nanti saja');
+    await page.getByTestId('schedule').click();
+    await page.getByTestId('schedule-at').waitFor();
+    await shut('the time of a message');
+    is(await input(page).inputValue(), 'nanti saja', 'the draft waits');
+    await page.getByTestId('schedule').click();
+    await page.getByTestId('schedule-ok').click();
+    await page.getByTestId('reschedule').first().click();
+    await page.getByTestId('schedule-at').waitFor();
+    await shut('another time for it');
+    await api('supervisor', 'DELETE', `/templates/${data.id}`);
+    await context.close();
+}
+
 /* The answer is lost on Friday, and the lid closed until Monday. */
 async function asleep() {
     const { page, context } = await person('cs1', { path: null });
@@ -455,8 +493,8 @@ await main(async () => {
     }
     await writes(BUDI, 'Budi', 'halo');
     await ask('applied');
-    for (const test of [elsewhere, quicker, together, asleep, leftOver, tabs,
-        fileGone, leaving]) {
+    for (const test of [elsewhere, quicker, together, dialogs, asleep,
+        leftOver, tabs, fileGone, leaving]) {
         await attempt(test);
     }
     await close();
