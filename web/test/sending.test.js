@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import axios, { AxiosError } from 'axios';
 import { createPinia, setActivePinia } from 'pinia';
-import { browser, elsewhere } from './storage.js';
+import { browser, elsewhere, withLocks } from './storage.js';
 
 const HOUR = 3600 * 1000;
 const CHAT = { id: 'c1', name: 'Aminah', phone: '62811', session_id: 'pusat' };
@@ -294,4 +294,100 @@ test('what another tab throws away is sent by none', async () => {
     const keys = sending.entries.map(({ key }) => `wacrm.sending.7.${key}`);
     sending.discard(sending.entries[0].key);
     assert.deepEqual(gone, keys.reverse(), 'the one that holds them last');
+});
+
+/* Another tab sends a file; then a text is written here. */
+async function besideAnother() {
+    const sending = useSending();
+    sending.resume();
+    elsewhere('wacrm.sending.7.foto', entry('foto',
+        { state: 'sending', batch: 'b', name: 'a.png' }));
+    elsewhere('wacrm.sending.7.dua', entry('dua',
+        { state: 'sending', batch: 'b', part: 1, name: 'b.png' }));
+    sending.add(CHAT, [{ text: 'kemudian' }]);
+    await late();
+    assert.deepEqual([asked, states(sending)],
+        [[], ['sending', 'sending', 'sending']], 'it waits for that tab');
+    return sending;
+}
+const late = () => new Promise((done) => setTimeout(done, 700));
+const texts = () => asked.map(({ body }) => body.message);
+
+test('a file in another tab is that tab\'s', async () => {
+    const sending = await besideAnother();
+    assert.deepEqual(['foto', 'dua'].map((key) => JSON.parse(
+        localStorage.getItem(`wacrm.sending.7.${key}`)).state),
+    ['sending', 'sending']);
+    elsewhere('wacrm.sending.7.foto', null);
+    elsewhere('wacrm.sending.7.dua', null);
+    await late();
+    assert.deepEqual([texts(), sending.entries, kept()],
+        [['kemudian'], [], []], 'and what is sent after it, comes after it');
+});
+
+test('so it is where tabs have locks, until that tab is closed', async () => {
+    withLocks();
+    const close = ['foto', 'dua'].map((key) => {
+        let go;
+        navigator.locks.request(`wacrm.sending.${key}`, () =>
+            new Promise((done) => {
+                go = done;
+            }));
+        return () => go();
+    });
+    const sending = await besideAnother();
+    elsewhere('wacrm.sending.7.foto', null);
+    close[0]();
+    await late();
+    assert.deepEqual([asked, states(sending)], [[], ['sending', 'sending']]);
+    close[1]();
+    await late();
+    assert.deepEqual(texts(), ['kemudian']);
+    assert.deepEqual(sending.entries.map(({ key, state, error }) =>
+        [key, state, error.code]), [['dua', 'refused', 'file_gone']]);
+});
+
+test('the tab that has a file keeps it, whichever sends it again', async () => {
+    answer = ({ url }) => /media/.test(url) ? [415, {}] : sent({ body: {} });
+    const sending = useSending();
+    sending.resume();
+    sending.add(CHAT, [{ text: '', file: new File(['x'], 'a.pdf') }]);
+    await quiet();
+    const { key } = sending.entries[0];
+    answer = (request) => /media/.test(request.url)
+        ? [200, { data: { media_id: 'm1' } }] : sent(request);
+    const told = JSON.parse(localStorage.getItem(`wacrm.sending.7.${key}`));
+    elsewhere('wacrm.sending.7.baru', { ...told, key: 'baru', was: key,
+        batch: 'c', state: 'sending', error: null });
+    elsewhere(`wacrm.sending.7.${key}`, null);
+    await quiet();
+    assert.deepEqual([asked.at(-1).key, asked.at(-1).body.media_id,
+        sending.entries], ['baru', 'm1', []]);
+});
+
+test('withdrawn while its file is uploaded, it is not sent', async () => {
+    let go;
+    answer = () => new Promise((done) => {
+        go = () => done([200, { data: { media_id: 'm1' } }]);
+    });
+    const sending = useSending();
+    sending.add(CHAT, [{ text: 'satu', file: new File(['x'], 'a.pdf') }]);
+    await quiet();
+    sending.remove(sending.entries[0].key);
+    go();
+    await quiet();
+    assert.deepEqual([asked.length, sending.entries, kept()], [1, [], []]);
+});
+
+test('without the first one, the next one asks who was quicker', async () => {
+    answer = () => [503, {}];
+    const sending = useSending();
+    sending.add(CHAT, [{ text: 'satu', seenSeq: 4 }, { text: 'dua' }]);
+    await quiet();
+    assert.deepEqual(states(sending), ['waiting', 'sending']);
+    answer = sent;
+    sending.discard(sending.entries[0].key);
+    await quiet();
+    assert.deepEqual(asked.slice(1).map(({ body }) =>
+        [body.message, body.seen_seq]), [['dua', 4]]);
 });

@@ -21,8 +21,19 @@ export class Storage {
 export function browser() {
     globalThis.localStorage = new Storage();
     globalThis.window = new EventTarget();
-    globalThis.navigator ??= {}; // without locks, as where there is no TLS
+    Object.defineProperty(globalThis, 'navigator', { configurable: true,
+        value: {} }); // without locks, as where there is no TLS
     return globalThis.localStorage;
+}
+
+/** As where there is TLS; all tabs share them. */
+export function withLocks() {
+    const last = new Map();
+    navigator.locks = { request(name, work) {
+        const now = (last.get(name) ?? Promise.resolve()).then(work);
+        last.set(name, now.catch(() => {}));
+        return now;
+    } };
 }
 
 /** Another tab has written that; null: it has removed it. */

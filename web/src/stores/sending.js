@@ -10,6 +10,9 @@ import { shelf } from './shelf.js';
 
 const FIRST_WAIT_MS = 2000;
 const LONGEST_WAIT_MS = 30000;
+/** how much later another tab's word may come than its lock */
+const LATE_MS = 250;
+const PATIENCE_MS = 60000;
 
 /** One chat's messages leave one after another. */
 const lanes = new Map();
@@ -18,6 +21,10 @@ const timers = new Map();
 const kept = () => shelf('sending', useAuth().user.id);
 const onItsWay = ({ state }) => state === 'sending' || state === 'waiting';
 const undecided = ({ state }) => state === 'refused' || state === 'stale';
+/** Only the page that has a file can upload it. */
+const whole = ({ name, mediaId }) => name && !mediaId;
+const away = (entry) => whole(entry) && !entry.file && onItsWay(entry);
+const late = () => new Promise((done) => setTimeout(done, LATE_MS));
 
 /** One tab at a time; where a browser has no locks, the server tells by the
  *  key that it is the same message. */
@@ -31,12 +38,13 @@ const atOnce = (key, work) => work();
  * but files survives a reload of the page, and is the same in all tabs: each
  * tries to send it, whichever is first, does.
  *
- * An entry: {key, batch, part, chatId, who, phone, sessionId,
+ * An entry: {key, was, batch, part, chatId, who, phone, sessionId,
  * kind: 'message'|'template', body, text, file, name, mediaId, share, after,
  * user, at, tries, error, newer, loose,
  * state: 'sending'|'waiting'|'refused'|'stale'|'held'}
- * batch: what was sent by one click; refused and stale ones wait for a
- * decision, and hold what comes behind them in their batch. loose: not kept.
+ * was: its key before it was sent again. batch: what was sent by one click;
+ * refused and stale ones wait for a decision, and hold what comes behind them
+ * in their batch. loose: not kept.
  */
 export const useSending = defineStore('sending', {
     state: () => ({ entries: [] }),
@@ -56,16 +64,18 @@ export const useSending = defineStore('sending', {
                 }
             });
             kept().all().sort(([, a], [, b]) => a.at - b.at || a.part - b.part)
-                .forEach(([key, told]) => this.adopt(key, told));
+                .forEach(([key, told]) => this.adopt(key, told, true));
             this.release();
             kept().listen((key, told) =>
                 told ? this.adopt(key, told) : this.forget(key));
         },
-        /** As it is kept, or as another tab has changed it. */
-        adopt(key, told) {
+        /** As it is kept, or as another tab has changed it.
+         *  @param {boolean} left by an earlier page */
+        adopt(key, told, left) {
             const before = this.find(key);
             const entry = { batch: key, ...told, error: told.error
-                && markRaw(new ApiError(told.error)) };
+                && markRaw(new ApiError(told.error)),
+            file: (before ?? this.find(told.was))?.file ?? null };
             const starts = onItsWay(entry) && !(before && onItsWay(before));
             if (before) {
                 Object.assign(before, entry);
@@ -73,7 +83,7 @@ export const useSending = defineStore('sending', {
                 this.entries.push(entry);
             }
             if (starts) {
-                this.queue(key);
+                this.queue(key, left);
             }
         },
         save(entry) {
@@ -140,19 +150,42 @@ export const useSending = defineStore('sending', {
                 this.save(this.find(key));
             });
         },
-        /** Behind what this chat sends already. Only the page that has a file
-         *  can upload it: it keeps the others off until that is done. */
-        queue(key) {
-            const { chatId, name, mediaId, file } = this.find(key);
-            const whole = name && !mediaId;
-            const mine = !whole || file;
-            const before = mine && lanes.get(chatId) || Promise.resolve();
-            const run = () => before.then(() =>
-                this.attempt(key, whole ? atOnce : alone));
-            const done = (whole ? alone(key, run) : run()).catch(() => {});
-            if (mine) {
-                lanes.set(chatId, done);
+        /** Behind what this chat sends already. The page that has a file
+         *  keeps the others off until it is uploaded, and sent. */
+        queue(key, left) {
+            const entry = this.find(key);
+            const { chatId } = entry;
+            const before = lanes.get(chatId) ?? Promise.resolve();
+            const own = whole(entry) && !away(entry);
+            const run = async () => {
+                await before;
+                if (own || await this.settled(key, left)) {
+                    await this.attempt(key, own ? atOnce : alone);
+                }
+            };
+            lanes.set(chatId, (own ? alone(key, run) : run()).catch(() => {}));
+        },
+        /** Waits for the page that has its file: while it holds the lock, or,
+         *  where there are none, for a while.
+         *  @returns {Promise<boolean>} false: nobody knows */
+        async settled(key, left) {
+            const waits = () => {
+                const entry = this.find(key);
+                return entry && away(entry);
+            };
+            if (!waits() || (left && !navigator.locks)) {
+                return true;
             }
+            if (navigator.locks) {
+                await late();
+                await alone(key, late);
+                return true;
+            }
+            const until = Date.now() + PATIENCE_MS;
+            while (waits() && Date.now() < until) {
+                await late();
+            }
+            return !waits();
         },
         async attempt(key, guard) {
             for (;;) {
@@ -182,7 +215,7 @@ export const useSending = defineStore('sending', {
             return null;
         },
         async post(entry) {
-            if (entry.name && !entry.mediaId) {
+            if (whole(entry)) {
                 if (!entry.file) {
                     throw new ApiError({ status: 422, code: 'file_gone' });
                 }
@@ -191,9 +224,10 @@ export const useSending = defineStore('sending', {
                 }, undefined);
                 entry.mediaId = answer.data.media_id;
                 entry.body = { ...entry.body, media_id: entry.mediaId };
-                if (this.find(entry.key)) {
-                    this.save(entry);
+                if (!this.find(entry.key)) {
+                    throw new ApiError({ code: 'withdrawn' });
                 }
+                this.save(entry);
             }
             const send = entry.kind === 'template'
                 ? api.sendTemplate : api.send;
@@ -218,12 +252,14 @@ export const useSending = defineStore('sending', {
             } else {
                 entry.state = 'refused';
             }
-            this.save(entry);
-            if (wait === null) {
-                this.behind(entry).filter(onItsWay).forEach((other) => {
-                    other.state = 'held';
-                    this.save(other);
-                });
+            // A file may be gone here, and in another tab all the same.
+            const held = wait === null
+                ? this.behind(entry).filter(onItsWay) : [];
+            held.forEach((other) => {
+                other.state = 'held';
+            });
+            if (error.code !== 'file_gone') {
+                [entry, ...held].forEach((one) => this.save(one));
             }
             return wait;
         },
@@ -285,7 +321,7 @@ export const useSending = defineStore('sending', {
             const all = [entry, ...this.heldBy(entry)];
             const old = all.map((other) => other.key);
             all.forEach((other) => {
-                Object.assign(other, { key: newKey(), batch, at: Date.now(),
+                Object.assign(other, { was: other.key, key: newKey(), batch, at: Date.now(),
                     tries: 0, error: null, newer: null, state: 'sending' });
                 this.queue(other.key);
                 this.save(other);
