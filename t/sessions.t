@@ -314,6 +314,23 @@ for (['dibuat', 'after', undef, 200, 'made, and no answer'],
 is(call('cs2', POST => $BASE, { session_name => 'tidak-dibuat' })->{status},
     200, 'what was not made is free');
 
+# One who takes the gateway's calls gave up: it may still be at it.
+$d->sim('/_sim/behaviour', { do => 'status', status => 504,
+    route => 'sessions.create' });
+$r = call('cs1', POST => $BASE, { session_name => 'lambat' });
+is($r->{status}, 200, 'not made yet: kept') or diag $r->{body};
+like($r->{json}{message}, qr/reconnect it/, 'and what to do is told');
+ok(exists {sessions_of('cs1')}->{lambat}, 'it is in its owner\'s list');
+isnt(call('cs2', POST => $BASE, { session_name => 'lambat' })->{status}, 200,
+    'and nobody else\'s');
+is(call('cs1', POST => "$BASE/lambat/reconnect")->{status}, 200,
+    'a reconnect makes it');
+is($d->sim('/_sim/session', { session => 'lambat', status => 'connected' })
+    ->{status}, 200, 'the gateway has it');
+ok($d->wait_for(sub {
+    ({sessions_of('cs1')}->{lambat}{status} // '') eq 'connected';
+}), 'and it is its owner\'s');
+
 # ---- what was never made leaves nobody its number ----
 
 $d->sim('/_sim/behaviour', { do => 'status', status => 422,

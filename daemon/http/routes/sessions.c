@@ -59,6 +59,7 @@ typedef struct {
     session_new_t row;
     const gateway_account_t *account;
     char remote[SESSION_REMOTE_MAX + 1], name[NAME_BYTES + 1];
+    bool in_time; /* the gateway is not at it any more */
 } new_t;
 
 /* The body's fields; false: answered. */
@@ -141,7 +142,17 @@ static bool is_unknown(const await_result_t *result)
     }
 }
 
-/* It may be there, and only its events tell: they find an owner. */
+/* Nobody waited for its end: it may be about to be made. */
+static bool is_late(const await_result_t *result)
+{
+    return result->timed_out || result->http_status == 408 ||
+           result->http_status == 504;
+}
+
+/*
+ * It may be there, and only its events tell: they find an owner. So is kept
+ * what is not there yet; who waits in vain reconnects it, or deletes it.
+ */
 static void on_looked(request_t *r, const await_result_t *result, void *state)
 {
     new_t *n = state;
@@ -150,7 +161,7 @@ static void on_looked(request_t *r, const await_result_t *result, void *state)
     gw_driver(n->account->driver)
         ->status_reply(result->http_status, result->body, result->len, &answer,
                        &told);
-    if (result->http_status == 404) {
+    if (result->http_status == 404 && n->in_time) {
         not_made(r, n, "The gateway did not answer, and has not made it.");
     } else {
         made(r, n,
@@ -160,7 +171,7 @@ static void on_looked(request_t *r, const await_result_t *result, void *state)
     }
 }
 
-static void look(request_t *r, const new_t *n)
+static void look(request_t *r, const new_t *n, bool in_time)
 {
     gw_request_t request;
     new_t *again = malloc(sizeof(*again));
@@ -169,6 +180,7 @@ static void look(request_t *r, const new_t *n)
         return;
     }
     *again = *n;
+    again->in_time = in_time;
     again->row.remote = again->remote;
     again->row.name = again->name;
     gw_request_init(&request);
@@ -193,7 +205,7 @@ static void on_created(request_t *r, const await_result_t *result, void *state)
     if (answer.ok) {
         made(r, n, answer.message);
     } else if (is_unknown(result)) {
-        look(r, n);
+        look(r, n, !is_late(result));
     } else {
         not_made(r, n, answer.message);
     }
