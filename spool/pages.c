@@ -1,54 +1,17 @@
 #include "spool/pages.h"
 
 #include <endian.h>
-#include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "spool/internal.h"
+#include "spool/walk.h"
 
-/* mdb.c: MDB_meta, MDB_db, MDB_page, MDB_node */
-#define META_MAGIC   0xBEEFC0DEu
-#define META_VERSION 1u
-#define META_AT      16 /* in its page */
-#define META_LEN     136
-#define META_DBS     24 /* in a meta: the two of the environment */
-#define META_LAST    120
-#define META_TXN     128
-
-#define DB_LEN   48
-#define DB_FLAGS 4
-#define DB_ROOT  40
-
-#define PAGE_HEAD 16
-#define NODE_HEAD 8
-#define KEY_MAX   511
-
-#define P_BRANCH   0x01u
-#define P_LEAF     0x02u
-#define P_OVERFLOW 0x04u
-#define P_META     0x08u
-#define P_KINDS    0xEFu /* all but P_DIRTY, which means nothing on disk */
-
-#define F_BIGDATA 0x01u
-#define F_SUBDATA 0x02u
-
-#define NO_PAGE   UINT64_MAX
-#define PAGE_MIN  512u
-#define PAGE_MAX  32768u
-#define FREE_DBI  0
-#define MAIN_DBI  1
 #define DEPTH_MAX 32
 
 /* Pages allocated last and given back within one transaction are counted in
  * the file's extent but never written; a sound file may lack that many. */
 #define UNWRITTEN_PAGES 64
-
-#define PAGE_FIRST 2u /* behind the two meta pages */
 
 typedef enum {
     TREE_FREE,
@@ -59,19 +22,6 @@ typedef enum {
 } tree_e;
 
 typedef struct {
-    spool_pages_t *p;
-    int fd;
-    unsigned psize;
-    uint64_t last;  /* page that is in use */
-    uint64_t pages; /* in the file */
-    uint64_t seen;  /* pages of this tree; a long record is one */
-    bool backward;
-    bool names; /* the tables are only to be named */
-    bool has_events, has_meta;
-    int fault; /* what ends the walk: SPOOL_IO, SPOOL_NOMEM, the cb's */
-} walk_t;
-
-typedef struct {
     size_t key;
     size_t ksize;
     unsigned flags;
@@ -80,109 +30,12 @@ typedef struct {
     uint64_t dsize;
 } node_t;
 
-static uint16_t get16(const unsigned char *p)
-{
-    uint16_t v;
-
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
-static uint32_t get32(const unsigned char *p)
-{
-    uint32_t v;
-
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
-static uint64_t get64(const unsigned char *p)
-{
-    uint64_t v;
-
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
 /* true: nothing more is to be looked at. */
 static bool over(const walk_t *w)
 {
     return w->fault != SPOOL_OK ||
            (w->p->cb == NULL &&
             (w->p->bad > 0 || (w->p->budget > 0 && w->seen >= w->p->budget)));
-}
-
-__attribute__((format(printf, 2, 3))) static bool bad(spool_pages_t *p,
-                                                      const char *format, ...)
-{
-    va_list args;
-
-    if (p->bad++ == 0) {
-        va_start(args, format);
-        (void)vsnprintf(p->why, sizeof(p->why), format, args);
-        va_end(args);
-    }
-    return false;
-}
-
-/* False: w->fault says why; or, with cb, what lies there is passed over. */
-static bool read_at(walk_t *w, void *to, size_t len, uint64_t at)
-{
-    size_t done = 0;
-
-    while (done < len) {
-        ssize_t n =
-            pread(w->fd, (char *)to + done, len - done, (off_t)(at + done));
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0 && errno == EIO && w->p->cb != NULL) {
-            return bad(w->p, "the disk does not give what is at byte %llu",
-                       (unsigned long long)(at + done));
-        }
-        if (n <= 0) {
-            /* an end of the file that was not there before: nothing is sure */
-            w->fault = SPOOL_IO;
-            return false;
-        }
-        done += (size_t)n;
-    }
-    return true;
-}
-
-static bool in_use(const walk_t *w, uint64_t page, uint64_t n)
-{
-    return page >= PAGE_FIRST && page <= w->last && n > 0 &&
-           n - 1 <= w->last - page;
-}
-
-/* The first len bytes of n pages from that one on, into memory of the caller's,
- * freed by him. */
-static unsigned char *load(walk_t *w, uint64_t page, uint64_t n, size_t len)
-{
-    unsigned char *buf;
-
-    if (!in_use(w, page, n)) {
-        (void)bad(w->p, "page %llu is not one of the spool's",
-                  (unsigned long long)page);
-        return NULL;
-    }
-    if (page + n > w->pages) {
-        (void)bad(w->p, "the file ends before page %llu",
-                  (unsigned long long)(page + n - 1));
-        return NULL;
-    }
-    buf = malloc(len);
-    if (buf == NULL) {
-        w->fault = SPOOL_NOMEM;
-        return NULL;
-    }
-    if (!read_at(w, buf, len, page * w->psize)) {
-        free(buf);
-        return NULL;
-    }
-    return buf;
 }
 
 static unsigned count(const unsigned char *page)
@@ -199,17 +52,18 @@ static bool sound_page(walk_t *w, const unsigned char *b, uint64_t page,
     unsigned upper = get16(b + 14);
 
     if (get64(b) != page || (kind != P_BRANCH && kind != P_LEAF)) {
-        return bad(w->p, "page %llu is not what it must be",
-                   (unsigned long long)page);
+        return spool_walk_bad(w->p, "page %llu is not what it must be",
+                              (unsigned long long)page);
     }
     if (lower < PAGE_HEAD || lower > upper || upper > w->psize ||
         lower % 2 != 0) {
-        return bad(w->p, "the head of page %llu is damaged",
-                   (unsigned long long)page);
+        return spool_walk_bad(w->p, "the head of page %llu is damaged",
+                              (unsigned long long)page);
     }
     /* LMDB would end the process */
     if (kind == P_BRANCH && count(b) < (tree == TREE_FREE ? 1u : 2u)) {
-        return bad(w->p, "page %llu leads nowhere", (unsigned long long)page);
+        return spool_walk_bad(w->p, "page %llu leads nowhere",
+                              (unsigned long long)page);
     }
     return true;
 }
@@ -221,8 +75,8 @@ static bool sound_node(walk_t *w, const unsigned char *b, unsigned i, node_t *n)
     size_t end;
 
     if (at < get16(b + 14) || at + NODE_HEAD > w->psize) {
-        return bad(w->p, "an entry of page %llu is damaged",
-                   (unsigned long long)get64(b));
+        return spool_walk_bad(w->p, "an entry of page %llu is damaged",
+                              (unsigned long long)get64(b));
     }
     n->flags = get16(b + at + 4);
     n->ksize = get16(b + at + 6);
@@ -235,8 +89,8 @@ static bool sound_node(walk_t *w, const unsigned char *b, unsigned i, node_t *n)
         end += (n->flags & F_BIGDATA) != 0 ? sizeof(uint64_t) : n->dsize;
     }
     if (n->ksize > KEY_MAX || end > w->psize) {
-        return bad(w->p, "an entry of page %llu is damaged",
-                   (unsigned long long)get64(b));
+        return spool_walk_bad(w->p, "an entry of page %llu is damaged",
+                              (unsigned long long)get64(b));
     }
     return true;
 }
@@ -266,13 +120,13 @@ static unsigned char *long_data(walk_t *w, const unsigned char *b,
     uint64_t page = get64(b + n->data);
     uint64_t pages = (PAGE_HEAD - 1 + n->dsize) / w->psize + 1;
     size_t len = PAGE_HEAD + (whole ? n->dsize : 0);
-    unsigned char *buf = load(w, page, pages, len);
+    unsigned char *buf = spool_walk_load(w, page, pages, len);
 
     if (buf != NULL &&
         (get64(buf) != page || (get16(buf + 10) & P_KINDS) != P_OVERFLOW ||
          get32(buf + 12) < pages || !in_use(w, page, get32(buf + 12)))) {
-        (void)bad(w->p, "page %llu is not what it must be",
-                  (unsigned long long)page);
+        (void)spool_walk_bad(w->p, "page %llu is not what it must be",
+                             (unsigned long long)page);
         free(buf);
         buf = NULL;
     }
@@ -285,12 +139,12 @@ static void sound_list(walk_t *w, const unsigned char *data, size_t len)
     uint64_t n = len >= sizeof(n) ? get64(data) : UINT64_MAX;
 
     if (n > len / sizeof(n) - (len >= sizeof(n)) || len % sizeof(n) != 0) {
-        (void)bad(w->p, "the list of free pages is damaged");
+        (void)spool_walk_bad(w->p, "the list of free pages is damaged");
         return;
     }
     for (uint64_t i = 1; i <= n; i++) {
         if (!in_use(w, get64(data + i * sizeof(n)), 1)) {
-            (void)bad(w->p, "the list of free pages is damaged");
+            (void)spool_walk_bad(w->p, "the list of free pages is damaged");
             return;
         }
     }
@@ -309,7 +163,7 @@ static void found_tree(walk_t *w, const unsigned char *b, const node_t *n)
     tree_e tree = TREE_OTHER;
 
     if (n->dsize != DB_LEN || (n->flags & F_BIGDATA) != 0) {
-        (void)bad(w->p, "the entry of a table is damaged");
+        (void)spool_walk_bad(w->p, "the entry of a table is damaged");
         return;
     }
     if (named(b, n, "events")) {
@@ -348,7 +202,7 @@ static void found_data(walk_t *w, const unsigned char *b, const node_t *n,
                n->dsize == SPOOL_ID_LEN) {
         memcpy(w->p->id, data, SPOOL_ID_LEN);
     } else if (tree == TREE_EVENTS && n->ksize != SPOOL_SEQ_LEN) {
-        (void)bad(w->p, "a record without a number");
+        (void)spool_walk_bad(w->p, "a record without a number");
     } else if (tree == TREE_EVENTS && w->p->cb != NULL) {
         w->fault = w->p->cb(w->p->ctx, spool_get64(b + n->key), data, n->dsize);
     }
@@ -377,8 +231,9 @@ static void walk_nodes(walk_t *w, const unsigned char *b, tree_e tree,
         if (follows && (leaf || at > 1 || (w->backward && at > 0)) &&
             (w->backward ? compare(b, &node, &before, tree)
                          : compare(b, &before, &node, tree)) >= 0) {
-            (void)bad(w->p, "the entries of page %llu are out of order",
-                      (unsigned long long)get64(b));
+            (void)spool_walk_bad(w->p,
+                                 "the entries of page %llu are out of order",
+                                 (unsigned long long)get64(b));
         }
         before = node;
         follows = true;
@@ -399,10 +254,10 @@ static void walk_page(walk_t *w, uint64_t page, tree_e tree, int depth)
     unsigned char *b;
 
     if (depth > DEPTH_MAX || ++w->seen > w->last) {
-        (void)bad(w->p, "its pages lead in a ring");
+        (void)spool_walk_bad(w->p, "its pages lead in a ring");
         return;
     }
-    b = load(w, page, 1, w->psize);
+    b = spool_walk_load(w, page, 1, w->psize);
     if (b != NULL && sound_page(w, b, page, tree)) {
         walk_nodes(w, b, tree, depth);
     }
@@ -414,96 +269,6 @@ static void walk_tree(walk_t *w, uint64_t root, tree_e tree)
     if (root != NO_PAGE && !over(w)) {
         walk_page(w, root, tree, 0);
     }
-}
-
-/* One of the two meta pages, at that place of the file. */
-static bool read_meta(walk_t *w, unsigned char *meta, uint64_t at, int *rc)
-{
-    unsigned char page[META_AT + META_LEN];
-
-    *rc = SPOOL_CORRUPT;
-    if (!read_at(w, page, sizeof(page), at)) {
-        *rc = w->fault != SPOOL_OK ? w->fault : SPOOL_CORRUPT;
-        return false;
-    }
-    memcpy(meta, page + META_AT, META_LEN);
-    if (get32(meta) != META_MAGIC || (get16(page + 10) & P_META) == 0) {
-        return bad(w->p, "meta page %d is no longer one", at > 0);
-    }
-    if (get32(meta + 4) != META_VERSION) {
-        *rc = SPOOL_FUTURE;
-        return false;
-    }
-    w->psize = get32(meta + META_DBS);
-    if (w->psize < PAGE_MIN || w->psize > PAGE_MAX ||
-        (w->psize & (w->psize - 1)) != 0) {
-        return bad(w->p, "meta page %d is damaged", at > 0);
-    }
-    *rc = SPOOL_OK;
-    return true;
-}
-
-/* The first is lost. Pages are almost always of the size of the machine's. */
-static int read_second_alone(walk_t *w, unsigned char *meta, uint64_t size)
-{
-    unsigned psize = (unsigned)sysconf(_SC_PAGESIZE);
-    int rc = SPOOL_CORRUPT;
-
-    if (size < 2 * (uint64_t)psize || !read_meta(w, meta, psize, &rc)) {
-        return rc;
-    }
-    if (w->psize != psize) {
-        return SPOOL_CORRUPT;
-    }
-    w->pages = size / psize;
-    w->last = get64(meta + META_LAST);
-    return SPOOL_OK;
-}
-
-/*
- * Both, as LMDB wants each to be one; metas[0] is the newer one then. With cb
- * either will do: the older one's pages are not used again before the commit
- * that would make it the newer one.
- */
-static int read_metas(walk_t *w, unsigned char metas[2][META_LEN])
-{
-    struct stat st;
-    unsigned psize;
-    int rc;
-
-    if (fstat(w->fd, &st) != 0) {
-        return SPOOL_IO;
-    }
-    if (st.st_size < META_AT + META_LEN) {
-        (void)bad(w->p, "data.mdb is %s",
-                  st.st_size == 0 ? "empty" : "cut after a few bytes");
-        return SPOOL_CORRUPT;
-    }
-    if (!read_meta(w, metas[0], 0, &rc)) {
-        return w->p->cb != NULL && rc == SPOOL_CORRUPT
-                   ? read_second_alone(w, metas[0], (uint64_t)st.st_size)
-                   : rc;
-    }
-    psize = w->psize;
-    w->pages = (uint64_t)st.st_size / psize;
-    if (w->pages < 2) {
-        (void)bad(w->p, "data.mdb is cut after its first page");
-        return SPOOL_CORRUPT;
-    }
-    w->last = get64(metas[0] + META_LAST);
-    if (!read_meta(w, metas[1], psize, &rc)) {
-        w->psize = psize;
-        return w->p->cb != NULL && rc == SPOOL_CORRUPT ? SPOOL_OK : rc;
-    }
-    if (w->psize != psize) {
-        (void)bad(w->p, "its meta pages do not agree");
-        return SPOOL_CORRUPT;
-    }
-    if (get64(metas[1] + META_TXN) > get64(metas[0] + META_TXN)) {
-        memcpy(metas[0], metas[1], META_LEN);
-        w->last = get64(metas[0] + META_LAST);
-    }
-    return SPOOL_OK;
 }
 
 static uint64_t root_of(const unsigned char *meta, int dbi)
@@ -550,12 +315,12 @@ int spool_pages_check(int fd, spool_pages_t *p)
     if (__BYTE_ORDER != __LITTLE_ENDIAN || sizeof(size_t) != sizeof(uint64_t)) {
         return SPOOL_OK;
     }
-    rc = read_metas(&w, metas);
+    rc = spool_walk_metas(&w, metas);
     if (rc != SPOOL_OK) {
         return rc;
     }
     if (w.last < 1 || w.last > (uint64_t)INT64_MAX / PAGE_MAX) {
-        (void)bad(p, "the newer meta page is damaged");
+        (void)spool_walk_bad(p, "the newer meta page is damaged");
         return SPOOL_CORRUPT;
     }
     if (w.pages + UNWRITTEN_PAGES < w.last + 1) {
