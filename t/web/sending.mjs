@@ -450,6 +450,69 @@ async function fileGone() {
     await context.close();
 }
 
+/* What is attached, or has its time, is not gone without a word. */
+async function attached() {
+    const { page, context } = await person('cs1');
+    await openChat(page, 'Budi');
+    await page.getByTestId('file').setInputFiles([file('pertama.pdf')]);
+    await page.getByTestId('nav-reminders').click();
+    await page.getByTestId('nav-inbox').click();
+    await openChat(page, 'Budi');
+    await page.getByTestId('file').setInputFiles([file('kedua.pdf')]);
+    await attachments(page).filter({ hasText: 'pertama' }).getByRole('button')
+        .click();
+    is((await attachments(page).allInnerTexts()).map((t) =>
+        t.split('\n')[0].trim()), ['kedua.pdf'], 'one is taken off, one stays');
+    await page.getByTestId('logout').click();
+    await sees(page, page.locator('dialog[open]').getByText(/Draf: 1\b/),
+        'whoever signs out is told of what is attached');
+    await page.getByTestId('confirm-cancel').click();
+    await attachments(page).getByRole('button').click();
+
+    allow(/422 /);
+    await page.route(SEND, (route) => route.fulfill({ status: 422,
+        contentType: 'application/json',
+        body: '{"success":false,"message":"no"}' }));
+    await input(page).fill('untuk besok');
+    await page.getByTestId('schedule').click();
+    await page.getByTestId('schedule-ok').click();
+    await pending(page, 'untuk besok').getByTestId('pending-edit').click();
+    await sees(page, page.getByTestId('toast').filter({
+        hasText: /Dijadwalkan .* Pilih lagi waktunya/ }),
+    'a draft has no time any more: one is told');
+    await input(page).fill('');
+    await context.close();
+}
+
+/* A conversation is not there any more, but what was written in it. */
+async function chatGone() {
+    const { page, context } = await person('cs1');
+    await page.getByTestId('chat-list').waitFor();
+    allow(/404 /);
+    await page.evaluate((me) => localStorage.setItem(
+        `wacrm.sending.${me}.${'e'.repeat(32)}`, JSON.stringify({
+            key: 'e'.repeat(32), part: 0, chatId: '999999', phone: '62812',
+            who: 'Chandra', sessionId: null, kind: 'message', body: {},
+            text: 'tidak sampai', name: null, mediaId: null, share: 0,
+            after: 0, user: me, at: Date.now(), tries: 0, state: 'refused',
+            error: { status: 404, code: null, message: 'no' } })),
+    await userOf(page));
+    await page.goto('/inbox/999999');
+    await sees(page, pending(page, 'tidak sampai'), 'it is to be seen');
+    await shot(page, 'sending-chat-gone');
+    await axe(page, 'a chat that is gone');
+    await page.context().grantPermissions(['clipboard-write',
+        'clipboard-read']);
+    await pending(page, 'tidak sampai').getByTestId('pending-copy').click();
+    await eventually(async () => await page.evaluate(() =>
+        navigator.clipboard.readText()) === 'tidak sampai', 'can be copied');
+    await page.getByTestId('pending-drop').click();
+    await eventually(async () => await page.getByTestId('pending').count()
+        === 0, 'and thrown away');
+    is(await kept(page), [], 'for good');
+    await context.close();
+}
+
 /* The next one at this computer is somebody else. */
 async function leaving() {
     const { page, context } = await person('cs1');
@@ -494,7 +557,8 @@ await main(async () => {
     await writes(BUDI, 'Budi', 'halo');
     await ask('applied');
     for (const test of [elsewhere, quicker, together, dialogs, asleep,
-        leftOver, tabs, fileGone, leaving]) {
+        leftOver, tabs, fileGone, attached, chatGone,
+        leaving]) {
         await attempt(test);
     }
     await close();

@@ -15,7 +15,7 @@ export function useLeave() {
     const sending = useSending();
     return async () => {
         const n = sending.entries.length;
-        const m = Object.keys(drafts.all).length;
+        const m = drafts.count();
         if (n + m > 0 && !await useConfirm().ask({ danger: true,
             title: t('common.leave.title'), ok: t('common.leave.ok'),
             text: t('common.leave.text', { n, m }) })) {

@@ -242,6 +242,13 @@ test('who leaves is held back where something would be lost', async () => {
     await quiet();
     assert.equal(asks(), true);
     assert.equal(useAuth().user.id, 7);
+    localStorage.full = false;
+    sending.entries.forEach(({ key }) => sending.remove(key));
+    answer = () => [415, {}];
+    sending.add(CHAT, [{ text: 'x', file: new File(['x'], 'a.pdf') }]);
+    await quiet();
+    assert.deepEqual([states(sending), asks()], [['refused'], true],
+        'a file that was not taken is only here');
 });
 
 test('what was sent before the one that is refused goes on', async () => {

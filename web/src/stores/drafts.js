@@ -16,8 +16,7 @@ export const useDrafts = defineStore('drafts', {
         return {
             /** @type {Object<string, {text: string, at: number}>} */
             all: Object.fromEntries(newest),
-            /** what is attached in chats that are not open, by chat; it lasts
-             *  as long as the page */
+            /** what is attached, by chat; it lasts as long as the page */
             files: markRaw(new Map()),
             kept,
             /** chats whose drafts are not saved yet */
@@ -32,6 +31,11 @@ export const useDrafts = defineStore('drafts', {
                     this.set(chatId, draft);
                 }
             });
+        },
+        /** @returns {number} of chats in which something is not sent */
+        count() {
+            return new Set([...Object.keys(this.all), ...[...this.files.keys()]
+                .filter((id) => this.files.get(id).length > 0)]).size;
         },
         text(chatId) {
             return this.all[chatId]?.text ?? '';

@@ -58,8 +58,8 @@ export const useSending = defineStore('sending', {
         /** Takes up what an earlier page left, and what other tabs do. */
         resume() {
             window.addEventListener('beforeunload', (event) => {
-                if (this.entries.some((entry) => entry.state !== 'refused'
-                    && (entry.loose || (entry.file && !entry.mediaId)))) {
+                if (this.entries.some((entry) => entry.loose
+                    || (entry.file && !entry.mediaId))) {
                     event.preventDefault();
                 }
             });
