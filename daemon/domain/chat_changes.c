@@ -22,6 +22,12 @@ DB_QUERY(chat_live_other,
          "SELECT o.id FROM chats c JOIN chats o ON o.contact_id = c.contact_id "
          "WHERE c.id = $1 AND o.id <> c.id AND o.live = 1 LIMIT 1");
 
+DB_QUERY(chat_closed_by,
+         "SELECT o.id, o.session_id FROM chats c JOIN chats o "
+         "ON o.contact_id = c.contact_id WHERE c.id = $1 AND o.live = 0 "
+         "AND NOT EXISTS (SELECT 1 FROM chats f WHERE f.contact_id = "
+         "c.contact_id AND f.id <> c.id AND f.live = 1)");
+
 DB_QUERY(chat_no_last, "UPDATE chats SET last_message_id = NULL, "
                        "last_direction = 0 WHERE id = $1");
 DB_QUERY(chat_last,
@@ -89,6 +95,24 @@ typedef struct {
     bool live;
 } beginning_t;
 
+/* The first that is live closes the record to those that are not. */
+static int tell_closed(tx_t *tx, int64_t chat)
+{
+    db_stmt_t *s = db_stmt(tx->db, &chat_closed_by);
+    int rc;
+
+    db_bind_i64(s, 1, chat);
+    while ((rc = db_step(s)) == DB_ROW) {
+        int told = event_raise(tx, EVENT_CHAT, db_i64(s, 1), db_i64(s, 0), 0);
+
+        if (told != WERR_OK) {
+            db_done(s);
+            return told;
+        }
+    }
+    return rc == DB_DONE ? WERR_OK : rc;
+}
+
 static int make_chat(tx_t *tx, chat_entry_t *e, const beginning_t *b)
 {
     db_stmt_t *s = db_stmt(tx->db, &chat_insert);
@@ -105,7 +129,7 @@ static int make_chat(tx_t *tx, chat_entry_t *e, const beginning_t *b)
     e->id = db_last_id(tx->db);
     e->last_ts = b->ts;
     e->live = b->live;
-    return WERR_OK;
+    return b->live ? tell_closed(tx, e->id) : WERR_OK;
 }
 
 static int load_chat(tx_t *tx, chat_entry_t *e)
@@ -226,7 +250,7 @@ static int write_live(tx_t *tx, int64_t chat, bool *opened)
     db_bind_i64(s, 1, chat);
     rc = db_exec(s);
     *opened = rc == WERR_OK && db_changes(tx->db) > 0;
-    return rc;
+    return *opened ? tell_closed(tx, chat) : rc;
 }
 
 int chat_set_live(tx_t *tx, int64_t session, int64_t chat)

@@ -34,7 +34,8 @@ int chat_touch_live(tx_t *tx, int64_t session, int64_t contact, int64_t ts,
 void chat_note_message(chat_entry_t *chat, int64_t message, int64_t ts,
                        bool outgoing, bool unread);
 
-/* Something was received in the chat. */
+/* Something was received in the chat. Whose record is closed by it, as the
+ * first one that is live, is told of. */
 void chat_note_live(chat_entry_t *chat);
 /* Something has left in it: at once. Whose line is told anew where it opens a
  * record that was closed (contact_visible.h). */

@@ -153,6 +153,20 @@ made(later => call('cs2', POST => 'messages/send', { phone => $IMPORTED,
 like(call('cs2', GET => "contacts/$IMPORTED?whatsapp=0")->{body}, qr/50000/,
     'who writes first goes on seeing them');
 
+# ---- who writes first, and another one is answered ----
+
+my $new = '6281230000009';
+made(new => call('cs2', POST => 'messages/send', { phone => $new,
+    message => 'nanti', scheduled_at => $later, session_id => 'dua' }));
+my $chat = $d->sql('SELECT c.id FROM chats c JOIN contacts k ON k.id ='
+    . " c.contact_id WHERE k.phone = '$new'");
+my $last = $d->sql('SELECT max(seq) FROM events');
+$d->event('message.received', { from => $new, pushName => $MARK,
+    message => 'halo', id => 'FIRST3', timestamp => time });
+ok($d->applied, 'they write to cs1');
+is($d->sql("SELECT count(*) FROM events WHERE seq > $last AND"
+    . " chat_id = $chat"), 1, 'cs2 is told that their line has changed');
+
 # ---- what they are called, where they have no number ----
 
 sub without { my ($r, $what) = @_; $r->{body} =~ s/\Q$what\E/ID/gr }
