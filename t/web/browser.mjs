@@ -15,7 +15,7 @@ export * from '../node/tap.mjs';
 const axeSource = readFileSync(createRequire(import.meta.url)
     .resolve('axe-core/axe.min.js'), 'utf8');
 
-export const PATIENCE = 10000 * (about.slow ? 4 : 1);
+export const PATIENCE = 20000 * (about.slow ? 4 : 1);
 
 // ---- the harness ----
 
