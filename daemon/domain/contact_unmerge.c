@@ -185,11 +185,12 @@ int contact_unmerge(tx_t *tx, int64_t merge, int64_t user, int64_t *into,
     if (rc == WERR_OK) {
         rc = unmerge_contacts(tx, &u);
     }
-    if (rc == WERR_OK) {
-        rc = unmerge_chats(tx, &u);
-    }
+    /* Whose aliases are whose, before a chat is asked who lists it. */
     if (rc == WERR_OK) {
         rc = restore_rows(tx, &u);
+    }
+    if (rc == WERR_OK) {
+        rc = unmerge_chats(tx, &u);
     }
     if (rc == WERR_OK) {
         rc = finish(tx, &u, user);

@@ -209,6 +209,33 @@ static void without_messages(void **state)
     assert_int_equal(ASK(f, "SELECT sum(live) FROM chats"), 2);
 }
 
+/* Whom the phone lists by an alias: the alias is the other's while they are
+ * one, and must not open a chat of theirs when they part. */
+static void listed_by_an_alias(void **state)
+{
+    fixture_t *f = *state;
+    int64_t now = clock_now_ms();
+    said_t a = say(f, A, "a1", "salam", now - 9000, false);
+    said_t b = say(f, B, "b1", "halo", now - 5000, false);
+    char *before;
+    merged_t m;
+
+    RUN(f, "UPDATE chats SET last_message_id = NULL, last_ts = 0, unread = 0,"
+           " last_direction = 0");
+    RUN(f, "DELETE FROM messages");
+    RUN(f, "INSERT INTO contact_aliases (alias, contact_id) SELECT '" LID
+           "', id FROM contacts WHERE phone = '" B "'");
+    RUN(f, "INSERT INTO backfill_chats (session_id, jid) SELECT id, '" LID
+           "' FROM sessions");
+    RUN(f, "UPDATE chats SET live = 0 WHERE contact_id = (SELECT id FROM"
+           " contacts WHERE phone = '" A "')");
+    before = picture(f);
+    m = merge(f, a.contact.id, b.contact.id);
+    back_to_what_it_was(f, &m, before);
+    free(before);
+    assert_int_equal(ASK(f, "SELECT sum(live) FROM chats"), 1);
+}
+
 static void what_came_after_stays(void **state)
 {
     fixture_t *f = *state;
@@ -288,10 +315,10 @@ static void in_order_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(exact_undo),        TEST(chat_that_moved_whole),
-        TEST(number_is_adopted), TEST(what_came_after_stays),
-        TEST(without_messages),  TEST(ids_taken_meanwhile),
-        TEST(in_order_only),
+        TEST(exact_undo),          TEST(chat_that_moved_whole),
+        TEST(number_is_adopted),   TEST(what_came_after_stays),
+        TEST(without_messages),    TEST(listed_by_an_alias),
+        TEST(ids_taken_meanwhile), TEST(in_order_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
