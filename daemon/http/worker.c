@@ -156,6 +156,12 @@ static void resume_all(request_t *r)
     }
 }
 
+/* Two hundred hashes that wait would outlast the time that an end may take. */
+static bool too_late(http_server_t *s, const job_t *job)
+{
+    return job->heavy && atomic_load(&s->stopping);
+}
+
 void *worker_main(void *arg)
 {
     http_server_t *s = arg;
@@ -169,7 +175,9 @@ void *worker_main(void *arg)
         /* at the first request, and again as long as it fails; logged */
         int rc =
             db != NULL ? WERR_OK : store_reader(s->options.domain->store, &db);
-        if (rc == WERR_OK) {
+        if (rc == WERR_OK && too_late(s, job)) {
+            response_busy(&r->response, "Service Unavailable", 1);
+        } else if (rc == WERR_OK) {
             r->db = db;
             run(r);
             r->db = NULL;

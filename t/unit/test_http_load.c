@@ -196,15 +196,15 @@ static void test_stop_under_load(void **state)
     assert_true(load.answers > 200);
 }
 
-/* Hashes are slow; they must not take every worker, nor queue without end. */
-static void test_sign_ins_leave_a_worker(void **state)
+/* ---- hashes are slow ---- */
+
+#define WAITING  256 /* of them: QUEUE_HEAVY_MAX of server.c */
+#define SIGN_INS (WAITING + 8)
+
+static void sign_in_many(struct pollfd *fds, size_t n)
 {
     char body[64];
-    struct pollfd fds[40];
-    answer_t a;
-    int busy = 0;
-    (void)state;
-    for (size_t i = 0; i < 40; i++) {
+    for (size_t i = 0; i < n; i++) {
         fds[i].fd = web_connect(&web);
         fds[i].events = POLLIN;
         /* each of an account of its own: guesses are counted by account */
@@ -213,9 +213,14 @@ static void test_sign_ins_leave_a_worker(void **state)
         assert_true(web_request(fds[i].fd, "POST", "/api/auth/login", 0, "",
                                 body, strlen(body)));
     }
-    assert_int_equal(web_status(&web, "GET", "/api/auth/me", 1, "", NULL), 200);
-    assert_in_range(poll(fds, 40, 0), 0, 39); /* some still wait */
-    for (size_t i = 0; i < 40; i++) {
+}
+
+/* How many were told to come again; the others are no users. */
+static int count_busy(struct pollfd *fds, size_t n)
+{
+    answer_t a;
+    int busy = 0;
+    for (size_t i = 0; i < n; i++) {
         web_read(fds[i].fd, false, &a);
         if (a.status == 503) {
             assert_string_equal(answer_header(&a, "Retry-After"), "1");
@@ -226,7 +231,30 @@ static void test_sign_ins_leave_a_worker(void **state)
         answer_free(&a);
         close(fds[i].fd);
     }
-    assert_in_range(busy, 1, 8);
+    return busy;
+}
+
+/* They must not take every worker, nor queue without end. */
+static void test_sign_ins_leave_a_worker(void **state)
+{
+    struct pollfd fds[SIGN_INS];
+    (void)state;
+    sign_in_many(fds, SIGN_INS);
+    assert_int_equal(web_status(&web, "GET", "/api/auth/me", 1, "", NULL), 200);
+    assert_in_range(poll(fds, SIGN_INS, 0), 0, SIGN_INS - 1); /* some wait */
+    assert_in_range(count_busy(fds, SIGN_INS), 1, SIGN_INS - WAITING);
+}
+
+/* Those that have not begun when the end comes are for after the restart. */
+static void test_stop_waits_for_no_sign_ins(void **state)
+{
+    struct pollfd fds[WAITING];
+    (void)state;
+    sign_in_many(fds, WAITING);
+    assert_int_equal(web_status(&web, "GET", "/api/auth/me", 1, "", NULL), 200);
+    http_stop(&web.server, 5000);
+    assert_in_range(count_busy(fds, WAITING), 1, WAITING);
+    web_start(&web);
 }
 
 int main(void)
@@ -237,6 +265,7 @@ int main(void)
         cmocka_unit_test(test_stop_outwaits_its_timeout),
         cmocka_unit_test(test_stop_under_load),
         cmocka_unit_test(test_sign_ins_leave_a_worker),
+        cmocka_unit_test(test_stop_waits_for_no_sign_ins),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
