@@ -79,7 +79,7 @@ function named(event) {
 /** It goes on from there, and what has been loaded is too old for that. */
 function goOnFrom(answer) {
     order.reset(answer.next);
-    if (feed !== answer.feed) {
+    if (feed !== undefined && feed !== answer.feed) {
         // Seen was what another numbering tells: by this one, nothing.
         useRealtime().seq = 1;
     }

@@ -159,33 +159,32 @@ export const useSending = defineStore('sending', {
             const own = whole(entry) && !away(entry);
             const run = async () => {
                 await before;
-                if (own || await this.settled(key, left)) {
-                    await this.attempt(key, own ? atOnce : alone);
+                if (!own) {
+                    await this.settled(key, left);
                 }
+                await this.attempt(key, own ? atOnce : alone);
             };
             lanes.set(chatId, (own ? alone(key, run) : run()).catch(() => {}));
         },
         /** Waits for the page that has its file: while it holds the lock, or,
-         *  where there are none, for a while.
-         *  @returns {Promise<boolean>} false: nobody knows */
+         *  where there are none, for a while. */
         async settled(key, left) {
             const waits = () => {
                 const entry = this.find(key);
                 return entry && away(entry);
             };
             if (!waits() || (left && !navigator.locks)) {
-                return true;
+                return;
             }
             if (navigator.locks) {
                 await late();
                 await alone(key, late);
-                return true;
+                return;
             }
             const until = Date.now() + PATIENCE_MS;
             while (waits() && Date.now() < until) {
                 await late();
             }
-            return !waits();
         },
         async attempt(key, guard) {
             for (;;) {
