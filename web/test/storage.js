@@ -1,3 +1,10 @@
+import { File } from 'node:buffer';
+import { webcrypto } from 'node:crypto';
+
+// What Debian's Node.js does not have by itself, and every browser has.
+globalThis.crypto ??= webcrypto;
+globalThis.File ??= File;
+
 /* A browser's localStorage, and the window that hears of other tabs. */
 export class Storage {
     constructor() {
