@@ -2,6 +2,8 @@
  * yet, for whoever is told of it may look at once. */
 #include "routes_fixture.h"
 
+#include "wait_for.h"
+
 #include <pthread.h>
 #include <semaphore.h>
 
@@ -15,20 +17,6 @@ typedef struct {
     sem_t there, go;
     int rc;
 } held_t;
-
-/* A minute at most: where the test has failed, the others go on. */
-static bool wait_for(sem_t *sem)
-{
-    struct timespec until;
-    int rc;
-
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 60;
-    do {
-        rc = sem_timedwait(sem, &until);
-    } while (rc != 0 && errno == EINTR);
-    return rc == 0;
-}
 
 /* SQLite calls it when the commit is done. */
 static int hold(void *arg, sqlite3 *handle, const char *database, int pages)

@@ -110,6 +110,15 @@ static void back_to_what_it_was(fixture_t *f, merged_t *m, const char *before)
     assert_int_equal(undo(f, m), WERR_CONFLICT); /* only once */
 }
 
+static void there_and_back(fixture_t *f, int64_t into, int64_t from)
+{
+    char *before = picture(f);
+    merged_t m = merge(f, into, from);
+
+    back_to_what_it_was(f, &m, before);
+    free(before);
+}
+
 static void exact_undo(void **state)
 {
     fixture_t *f = *state;
@@ -190,8 +199,6 @@ static void without_messages(void **state)
     int64_t now = clock_now_ms();
     said_t a = say(f, A, "a1", "salam", now - 9000, false);
     said_t b = say(f, B, "b1", "halo", now - 5000, false);
-    char *before;
-    merged_t m;
 
     (void)say(f, "6281000000003", "c1", "halo", now - 5000, false);
     RUN(f, "UPDATE chats SET last_message_id = NULL, last_ts = 0, unread = 0,"
@@ -202,10 +209,7 @@ static void without_messages(void **state)
            "@s.whatsapp.net' FROM sessions");
     RUN(f, "UPDATE chats SET live = 0 WHERE contact_id = (SELECT id FROM"
            " contacts WHERE phone = '" A "')");
-    before = picture(f);
-    m = merge(f, a.contact.id, b.contact.id);
-    back_to_what_it_was(f, &m, before);
-    free(before);
+    there_and_back(f, a.contact.id, b.contact.id);
     assert_int_equal(ASK(f, "SELECT sum(live) FROM chats"), 2);
 }
 
@@ -217,8 +221,6 @@ static void listed_by_an_alias(void **state)
     int64_t now = clock_now_ms();
     said_t a = say(f, A, "a1", "salam", now - 9000, false);
     said_t b = say(f, B, "b1", "halo", now - 5000, false);
-    char *before;
-    merged_t m;
 
     RUN(f, "UPDATE chats SET last_message_id = NULL, last_ts = 0, unread = 0,"
            " last_direction = 0");
@@ -229,10 +231,7 @@ static void listed_by_an_alias(void **state)
            "' FROM sessions");
     RUN(f, "UPDATE chats SET live = 0 WHERE contact_id = (SELECT id FROM"
            " contacts WHERE phone = '" A "')");
-    before = picture(f);
-    m = merge(f, a.contact.id, b.contact.id);
-    back_to_what_it_was(f, &m, before);
-    free(before);
+    there_and_back(f, a.contact.id, b.contact.id);
     assert_int_equal(ASK(f, "SELECT sum(live) FROM chats"), 1);
 }
 

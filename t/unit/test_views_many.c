@@ -2,6 +2,8 @@
  * faster than bodies, and that who writes reads what they wrote. */
 #include "views_fixture.h"
 
+#include "wait_for.h"
+
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -17,20 +19,6 @@ typedef struct {
     pthread_t thread;
     int rc;
 } held_t;
-
-/* A minute at most: where the test has failed, the others go on. */
-static bool wait_for(sem_t *sem)
-{
-    struct timespec until;
-    int rc;
-
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 60;
-    do {
-        rc = sem_timedwait(sem, &until);
-    } while (rc != 0 && errno == EINTR);
-    return rc == 0;
-}
 
 static int hold_tx(tx_t *tx, void *arg)
 {
