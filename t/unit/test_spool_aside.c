@@ -2,14 +2,9 @@
  * A damaged spool is put aside, whole, and a new one begun; what is no damage
  * leaves everything where it is.
  */
-#include "spool_damage.h"
+#include "spool_harm.h"
 
-#include <errno.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-
-#include "spool/internal.h"
-#include "spool/pages.h"
 
 /* ---- what a disk, or the rights, may answer ---- */
 
@@ -43,119 +38,6 @@ int renameat(int from, const char *old, int to, const char *path)
         return -1;
     }
     return (int)syscall(SYS_renameat2, from, old, to, path, 0);
-}
-
-/* ---- fixtures ---- */
-
-#define RECORDS 2000
-#define LEN     700
-
-/* A spool of some hundred pages; closed. */
-static void fill(void)
-{
-    spool_t *s = open_sized(8 * MIB);
-
-    for (int i = 0; i < RECORDS / BATCH; i++) {
-        assert_int_equal(append(s, 1 + (uint64_t)i * BATCH, BATCH, LEN, NULL),
-                         SPOOL_OK);
-    }
-    spool_close(&s);
-}
-
-/* Opened by one who may put it aside; what it said. */
-static int reopen(spool_t **s, spool_options_t *opt)
-{
-    *opt =
-        (spool_options_t){.size = 8 * MIB, .create = true, .set_aside = true};
-    return spool_open(s, dir.spool, opt);
-}
-
-/* Nobody finds anything to put aside. */
-static void assert_left_alone(int rc)
-{
-    bytes_t kept = slurp("data.mdb");
-    spool_options_t opt;
-    spool_t *s = NULL;
-
-    assert_int_equal(reopen(&s, &opt), rc);
-    assert_string_equal(opt.aside, "");
-    assert_string_not_equal(opt.error, "");
-    assert_int_equal(copies(), 0);
-    assert_same(&kept, "data.mdb");
-    free(kept.data);
-}
-
-static void assert_sound_again(void)
-{
-    spool_options_t opt;
-    spool_stat_t st;
-    spool_t *s;
-
-    assert_int_equal(reopen(&s, &opt), SPOOL_OK);
-    assert_string_equal(opt.error, "");
-    assert_int_equal(spool_stat(s, &st), SPOOL_OK);
-    assert_int_equal(st.records, RECORDS);
-    spool_close(&s);
-}
-
-/* ---- every kind of damage ---- */
-
-static void empty(void)
-{
-    assert_int_equal(truncate(in_spool("data.mdb"), 0), 0);
-}
-
-static void few_bytes(void)
-{
-    assert_int_equal(truncate(in_spool("data.mdb"), 100), 0);
-}
-
-static void one_page(void)
-{
-    assert_int_equal(truncate(in_spool("data.mdb"), PAGE), 0);
-}
-
-static void half(void)
-{
-    assert_int_equal(truncate(in_spool("data.mdb"), (off_t)100 * PAGE), 0);
-}
-
-static void no_file_of_ours(void)
-{
-    junk("data.mdb", 'j', 2 * PAGE, 0);
-}
-
-static void first_meta(void)
-{
-    junk("data.mdb", 0, PAGE, 0);
-}
-
-static void second_meta(void)
-{
-    junk("data.mdb", 0xff, 512, PAGE);
-}
-
-/* The newer one, kept as one, but for the pages it leads to. */
-static void roots(void)
-{
-    junk("data.mdb", 0x11, 96, 16 + 24);
-    junk("data.mdb", 0x11, 96, PAGE + 16 + 24);
-}
-
-static void page_size(void)
-{
-    junk("data.mdb", 3, 1, 16 + 24 + 2);
-}
-
-/* All that is no meta page. */
-static void trees(void)
-{
-    junk("data.mdb", 0, (size_t)300 * PAGE, 2 * PAGE);
-}
-
-static void trees_of_ones(void)
-{
-    junk("data.mdb", 0xff, (size_t)300 * PAGE, 2 * PAGE);
 }
 
 static const struct {
@@ -469,153 +351,6 @@ static void test_many(void **state)
     assert_true(is_there("data.mdb"));
 }
 
-/* ---- what can be read of it ---- */
-
-static int see(void *ctx, uint64_t seq, spool_str_t data)
-{
-    bool *seen = ctx;
-
-    assert_true(seq >= 1 && seq <= RECORDS && !seen[seq]);
-    seen[seq] = true;
-    assert_int_equal(data.len, LEN);
-    assert_int_equal(test_record_get(data), seq);
-    return SPOOL_OK;
-}
-
-/* How many records are told of after that damage, at least. */
-static void salvage_one(void (*harm)(void), uint64_t least, uint64_t most,
-                        bool whole)
-{
-    static bool seen[RECORDS + 1];
-    char id[SPOOL_ID_LEN + 1];
-    spool_options_t opt;
-    spool_salvage_t got;
-    uint64_t n = 0;
-    spool_t *s;
-    int rc;
-
-    memset(seen, 0, sizeof(seen));
-    fill();
-    s = open_sized(8 * MIB);
-    snprintf(id, sizeof(id), "%s", spool_id(s));
-    spool_close(&s);
-    harm();
-    assert_int_equal(reopen(&s, &opt), SPOOL_OK);
-    rc = spool_salvage(dir.spool, opt.aside, see, seen, &got);
-    for (int i = 1; i <= RECORDS; i++) {
-        n += seen[i];
-    }
-    assert_int_equal(got.records, n);
-    assert_in_range(n, least, most);
-    assert_int_equal(rc, n > 0 ? SPOOL_OK : SPOOL_CORRUPT);
-    assert_true(got.bad > 0);
-    assert_string_not_equal(got.why, "");
-    assert_string_equal(got.id, whole ? id : "");
-    spool_close(&s);
-}
-
-static void test_salvage(void **state)
-{
-    static const struct {
-        void (*harm)(void);
-        uint64_t least, most;
-        bool whole;
-    } cases[] = {
-        /* the older meta page leads to all but the last append */
-        {first_meta, RECORDS - BATCH, RECORDS, true},
-        {second_meta, RECORDS - BATCH, RECORDS, true},
-        {no_file_of_ours, 0, 0, false},
-        {empty, 0, 0, false},
-        {one_page, 0, 0, false},
-        {trees_of_ones, 0, 0, false},
-    };
-
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        salvage_one(cases[i].harm, cases[i].least, cases[i].most,
-                    cases[i].whole);
-        assert_int_equal(teardown_aside(state), 0);
-        assert_int_equal(setup(state), 0);
-    }
-}
-
-static int stop_at_ten(void *ctx, uint64_t seq, spool_str_t data)
-{
-    (void)ctx;
-    (void)data;
-    return seq == 10 ? 77 : SPOOL_OK;
-}
-
-static void test_salvage_names(void **state)
-{
-    spool_salvage_t got;
-    spool_options_t opt;
-    spool_t *s;
-
-    (void)state;
-    fill();
-    first_meta();
-    assert_int_equal(reopen(&s, &opt), SPOOL_OK);
-    assert_int_equal(
-        spool_salvage(dir.spool, opt.aside, stop_at_ten, NULL, &got), 77);
-    assert_int_equal(spool_salvage(dir.spool, opt.aside, NULL, NULL, &got),
-                     SPOOL_OK);
-    assert_in_range(got.records, RECORDS - BATCH, RECORDS);
-    assert_int_equal(spool_salvage(dir.spool, "corrupt-", NULL, NULL, &got),
-                     SPOOL_INVAL);
-    assert_int_equal(spool_salvage(dir.spool, ".", NULL, NULL, &got),
-                     SPOOL_INVAL);
-    assert_int_equal(
-        spool_salvage(dir.spool, "corrupt-/../..", NULL, NULL, &got),
-        SPOOL_INVAL);
-    spool_close(&s);
-}
-
-/* ---- whoever reads it without LMDB ---- */
-
-static int count_record(void *ctx, uint64_t seq, const void *data, size_t len)
-{
-    uint64_t *n = ctx;
-
-    assert_true(seq >= 1 && len <= 8 * MIB);
-    *n += ((const char *)data)[0] != 0; /* it can be read */
-    return 0;
-}
-
-/* Any bytes: never a fault, never an endless walk. */
-static void test_any_bytes(void **state)
-{
-    bytes_t sound;
-    unsigned seed = 7;
-
-    (void)state;
-    fill();
-    sound = slurp("data.mdb");
-    for (int i = 0; i < 400; i++) {
-        uint64_t n = 0;
-        spool_pages_t p = {.cb = count_record, .ctx = &n};
-        int fd;
-        int rc;
-
-        for (int k = 0; k < 1 + i % 40; k++) {
-            size_t at = (size_t)rand_r(&seed) % (sound.len / PAGE) * PAGE +
-                        (size_t)rand_r(&seed) % (i % 2 == 0 ? 64 : PAGE);
-            int to = rand_r(&seed) & 0xff;
-
-            junk("data.mdb", to, 1 + (size_t)i % 4, (off_t)at);
-        }
-        fd = open(in_spool("data.mdb"), O_RDONLY);
-        rc = spool_pages_check(fd, &p);
-        close(fd);
-        assert_true(rc == SPOOL_OK || rc == SPOOL_CORRUPT ||
-                    rc == SPOOL_FUTURE);
-        assert_true((rc == SPOOL_CORRUPT) == (p.why[0] != '\0'));
-        if (i % 20 == 0) {
-            overwrite("data.mdb", sound.data, sound.len, 0);
-        }
-    }
-    free(sound.data);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -625,8 +360,6 @@ int main(void)
         TEST_ASIDE(test_foreign),       TEST_ASIDE(test_locks),
         TEST_ASIDE(test_suspected),     TEST_ASIDE(test_free_end),
         TEST_ASIDE(test_no_room),       TEST_ASIDE(test_many),
-        TEST_ASIDE(test_any_bytes),     TEST_ASIDE(test_salvage),
-        TEST_ASIDE(test_salvage_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
