@@ -100,14 +100,14 @@ static void print_bad_row(void *ctx, int64_t row, const char *reason)
 static bool import(command_t *c, const json_t *request)
 {
     donor_import_t n = {0};
-    bool dry_run = false;
+    donor_import_options_t o = {.bad = print_bad_row, .ctx = c};
     int rc;
 
-    (void)jsonr_bool(request, "dry_run", &dry_run);
+    (void)jsonr_bool(request, "dry_run", &o.dry_run);
     if (!c->input) {
         return command_fail(c, "nothing to import");
     }
-    rc = donor_import(c->domain, c->input, dry_run, print_bad_row, c, &n);
+    rc = donor_import(c->domain, c->input, &o, &n);
     if (rc == WERR_INVALID) {
         return command_fail(c, "not a CSV file whose first line has a column "
                                "phone");
@@ -115,7 +115,7 @@ static bool import(command_t *c, const json_t *request)
     command_text(c,
                  "%s%lld rows: %lld new contacts, %lld gifts, %lld known "
                  "already, %lld left out",
-                 dry_run ? "not stored: " : "", (long long)n.rows,
+                 o.dry_run ? "not stored: " : "", (long long)n.rows,
                  (long long)n.contacts, (long long)n.gifts, (long long)n.known,
                  (long long)n.bad);
     if (rc < 0) {

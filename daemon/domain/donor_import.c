@@ -8,8 +8,7 @@
 #define ENTRY_MAX (1 << 20) /* bytes of a field that does not end */
 
 typedef struct {
-    donor_import_bad bad;
-    void *ctx;
+    const donor_import_options_t *o;
     import_batch_t batch; /* rows that wait for the next transaction */
     import_row_t row;     /* that is being read */
     int places[64];       /* column of each field, -1: ignored */
@@ -29,9 +28,12 @@ static void flush_rows(import_t *im)
     if (im->rc >= 0 && b->nrows > 0) {
         im->rc = import_batch_write(b);
     }
+    if (im->rc < 0) {
+        b->result->rows -= (int64_t)b->nrows;
+    }
     for (size_t i = 0; im->rc >= 0 && i < b->nrows; i++) {
         if (b->rows[i].refused != NULL) {
-            im->bad(im->ctx, b->rows[i].number, b->rows[i].refused);
+            im->o->bad(im->o->ctx, b->rows[i].number, b->rows[i].refused);
         }
     }
     b->nrows = 0;
@@ -81,7 +83,7 @@ static void end_head(import_t *im)
 
     im->head = false;
     if (why != NULL && im->rc >= 0) {
-        im->bad(im->ctx, 1, why);
+        im->o->bad(im->o->ctx, 1, why);
         im->rc = WERR_INVALID;
     }
 }
@@ -91,15 +93,21 @@ static void end_row(import_t *im)
     import_batch_t *b = &im->batch;
     import_row_t *row = &im->row;
 
+    if (im->rc < 0) {
+        return; /* the rest of the block */
+    }
     b->result->rows++;
     row->number = im->line;
-    if (im->rc >= 0 && row->text[IMPORT_AMOUNT][0] != '\0' &&
+    if (row->text[IMPORT_AMOUNT][0] != '\0' &&
         row->text[IMPORT_REF][0] == '\0') {
         im->rc = import_row_make_ref(row, &im->same);
     }
     b->rows[b->nrows++] = *row;
     if (b->nrows == IMPORT_BATCH_MAX) {
         flush_rows(im);
+        if (im->rc >= 0 && im->o->stop != NULL && im->o->stop(im->o->ctx)) {
+            im->rc = WERR_STOPPING;
+        }
     }
 }
 
@@ -137,7 +145,7 @@ static void broken(import_t *im, const char *reason)
     if (im->rc < 0) {
         return;
     }
-    im->bad(im->ctx, im->line + 1, reason);
+    im->o->bad(im->o->ctx, im->line + 1, reason);
     if (im->head) {
         im->rc = WERR_INVALID;
     } else {
@@ -189,7 +197,9 @@ static void read_all(import_t *im, struct csv_parser *csv, FILE *in)
         }
     }
     if (im->rc >= 0 && ferror(in)) {
-        im->rc = WERR_IO;
+        flush_rows(im); /* the row that is cut stays with the parser */
+        im->rc = im->rc < 0 ? im->rc : WERR_IO;
+        return;
     }
     if (im->rc >= 0 && csv_fini(csv, on_field, on_row, im) != 0) {
         stop(im, csv, "the file ends inside quotes");
@@ -197,15 +207,15 @@ static void read_all(import_t *im, struct csv_parser *csv, FILE *in)
     flush_rows(im);
 }
 
-int donor_import(domain_t *d, FILE *in, bool dry_run, donor_import_bad bad,
-                 void *ctx, donor_import_t *out)
+int donor_import(domain_t *d, FILE *in, const donor_import_options_t *o,
+                 donor_import_t *out)
 {
-    import_t im = {.bad = bad, .ctx = ctx, .head = true};
+    import_t im = {.o = o, .head = true};
     struct csv_parser csv;
 
     memset(out, 0, sizeof(*out));
     im.row.empty = true;
-    im.rc = import_batch_open(&im.batch, d, dry_run, out);
+    im.rc = import_batch_open(&im.batch, d, o->dry_run, out);
     if (im.rc < 0) {
         return im.rc;
     }

@@ -30,14 +30,25 @@ typedef struct {
  * reason is static. */
 typedef void (*donor_import_bad)(void *ctx, int64_t row, const char *reason);
 
+typedef struct {
+    bool dry_run; /* nothing is stored, the figures are of what would be */
+    donor_import_bad bad;
+    /* Asked after each batch: true ends the import. NULL: nobody is asked. */
+    bool (*stop)(void *ctx);
+    void *ctx; /* of both */
+} donor_import_options_t;
+
 /*
- * Reads all of in; rows are committed as it goes, 500 at a time. dry_run:
- * nothing is stored, the figures are those of what would be.
+ * Reads all of in; rows are committed as it goes, 500 at a time. What is told
+ * of in out is stored, whatever is returned.
+ * WERR_IO if in cannot be read to its end, WERR_STOPPING if it was to end:
+ * whole rows of before are stored, the one that is cut is not. Importing the
+ * file once more then brings the rest.
  * Where it is no CSV any more, what came before counts and the rest is one row
  * that is left out. WERR_INVALID if the first line has no column phone, names
  * one of ours twice, or is no CSV; bad has been told of row 1 then.
  */
-int donor_import(domain_t *d, FILE *in, bool dry_run, donor_import_bad bad,
-                 void *ctx, donor_import_t *out) WACRM_CHECKED;
+int donor_import(domain_t *d, FILE *in, const donor_import_options_t *o,
+                 donor_import_t *out) WACRM_CHECKED;
 
 #endif

@@ -187,10 +187,10 @@ static json_t *first_line(void)
 static void import(const char *csv)
 {
     donor_import_t n = {0};
+    donor_import_options_t o = {0};
     FILE *in = fmemopen((void *)(uintptr_t)csv, strlen(csv), "r");
     assert_non_null(in);
-    assert_int_equal(donor_import(&web.crm.domain, in, false, NULL, NULL, &n),
-                     WERR_OK);
+    assert_int_equal(donor_import(&web.crm.domain, in, &o, &n), WERR_OK);
     assert_int_equal(n.rows, 1);
     fclose(in);
 }

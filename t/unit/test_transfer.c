@@ -1,4 +1,6 @@
 /* Donors and gifts in and out as CSV. */
+#include <errno.h>
+
 #include "domain_fixture.h"
 
 #include "domain/donor_export.h"
@@ -20,13 +22,13 @@ static void on_bad(void *ctx, int64_t row, const char *reason)
 static donor_import_t import(fixture_t *f, const char *csv, bool dry_run)
 {
     donor_import_t n;
+    donor_import_options_t o = {.dry_run = dry_run, .bad = on_bad};
     FILE *in = fmemopen((void *)(uintptr_t)csv, strlen(csv), "r");
 
     refused = 0;
     reasons[0] = '\0';
     assert_non_null(in);
-    assert_int_equal(donor_import(&f->d, in, dry_run, on_bad, NULL, &n),
-                     WERR_OK);
+    assert_int_equal(donor_import(&f->d, in, &o, &n), WERR_OK);
     (void)fclose(in);
     return n;
 }
@@ -142,15 +144,98 @@ static void more_than_a_chunk(void **state)
     free(export(f, EXPORT_DONATIONS, 0));
 }
 
+/* ---- an import that ends early ---- */
+
+typedef struct {
+    const char *text;
+    size_t left; /* then a fault, as of a disk */
+} cut_t;
+
+static ssize_t read_cut(void *arg, char *to, size_t size)
+{
+    cut_t *c = arg;
+    size_t n = size < c->left ? size : c->left;
+
+    if (n == 0) {
+        errno = EIO;
+        return -1;
+    }
+    memcpy(to, c->text, n);
+    c->text += n;
+    c->left -= n;
+    return (ssize_t)n;
+}
+
+#define GIFTS                               \
+    "phone,name,date,amount,ref\n"          \
+    "081210000001,A,2026-01-05,50000,R-1\n" \
+    "081210000002,B,2026-01-05,150000,R-2\n"
+
+/* Wherever it is cut: whole rows, never half of one. */
+static void half_a_row_is_none(void **state)
+{
+    fixture_t *f = *state;
+    size_t first = strlen("phone,name,date,amount,ref\n");
+    size_t second = first + strlen("081210000001,A,2026-01-05,50000,R-1\n");
+    donor_import_options_t o = {.bad = on_bad};
+
+    for (size_t n = first; n < strlen(GIFTS); n++) {
+        cut_t c = {GIFTS, n};
+        FILE *in =
+            fopencookie(&c, "r", (cookie_io_functions_t){.read = read_cut});
+        donor_import_t got;
+
+        assert_non_null(in);
+        assert_int_equal(donor_import(&f->d, in, &o, &got), WERR_IO);
+        (void)fclose(in);
+        assert_int_equal(got.rows, n >= second);
+        assert_int_equal(got.bad, 0);
+    }
+    same(import(f, GIFTS, false),
+         (donor_import_t){.rows = 2, .contacts = 1, .gifts = 1, .known = 1});
+}
+
+static bool stop_at_once(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+static void it_can_be_stopped(void **state)
+{
+    fixture_t *f = *state;
+    donor_import_options_t o = {.bad = on_bad, .stop = stop_at_once};
+    donor_import_t n;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *in, *rows = open_memstream(&text, &len);
+
+    assert_non_null(rows);
+    (void)fputs("phone,amount,date\n", rows);
+    for (int i = 0; i < 1200; i++) {
+        (void)fprintf(rows, "6281%07d,1000,2026-01-05\n", i);
+    }
+    (void)fclose(rows);
+    in = fmemopen(text, len, "r");
+    assert_non_null(in);
+    assert_int_equal(donor_import(&f->d, in, &o, &n), WERR_STOPPING);
+    (void)fclose(in);
+    same(n, (donor_import_t){.rows = 500, .contacts = 500, .gifts = 500});
+    same(import(f, text, false),
+         (donor_import_t){
+             .rows = 1200, .contacts = 700, .gifts = 700, .known = 500});
+    free(text);
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(dry_run_tells_what_would_be),
-        TEST(formulas_are_disarmed),
-        TEST(more_than_a_chunk),
+        TEST(dry_run_tells_what_would_be), TEST(formulas_are_disarmed),
+        TEST(more_than_a_chunk),           TEST(half_a_row_is_none),
+        TEST(it_can_be_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

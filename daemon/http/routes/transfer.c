@@ -59,6 +59,8 @@ static void import(request_t *r, const char *csv, size_t len, bool dry_run)
 {
     donor_import_t n = {0};
     refused_t f = {.last = "it is no CSV"};
+    donor_import_options_t o = {
+        .dry_run = dry_run, .bad = note_refused, .ctx = &f};
     invalid_t invalid = {0};
     FILE *in = fmemopen((void *)(uintptr_t)csv, len, "r");
     int rc = WERR_NOMEM;
@@ -66,8 +68,7 @@ static void import(request_t *r, const char *csv, size_t len, bool dry_run)
     buf_init(&f.rows, 0);
     jw_open_array(&f.rows, NULL);
     if (in != NULL) {
-        rc =
-            donor_import(r->options->domain, in, dry_run, note_refused, &f, &n);
+        rc = donor_import(r->options->domain, in, &o, &n);
         (void)fclose(in);
     }
     jw_close_array(&f.rows);
