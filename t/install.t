@@ -124,6 +124,7 @@ SKIP: {
     my $www = 33;
     my %dirs = (
         'var/lib/wacrm' => ['2770', $uid, $gid],
+        'var/lib/wacrm-acme' => ['0755', 0, 0],
         'var/backups/wacrm' => ['0700', $uid, $gid],
         'var/log/wacrm' => ['0750', 0, $www],
         'etc/wacrm' => ['0750', 0, $gid],

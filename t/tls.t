@@ -10,23 +10,27 @@ use Test::More;
 
 use lib 't/lib';
 use Wacrm::Desk;
+use Wacrm::File;
 use Wacrm::Nginx;
 
 my $root = $Wacrm::Nginx::ROOT;
 
+# Where certbot writes what it is asked for: wacrm-setup makes it.
+my ($acme) = slurp("$root/conf/wacrm.tmpfiles") =~ m{^d +(\S*acme) }m
+    or BAIL_OUT('wacrm-setup makes no directory for certbot');
+
 sub part {
     my ($file, $port) = @_;
-    open my $fh, '<', "$root/conf/$file" or die "$file: $!";
-    local $/;
-    my $text = <$fh>;
+    my $text = slurp("$root/conf/$file");
     $text =~ s/^ *listen \[::\].*\n//mg;    # not every machine has IPv6
     $text =~ s/^( *listen) (?:443|80)\b/$1 127.0.0.1:$port/m or die $file;
     $text =~ s{/etc/wacrm/tls}{%%DIR%%/tls}g;
-    $text =~ s{/var/lib/wacrm}{%%DIR%%}g;
+    $text =~ s{\Q$acme\E}{%%DIR%%/acme}g;
     return $text;
 }
 
 my $d = Wacrm::Desk->new(nginx => sub {
+    s{root \S+-acme;}{root %%DIR%%/acme;} or die 'no challenges';
     my ($tls, $redirect) = (part('nginx-tls.conf', '%%PORT2%%'),
         part('nginx-redirect.conf', '%%PORT3%%'));
     # the harness itself speaks in the clear
@@ -100,11 +104,21 @@ is($r->{code}, 308, 'the clear is redirected');
 like($r->{head}, qr{^location: https://127\.0\.0\.1/api/crm/inbox\?x=1\r}mi,
     'to the same address');
 unlike($r->{body}, qr/conversations/, 'and tells nothing');
-mkdir "$dir/acme";
-mkdir "$dir/acme/.well-known";
-mkdir "$dir/acme/.well-known/acme-challenge";
-$d->{nginx}->write('acme/.well-known/acme-challenge/x', 'answer', 0644);
-is(curl("$clear/.well-known/acme-challenge/x")->{body}, 'answer',
+
+# ---- certificates ----
+
+my $asked = '/.well-known/acme-challenge/x';
+$d->{nginx}->write("acme$asked", 'answer', 0644);
+is(curl("$clear$asked")->{body}, 'answer',
     'but for the challenge of a certificate');
+is($d->{nginx}->get($asked)->{body}, 'answer',
+    'which nginx.conf answers, too: before there is one');
+is($d->{nginx}->get('/.well-known/acme-challenge/')->{status}, 403,
+    'without a list of them');
+like(slurp("$root/conf/$_"), qr{root \Q$acme\E;}, "$_ reads where")
+    for qw(nginx.conf nginx-redirect.conf);
+like(slurp("$root/docs/operations.md"),
+    qr{certbot certonly --webroot -w \Q$acme\E },
+    'certbot writes it');
 
 $d->done;
