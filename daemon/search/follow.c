@@ -65,6 +65,27 @@ static int is_idle(follower_t *f, bool *out)
     return rc;
 }
 
+/* Also what an earlier round or run has left: it holds what was deleted. The
+ * index first, as nothing tells it again. */
+static int drop_taken(follower_t *f)
+{
+    int rc;
+
+    if (f->dropped == f->state.changes &&
+        f->dropped_people == f->state.people_changes) {
+        return WERR_OK;
+    }
+    rc = index_sync(&f->index);
+    if (rc == WERR_OK) {
+        rc = store_write(f->s->store, drop_tx, &f->state);
+    }
+    if (rc == WERR_OK) {
+        f->dropped = f->state.changes;
+        f->dropped_people = f->state.people_changes;
+    }
+    return rc;
+}
+
 /* *more: there is more to do at once. */
 static int run_round(follower_t *f, bool *more)
 {
@@ -96,10 +117,7 @@ static int run_round(follower_t *f, bool *more)
     }
     f->s->indexed += n;
     f->since_merge += n + people;
-    return f->state.changes != before.changes ||
-                   f->state.people_changes != before.people_changes
-               ? store_write(f->s->store, drop_tx, &f->state)
-               : WERR_OK;
+    return WERR_OK;
 }
 
 /* While there is nothing else to do. */
@@ -267,6 +285,9 @@ static int follow(follower_t *f, bool *more)
     }
     if (rc == WERR_OK) {
         rc = run_round(f, more);
+    }
+    if (rc == WERR_OK) {
+        rc = drop_taken(f);
     }
     if (rc == WERR_OK && !*more) {
         rc = purge(f);

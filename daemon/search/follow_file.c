@@ -15,6 +15,13 @@ DB_QUERY(search_last, "SELECT (SELECT coalesce(max(id), 0) FROM messages), "
                       "(SELECT coalesce(max(id), 0) FROM contacts), "
                       "(SELECT coalesce(max(id), 0) FROM contact_changes)");
 
+/* The oldest rows that are left, and whether the body of the first one ever
+ * is gone, which stays for its id. */
+DB_QUERY(search_first,
+         "SELECT (SELECT coalesce(min(id), 0) FROM search_changes), "
+         "(SELECT count(*) FROM search_changes WHERE id = 1 AND body IS NULL), "
+         "(SELECT coalesce(min(id), 0) FROM contact_changes)");
+
 int follower_last(db_t *db, index_state_t *out)
 {
     db_stmt_t *s = db_stmt(db, &search_last);
@@ -51,8 +58,33 @@ static bool is_beyond(const index_state_t *st, const index_state_t *last)
            st->people_changes > last->people_changes;
 }
 
+/*
+ * The last row that was taken in stays until a later one is, so if it is gone,
+ * the index has taken in more than it knows of: a power cut has put it back.
+ * Where it had taken none, the first one is to be as it was written.
+ */
+static int check_gap(follower_t *f)
+{
+    const index_state_t *st = &f->state;
+    db_stmt_t *s = db_stmt(f->db, &search_first);
+    int rc = db_first(s);
+    bool messages, people;
+
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    messages = st->changes > 0 ? db_i64(s, 0) > st->changes
+                               : db_i64(s, 0) > 1 || db_i64(s, 1) > 0;
+    people = db_i64(s, 2) > (st->people_changes > 0 ? st->people_changes : 1);
+    db_done(s);
+    return (messages && st->position > 0) || (people && st->people > 0)
+               ? WERR_NOTFOUND
+               : WERR_OK;
+}
+
 /* The index of another database, or of a later state of this one (a backup
- * was restored): WERR_CONFLICT. */
+ * was restored): WERR_CONFLICT; of an earlier one, with no way from there to
+ * here: WERR_NOTFOUND. */
 static int check_origin(follower_t *f)
 {
     index_state_t last = {0};
@@ -65,6 +97,9 @@ static int check_origin(follower_t *f)
     if (rc == WERR_OK && f->state.born != 0 &&
         (f->state.born != born || is_beyond(&f->state, &last))) {
         rc = WERR_CONFLICT;
+    }
+    if (rc == WERR_OK) {
+        rc = check_gap(f);
     }
     f->state.born = born;
     return rc;
@@ -95,6 +130,7 @@ static int open_index(follower_t *f)
         index_close(&f->index);
         return rc;
     }
+    f->dropped = f->dropped_people = 0;
     follower_publish(f, ++f->generations);
     return WERR_OK;
 }
@@ -155,6 +191,8 @@ int follower_ensure(follower_t *f)
         rc = start_anew(f, werr_text(rc));
     } else if (rc == WERR_CONFLICT) {
         rc = start_anew(f, "it is of another database");
+    } else if (rc == WERR_NOTFOUND) {
+        rc = start_anew(f, "it is older than the changes that are kept");
     }
     return rc;
 }

@@ -18,6 +18,8 @@ typedef struct {
     words_t *words;
     index_t index;
     index_state_t state;
+    /* rows up to these are gone from the database; 0: not known */
+    int64_t dropped, dropped_people;
     struct stat file;
     int64_t generations;
     int64_t since_merge;

@@ -18,6 +18,13 @@ static const char settings[] = "PRAGMA synchronous = NORMAL;"
                                "PRAGMA wal_autocheckpoint = 2000;"
                                "PRAGMA journal_size_limit = 16777216;";
 
+/* The log is synced with a commit that writes something: this does, where an
+ * UPDATE to what is there already would not. */
+static const char synced[] = "PRAGMA synchronous = FULL;"
+                             "BEGIN IMMEDIATE;"
+                             "PRAGMA user_version = 0;"
+                             "COMMIT;";
+
 /* Scope is "s" and the id of the session: who may see it is looked up
  * together with the words. People are kept with their text, as names change
  * and the old one has to be taken out; messages are not, whoever changes one
@@ -240,6 +247,15 @@ int index_commit(index_t *ix, const index_state_t *st)
                    st->born, st->position, st->changes, st->people,
                    st->people_changes, st->purge);
     return sqlite_run(ix->db, sql);
+}
+
+int index_sync(index_t *ix)
+{
+    int rc = sqlite_run(ix->db, synced), back;
+
+    index_rollback(ix);
+    back = sqlite_run(ix->db, "PRAGMA synchronous = NORMAL");
+    return rc == WERR_OK ? back : rc;
 }
 
 int index_merge(index_t *ix, bool *more)

@@ -54,6 +54,9 @@ int index_add_person(index_t *ix, const person_t *person) WACRM_CHECKED;
 int index_forget_person(index_t *ix, int64_t id) WACRM_CHECKED;
 int index_commit(index_t *ix, const index_state_t *st) WACRM_CHECKED;
 void index_rollback(index_t *ix);
+/* All that was committed is on the disk: a power cut may undo a commit by
+ * itself. Not within a transaction. */
+int index_sync(index_t *ix) WACRM_CHECKED;
 /* A step of putting its parts together; *more: there is more to do. */
 int index_merge(index_t *ix, bool *more) WACRM_CHECKED;
 /*
