@@ -97,7 +97,7 @@ static int is_known(tx_t *tx, int64_t session, const backfill_chat_t *c,
 static int introduce(tx_t *tx, int64_t session, const backfill_chat_t *c)
 {
     contact_hint_t hint = {
-        .phone = c->phone, .alias = c->alias, .name = name_of(c)};
+        .phone = c->phone, .alias = c->alias, .name = name_of(c), .past = true};
     contact_ref_t contact;
     chat_entry_t *chat;
     bool created;
@@ -199,7 +199,8 @@ static int store(tx_t *tx, const backfill_message_t *m, page_t *p)
     contact_hint_t hint = {.phone = m->phone,
                            .alias = m->alias,
                            .name = m->in.from_me ? NULL : m->name,
-                           .wrote = !m->in.from_me};
+                           .wrote = !m->in.from_me,
+                           .past = true};
     contact_ref_t contact;
     message_ref_t ref;
     int rc = contact_ensure(tx, &hint, &contact);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/utf8.h"
 #include "domain/event.h"
 #include "domain/fresh_id.h"
@@ -237,7 +238,35 @@ static int adopt_phone(tx_t *tx, person_t *p, const char *phone)
     return rc;
 }
 
-/* Both are told: one person, whatever we knew before. */
+/* No alias in the place of a phone. */
+static bool has_number(const person_t *p, const char *alias)
+{
+    return strchr(p->phone, '@') == NULL && strcmp(p->phone, alias) != 0;
+}
+
+/* The alias goes to whom the told phone names, and nothing else of its owner:
+ * that may be a stranger by now, or somebody else all along. */
+static int move_alias(tx_t *tx, const char *alias, const person_t *from,
+                      const person_t *to)
+{
+    int rc = bind_alias(tx, alias, to->id);
+
+    if (rc == WERR_OK) {
+        rc = event_raise(tx, EVENT_CONTACT, 0, 0, from->id);
+    }
+    if (rc == WERR_OK) {
+        rc = event_raise(tx, EVENT_CONTACT, 0, 0, to->id);
+    }
+    if (rc == WERR_OK) {
+        log_info("contact",
+                 "msg=\"an alias came with another number: it moved\" "
+                 "from_contact=%lld to_contact=%lld",
+                 (long long)from->id, (long long)to->id);
+    }
+    return rc;
+}
+
+/* Both are told: see contact.h. */
 static int join(tx_t *tx, const contact_hint_t *h, person_t *p, bool *created)
 {
     person_t other;
@@ -247,23 +276,25 @@ static int join(tx_t *tx, const contact_hint_t *h, person_t *p, bool *created)
     if (by_alias != WERR_OK && by_alias != WERR_NOTFOUND) {
         return by_alias;
     }
-    if (rc == WERR_NOTFOUND && by_alias == WERR_OK) {
-        *p = other;
-        /* A phone already: the alias has a new owner, or two numbers. */
-        if (strchr(p->phone, '@') == NULL && strcmp(p->phone, h->alias) != 0) {
-            return WERR_OK;
+    if (rc == WERR_OK && by_alias == WERR_OK && other.id == p->id) {
+        return WERR_OK;
+    }
+    if (by_alias == WERR_OK && !has_number(&other, h->alias)) {
+        if (rc == WERR_NOTFOUND) {
+            *p = other;
+            return adopt_phone(tx, p, h->phone);
         }
-        return adopt_phone(tx, p, h->phone);
+        if (rc == WERR_OK) {
+            rc = contact_merge(tx, p->id, other.id);
+        }
+        return rc == WERR_OK ? by_id(tx->db, p->id, p) : rc;
     }
     if (rc == WERR_NOTFOUND) {
         *created = true;
         rc = make(tx, h, p);
-    } else if (rc == WERR_OK && by_alias == WERR_OK) {
-        if (other.id == p->id) {
-            return WERR_OK;
-        }
-        rc = contact_merge(tx, p->id, other.id);
-        return rc == WERR_OK ? by_id(tx->db, p->id, p) : rc;
+    }
+    if (rc == WERR_OK && by_alias == WERR_OK) {
+        return h->past ? WERR_OK : move_alias(tx, h->alias, &other, p);
     }
     return rc == WERR_OK ? bind_alias(tx, h->alias, p->id) : rc;
 }

@@ -17,6 +17,7 @@ typedef struct {
     const char *name;  /* push name */
     const char *typed; /* the phone as a person typed it */
     bool wrote;        /* they wrote to us: a donatur from now on (S59) */
+    bool past;         /* of a history: no news of whose the alias is */
 } contact_hint_t;
 
 typedef struct {
@@ -28,9 +29,12 @@ typedef struct {
 
 /*
  * Finds or makes the contact, race-free (the writer is alone). Where phone
- * and alias are both told they are bound; where they named two contacts,
- * these are merged (contact_merge). A name "Unknown" or a formatted phone
- * gives way to a push name; a name that a person set stays.
+ * and alias are both told, the phone says who it is and the alias is bound to
+ * them. Whom the alias named before becomes the same person (contact_merge)
+ * only if no number of theirs was known; one with a number keeps it and all
+ * else, and only loses the alias (not to `past`): nothing that is meant for
+ * one number goes to another. A name "Unknown" or a formatted phone gives way
+ * to a push name; a name that a person set stays.
  */
 int contact_ensure(tx_t *tx, const contact_hint_t *hint,
                    contact_ref_t *out) WACRM_CHECKED;

@@ -222,7 +222,8 @@ static int apply_message(const work_t *w)
     contact_hint_t hint = {.phone = ev->phone,
                            .alias = ev->alias,
                            .name = ev->from_me ? NULL : ev->push_name,
-                           .wrote = !ev->from_me};
+                           .wrote = !ev->from_me,
+                           .past = !w->a->live};
     const char *wa_id = ev->wa_id;
     char hashed[HASH_ID];
     contact_ref_t contact;
@@ -343,7 +344,9 @@ static int apply_session(const work_t *w)
 
 static int apply_alias(const work_t *w)
 {
-    contact_hint_t hint = {.phone = w->ev->phone, .alias = w->ev->alias};
+    contact_hint_t hint = {.phone = w->ev->phone,
+                           .alias = w->ev->alias,
+                           .past = !w->a->live};
     contact_ref_t contact;
 
     if (hint.phone == NULL || hint.alias == NULL) {

@@ -165,6 +165,56 @@ static void merge_within_one_transaction(void **state)
     assert_int_equal(ASK(f, "SELECT last_message_id FROM chats"), s.ref.id);
 }
 
+/* The told phone is who it is: an alias that moved takes nobody along. */
+static void alias_with_another_number_moves_alone(void **state)
+{
+    fixture_t *f = *state;
+    int64_t now = clock_now_ms(), id;
+    said_t a = say_by(f, (contact_hint_t){.phone = "6281", .alias = LID}, "p1",
+                      now - 9);
+    contact_ref_t b;
+    char phone[ALIAS_MAX];
+
+    assert_int_equal(domain_write(&f->d, gift_tx, &a.contact.id), WERR_OK);
+    b = ensure(f, (contact_hint_t){.phone = "6282", .alias = LID, .wrote = 1});
+    assert_true(b.created);
+    assert_string_equal(b.phone, "6282");
+    assert_int_equal(ASK(f, "SELECT count(*) FROM merges"), 0);
+    assert_int_equal(contact_find(f->db, "6281", &id), WERR_OK);
+    assert_int_equal(id, a.contact.id);
+    assert_int_equal(contact_phone(f->db, "6281", phone), WERR_OK);
+    assert_string_equal(phone, "6281");
+    assert_int_equal(contact_find(f->db, LID, &id), WERR_OK);
+    assert_int_equal(id, b.id);
+    /* and back, to one that is known: both keep what is theirs */
+    assert_int_equal(domain_write(&f->d, gift_tx, &b.id), WERR_OK);
+    b = ensure(f, (contact_hint_t){.phone = "6281", .alias = LID});
+    assert_int_equal(b.id, a.contact.id);
+    assert_string_equal(b.phone, "6281");
+    assert_int_equal(contact_find(f->db, LID, &id), WERR_OK);
+    assert_int_equal(id, a.contact.id);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM merges"), 0);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM contacts "
+                            "WHERE gift_sum = 50000"),
+                     2);
+}
+
+/* A history tells whose the alias was, not whose it is. */
+static void alias_stays_where_only_the_past_is_told(void **state)
+{
+    fixture_t *f = *state;
+    contact_ref_t a, b;
+    int64_t id;
+
+    a = ensure(f, (contact_hint_t){.phone = "6282", .alias = LID});
+    b = ensure(f, (contact_hint_t){
+                      .phone = "6281", .alias = LID, .past = true});
+    assert_string_equal(b.phone, "6281");
+    assert_int_not_equal(a.id, b.id);
+    assert_int_equal(contact_find(f->db, LID, &id), WERR_OK);
+    assert_int_equal(id, a.id);
+}
+
 static void nobody_is_refused(void **state)
 {
     fixture_t *f = *state;
@@ -185,6 +235,8 @@ int main(void)
         TEST(alias_is_bound_to_phone),
         TEST(two_chats_become_one),
         TEST(merge_within_one_transaction),
+        TEST(alias_with_another_number_moves_alone),
+        TEST(alias_stays_where_only_the_past_is_told),
         TEST(nobody_is_refused),
     };
 
