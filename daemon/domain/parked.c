@@ -1,5 +1,6 @@
 #include "domain/parked.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,7 +135,11 @@ int parked_apply(tx_t *tx, message_row_t *m, const char *wa_id)
         int rc;
 
         any = true;
-        rc = root == NULL ? WERR_OK : apply_one(tx, m, db_text(s, 0), root);
+        if (root != NULL) {
+            rc = apply_one(tx, m, db_text(s, 0), root);
+        } else {
+            rc = errno == ENOMEM ? WERR_NOMEM : WERR_OK;
+        }
         json_decref(root);
         if (rc != WERR_OK) {
             db_done(s);

@@ -1,3 +1,5 @@
+#include "short_memory.h"
+
 #include "domain_fixture.h"
 
 static void same_message_is_stored_once(void **state)
@@ -152,6 +154,58 @@ static void parked_statuses_in_any_order(void **state)
         assert_int_equal(status_of(f, s.ref.id), STATUS_READ);
         assert_int_equal(ASK(f, "SELECT count(*) FROM parked"), 0);
     }
+}
+
+typedef struct {
+    said_t said;
+    long skip, hits;
+} short_said_t;
+
+static int say_with_short_memory(tx_t *tx, void *arg)
+{
+    short_said_t *s = arg;
+    int rc;
+
+    short_memory_begin(s->skip, 1);
+    rc = say_tx(tx, &s->said);
+    s->hits = short_memory_end();
+    return rc;
+}
+
+/* What is parked is applied, or still there for the next try. */
+static void parked_status_outlives_want_of_memory(void **state)
+{
+    fixture_t *f = *state;
+    short_said_t s = {.hits = 1};
+
+    if (!short_memory()) {
+        skip();
+    }
+    for (; s.hits > 0; s.skip++) {
+        char id[24];
+        int rc;
+
+        assert_true(s.skip < 2000);
+        snprintf(id, sizeof(id), "M%ld", s.skip);
+        move(f, id, STATUS_READ);
+        s.said = (said_t){.hint = {.phone = "6281"},
+                          .in = {.session = f->session,
+                                 .from_me = true,
+                                 .wa_id = id,
+                                 .ts = clock_now_ms(),
+                                 .type = "text",
+                                 .text = id,
+                                 .live = true}};
+        rc = domain_write(&f->d, say_with_short_memory, &s);
+        if (rc != WERR_OK) {
+            assert_int_equal(rc, WERR_NOMEM);
+            assert_int_equal(ASK(f, "SELECT count(*) FROM parked"), 1);
+            s.said = say(f, "6281", id, id, clock_now_ms(), true);
+        }
+        assert_int_equal(status_of(f, s.said.ref.id), STATUS_READ);
+        assert_int_equal(ASK(f, "SELECT count(*) FROM parked"), 0);
+    }
+    assert_true(s.skip > 1);
 }
 
 static void status_only_moves_forward(void **state)
@@ -331,6 +385,7 @@ int main(void)
         TEST(echo_does_not_bind_beyond_60_s_or_before_a_try),
         TEST(echo_ends_an_unknown),
         TEST(parked_statuses_in_any_order),
+        TEST(parked_status_outlives_want_of_memory),
         TEST(status_only_moves_forward),
         TEST(newest_change_wins),
         TEST(changes_before_their_message),
