@@ -344,9 +344,8 @@ static int apply_session(const work_t *w)
 
 static int apply_alias(const work_t *w)
 {
-    contact_hint_t hint = {.phone = w->ev->phone,
-                           .alias = w->ev->alias,
-                           .past = !w->a->live};
+    contact_hint_t hint = {
+        .phone = w->ev->phone, .alias = w->ev->alias, .past = !w->a->live};
     contact_ref_t contact;
 
     if (hint.phone == NULL || hint.alias == NULL) {

@@ -52,6 +52,7 @@ static int bury(worker_t *w, tx_t *tx, int64_t spool, item_t *item, int why)
 
 static int apply_careful(worker_t *w, tx_t *tx, int64_t spool, item_t *item)
 {
+    welcome_pace_t pace = w->pace;
     int64_t mark;
     int undone, rc = domain_savepoint(tx, &mark);
 
@@ -66,6 +67,7 @@ static int apply_careful(worker_t *w, tx_t *tx, int64_t spool, item_t *item)
         return rc;
     }
     undone = domain_rollback(tx, mark);
+    w->pace = pace;
     return undone != WERR_OK ? undone : bury(w, tx, spool, item, rc);
 }
 
@@ -108,11 +110,16 @@ static int apply_share(tx_t *tx, void *arg)
 int share_apply(worker_t *w, item_t *items, size_t n, size_t *done)
 {
     share_t s = {.w = w, .items = items, .n = n};
+    welcome_pace_t pace = w->pace;
     int rc = domain_write(w->domain, apply_share, &s);
 
     if (rc != WERR_OK && !werr_is_fault(rc)) {
+        w->pace = pace; /* nobody has been greeted */
         s.careful = true;
         rc = domain_write(w->domain, apply_share, &s);
+    }
+    if (rc != WERR_OK) {
+        w->pace = pace;
     }
     *done = s.done;
     return rc;

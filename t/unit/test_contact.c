@@ -207,8 +207,8 @@ static void alias_stays_where_only_the_past_is_told(void **state)
     int64_t id;
 
     a = ensure(f, (contact_hint_t){.phone = "6282", .alias = LID});
-    b = ensure(f, (contact_hint_t){
-                      .phone = "6281", .alias = LID, .past = true});
+    b = ensure(f,
+               (contact_hint_t){.phone = "6281", .alias = LID, .past = true});
     assert_string_equal(b.phone, "6281");
     assert_int_not_equal(a.id, b.id);
     assert_int_equal(contact_find(f->db, LID, &id), WERR_OK);

@@ -65,6 +65,29 @@ static void what_does_not_fit_is_buried_alone(void **state)
                      3);
 }
 
+/* What is undone, and done again, does not count twice. */
+static void newcomers_beside_a_bad_event_are_greeted(void **state)
+{
+    rig_t *r = *state;
+    uint64_t last;
+
+    RUN(r->f, "CREATE TRIGGER t BEFORE INSERT ON messages "
+              "WHEN new.body = 'bad' BEGIN "
+              "SELECT raise(ABORT, 'constraint'); END");
+    r->f->d.settings.welcome = true;
+    r->f->d.settings.welcome_per_minute = 4;
+    put(r, "6281001", "N1", "halo");
+    put(r, "6281002", "N2", "halo");
+    put(r, "6281003", "N3", "halo");
+    last = put(r, "6281004", "N4", "bad");
+    intake_up(r);
+    wait_for(r, last);
+    assert_int_equal(ASK(r->f, "SELECT count(*) FROM dead_letters"), 1);
+    assert_int_equal(ASK(r->f, "SELECT count(*) FROM messages "
+                               "WHERE source = 'auto'"),
+                     3);
+}
+
 typedef struct {
     const gateway_account_t *account;
     void *record;
@@ -302,6 +325,7 @@ int main(void)
         TEST(exactly_once_over_kill),
         TEST(bad_events_stop_nobody),
         TEST(what_does_not_fit_is_buried_alone),
+        TEST(newcomers_beside_a_bad_event_are_greeted),
         TEST(dead_letter_is_replayed),
         TEST(replaced_spool_starts_anew),
         TEST(restored_database_goes_on),
