@@ -89,6 +89,19 @@ for my $unit (sort keys %most) {
     bytes('usr/local/lib/systemd/system/wacrm-backup.timer'));
 like($out, qr/Normalized form: \*-\*-\* 02:30:00/, 'the timer: daily');
 
+{
+    my $unit = bytes('usr/local/lib/systemd/system/wacrmd.service');
+    my ($head) = $unit =~ /\A(\[Unit\].*?)^\[/ms;
+    like($head, qr/^StartLimitIntervalSec=0$/m,
+        'wacrmd.service: systemd never gives up');
+    like($unit, qr/^Restart=on-failure\nRestartSec=2$/m, 'after a fault');
+    like($unit, qr/^$_$/m, "it has $_") for 'ProtectSystem=strict',
+        'NoNewPrivileges=yes', 'CapabilityBoundingSet=',
+        "SystemCallFilter=\@system-service\n"
+        . 'SystemCallFilter=~@privileged @resources',
+        'ReadWritePaths=/var/lib/wacrm -/var/backups/wacrm';
+}
+
 # ---- another prefix ----
 
 {

@@ -150,6 +150,18 @@ my ($made, $opened) = trace($calls);
 cmp_ok($made->{$_} || 0, '>', 0, "the trace has $_")
     for qw(fdatasync accept4 sendto epoll_wait clone3);
 holds('wacrmd.service', $made, $opened);
+# The state is the directory of this test; /proc and /dev are writable where
+# they are there at all. A name without a path is one in an open directory.
+my %written;
+for (split /\n/, $calls) {
+    next if !m{^\d+ +open(?:at)?\(.*?"(/[^"]*)", \S*O_(?:WRONLY|RDWR|CREAT)}
+        && !m{^\d+ +(?:unlink|mkdir|rename|chmod|link)\w*\(.*?"(/[^"]*)"};
+    $written{$1}++;
+}
+cmp_ok(scalar(grep { m{^\Q$dir\E(?:/|\z)} } keys %written), '>', 5,
+    'the trace has what it writes');
+is(join(' ', grep { !m{^(?:\Q$dir\E(?:\z|/)|/proc/|/dev/)} } sort keys %written), '',
+    'and that is the state, which ReadWritePaths names');
 unlike($calls, qr/(?:mprotect|mmap)\([^)]*PROT_WRITE\|PROT_EXEC/,
     'no memory is written and run');
 
