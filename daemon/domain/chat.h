@@ -19,12 +19,14 @@ typedef enum {
 /* Which chats: these, and those with these contacts. has() (NULL: nobody) says
  * the same of one chat, quicker than the chats of many are put in order: then
  * it is asked of each, newest first, until the page is full. Where there are
- * neither contacts nor others, it is told 0 for the contact. */
+ * neither contacts nor others, it is told 0 for the contact. open: the chat
+ * opens the contact's record (contact_visible.h); of one that does not it is
+ * asked in any case, and the phone is all that may be known of the contact. */
 typedef struct {
     const int64_t *chats, *contacts;
     size_t nchats, ncontacts;
     bool partial; /* there are others: only has() knows */
-    int (*has)(void *arg, int64_t chat, int64_t contact, bool *hit);
+    int (*has)(void *arg, int64_t chat, int64_t contact, bool open, bool *hit);
     void *arg;
 } inbox_search_t;
 

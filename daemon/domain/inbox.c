@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "domain/chat_line.h"
+#include "domain/contact_visible.h"
 #include "domain/some_ids.h"
 
 #define LIMIT_MAX 200
@@ -18,10 +19,11 @@
     DB_QUERY(inbox_##name,                                                    \
              "SELECT " columns " FROM chats c " PLACES condition NEWEST_FIRST \
              "LIMIT $4")
+#define IS_OPEN "CASE WHEN " CHAT_OPENS("c") " THEN 1 ELSE 0 END "
 /* Without the contact the index alone is read. */
-#define INBOX_QUERY(name, condition)                   \
-    INBOX_ROWS(name, "c.last_ts, c.id, 0", condition); \
-    INBOX_ROWS(name##_of, "c.last_ts, c.id, c.contact_id", condition)
+#define INBOX_QUERY(name, condition)                      \
+    INBOX_ROWS(name, "c.last_ts, c.id, 0, 1", condition); \
+    INBOX_ROWS(name##_of, "c.last_ts, c.id, c.contact_id, " IS_OPEN, condition)
 
 INBOX_QUERY(all, "");
 INBOX_QUERY(unread, "AND c.unread > 0 ");
@@ -31,9 +33,10 @@ INBOX_QUERY(failed, "AND c.failed > 0 ");
 DB_QUERY(inbox_last, "SELECT coalesce(max(id), 0) FROM chats");
 #define FOUND                                                     \
     "SELECT c.last_ts, c.id, c.session_id, c.unread, c.starred, " \
-    "c.failed "
-DB_QUERY(inbox_of_chats, FOUND "FROM chats c WHERE c.id " SOME_IDS);
-DB_QUERY(inbox_of_contacts, FOUND "FROM chats c WHERE c.contact_id " SOME_IDS);
+    "c.failed, c.contact_id, "
+DB_QUERY(inbox_of_chats, FOUND "1 FROM chats c WHERE c.id " SOME_IDS);
+DB_QUERY(inbox_of_contacts,
+         FOUND IS_OPEN "FROM chats c WHERE c.contact_id " SOME_IDS);
 
 typedef struct {
     const inbox_query_t *q;
@@ -120,6 +123,7 @@ typedef struct {
     int64_t session;
     place_t rows[BLOCK_MAX];
     int64_t contacts[BLOCK_MAX];
+    bool open[BLOCK_MAX];
     size_t at, n, size;
 } list_t;
 
@@ -139,7 +143,8 @@ static int read_block(db_t *db, const order_t *o, list_t *l)
     l->at = l->n = 0;
     while ((rc = db_step(s)) == DB_ROW && l->n < l->size) {
         l->rows[l->n] = (place_t){db_i64(s, 0), db_i64(s, 1)};
-        l->contacts[l->n++] = db_i64(s, 2);
+        l->contacts[l->n] = db_i64(s, 2);
+        l->open[l->n++] = db_i64(s, 3) != 0;
     }
     db_done(s);
     return rc < 0 ? rc : WERR_OK;
@@ -178,7 +183,7 @@ static int ask(db_t *db, order_t *o, list_t *lists, size_t most, bool *full)
             break;
         }
         rc = search->has(search->arg, l->rows[l->at].id, l->contacts[l->at],
-                         &hit);
+                         l->open[l->at], &hit);
         if (hit) {
             o->rows[o->n++] = l->rows[l->at];
         }
@@ -236,6 +241,17 @@ static bool passes(const order_t *o, db_stmt_t *s)
     return session_set_has(o->q->sessions, db_i64(s, 2)) && newer(o->from, row);
 }
 
+/* A closed chat is not found by what only its contact's record tells. */
+static int is_found(const order_t *o, db_stmt_t *s, bool *hit)
+{
+    const inbox_search_t *found = o->q->search;
+
+    *hit = db_i64(s, 7) != 0;
+    return *hit || found->has == NULL
+               ? WERR_OK
+               : found->has(found->arg, db_i64(s, 1), db_i64(s, 6), false, hit);
+}
+
 /* The chats that these rows belong to. */
 static int collect_found(db_t *db, order_t *o, const db_query_t *query,
                          const int64_t *ids, size_t n)
@@ -247,7 +263,14 @@ static int collect_found(db_t *db, order_t *o, const db_query_t *query,
 
         bind_some_ids(s, &ids[i], n - i);
         while ((rc = db_step(s)) == DB_ROW) {
-            if (passes(o, s)) {
+            bool hit = false;
+
+            rc = passes(o, s) ? is_found(o, s, &hit) : WERR_OK;
+            if (rc != WERR_OK) {
+                db_done(s);
+                break;
+            }
+            if (hit) {
                 keep(o, (place_t){db_i64(s, 0), db_i64(s, 1)});
             }
         }

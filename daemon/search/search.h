@@ -84,10 +84,10 @@ typedef struct {
     bool all; /* and there are no more */
 } search_hits_t;
 int search_hits(search_look_t *look, search_hits_t *out) WACRM_CHECKED;
-/* Is there a hit in the chat: one of its messages, or its contact? Reads what
- * search_hits() has not told. */
+/* Is there a hit in the chat: one of its messages, or its contact (open false:
+ * their phone alone)? Reads what search_hits() has not told. */
 int search_in_chat(search_look_t *look, int64_t chat, int64_t contact,
-                   bool *hit) WACRM_CHECKED;
+                   bool open, bool *hit) WACRM_CHECKED;
 /*
  * Writes {"text":..., "marks":[[start, length], ...]} of a body: the piece
  * round the first hit, and where hits are in it, in UTF-16 units as the

@@ -109,9 +109,10 @@ static double look_up(desk_t *d, const char *text, const session_set_t *set)
     return (seconds() - started) * 1e3;
 }
 
-static int look_into(void *arg, int64_t chat, int64_t contact, bool *hit)
+static int look_into(void *arg, int64_t chat, int64_t contact, bool open,
+                     bool *hit)
 {
-    return search_in_chat(arg, chat, contact, hit);
+    return search_in_chat(arg, chat, contact, open, hit);
 }
 
 /* The same of the inbox. */

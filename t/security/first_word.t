@@ -94,6 +94,24 @@ sub closed {
     }
 }
 
+# does the list's search find their chat?
+sub found {
+    my ($who, $text) = @_;
+    return scalar grep { $_->{phone} eq $PHONE }
+        @{call($who, GET => "inbox?search=$text")->{json}{conversations}};
+}
+
+# in the index, and not only in the rows
+sub indexed {
+    $d->wait_for(sub {
+        my $m = $d->{nginx}->metrics('/metrics/wacrmd');
+        return ($m->{wacrm_search_lag_messages} // 1) == 0
+            && $d->sql('SELECT count(*) FROM contact_changes') <= 1;
+    });
+}
+
+$d->change("INSERT INTO contact_aliases (alias, contact_id) SELECT"
+    . " '987650001112223\@lid', id FROM contacts WHERE phone = '$PHONE'");
 like(everything('cs1'), $whole, 'cs1 sees all of it');
 closed('before');
 
@@ -114,6 +132,17 @@ ok($line, 'the chat is in the list') and do {
     is($line->{donatur}, undef, 'without a donor');
 };
 closed('planned', $r->{body});
+for my $when ('at once', 'indexed') {
+    for my $text ($MARK, substr($MARK, 0, 2), 'CS1', '98765', '0001112',
+        '9876500011122', 'lid', "$MARK+$PHONE") {
+        is(found('cs2', $text), 0, "$when: $text finds no closed chat");
+        is(found('cs1', $text), 1, "$when: it finds an open one")
+            if $when eq 'indexed';
+    }
+    is(found('cs2', $_), 1, "$when: $_ does") for $PHONE, '0812-3000-0001',
+        '3000000', 'nanti', 'nant';
+    ok(indexed(), 'indexed');
+}
 $r = call('cs2', DELETE => "messages/$id");
 is($r->{status}, 200, 'withdrawn');
 closed('withdrawn', $r->{body});
@@ -138,6 +167,7 @@ ok($d->wait_for(sub {
     $d->sql("SELECT status FROM messages WHERE id = $id") =~ /^[2345]$/;
 }), 'it has left');
 like(everything('cs2'), $whole, 'now they talk with each other');
+is(found('cs2', $_), 1, "now $_ finds them") for $MARK, '0001112';
 like(everything('cs1'), $whole, 'cs1 still sees them');
 is(call('cs2', POST => "contacts/$PHONE/notes", { note => 'x' })->{status},
     201, 'and notes are written');

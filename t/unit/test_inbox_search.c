@@ -46,16 +46,17 @@ static void found(void **state)
 }
 
 typedef struct {
-    size_t asked;
+    size_t asked, closed;
     int64_t every;
 } judge_t;
 
-static int has(void *arg, int64_t chat, int64_t contact, bool *hit)
+static int has(void *arg, int64_t chat, int64_t contact, bool open, bool *hit)
 {
     judge_t *j = arg;
 
     (void)contact;
     j->asked++;
+    j->closed += !open;
     *hit = chat % j->every == 0;
     return WERR_OK;
 }
@@ -86,6 +87,49 @@ static void asked_one_by_one(void **state)
     assert_int_equal(j.asked, 1);
 }
 
+/* Their contact is found by what the record tells: it is not enough. */
+static void closed_ones_are_asked_of(void **state)
+{
+    fixture_t *f = *state;
+    int64_t ids[] = {1, 2, 3, 4}, other = 2;
+    judge_t j = {.every = 2};
+    inbox_search_t search = {
+        .contacts = ids, .ncontacts = 4, .has = has, .arg = &j};
+    inbox_search_t chats = {.chats = ids, .nchats = 4, .has = has, .arg = &j};
+    session_set_t own = {.ids = &f->session, .n = 1};
+    session_set_t theirs = {.ids = &other, .n = 1};
+
+    many(f, 4);
+    RUN(f, "INSERT INTO sessions (id, account_id, remote_id, session_id, name, "
+           "created_at, updated_at) SELECT 2, account_id, 'x', 'x', 'x', 0, 0 "
+           "FROM sessions");
+    RUN(f, "INSERT INTO chats (id, session_id, contact_id, last_ts) "
+           "SELECT id + 100, 2, contact_id, last_ts FROM chats");
+    assert_int_equal(
+        count(f, (inbox_query_t){.search = &search, .sessions = &own}), 4);
+    assert_int_equal(j.closed, 0);
+    assert_int_equal(
+        count(f, (inbox_query_t){.search = &search, .sessions = &theirs}), 2);
+    assert_int_equal(j.closed, 4);
+    search.has = NULL;
+    assert_int_equal(
+        count(f, (inbox_query_t){.search = &search, .sessions = &theirs}), 0);
+    search = (inbox_search_t){.partial = true, .has = has, .arg = &j};
+    j.closed = 0;
+    assert_int_equal(
+        count(f, (inbox_query_t){.search = &search, .sessions = &theirs}), 2);
+    assert_int_equal(j.closed, 4);
+    j.closed = 0;
+    ids[0] = 101; /* a message of it is a hit */
+    assert_int_equal(
+        count(f, (inbox_query_t){.search = &chats, .sessions = &theirs}), 1);
+    assert_int_equal(j.closed, 0);
+    RUN(f, "UPDATE chats SET live = 1 WHERE session_id = 2");
+    assert_int_equal(
+        count(f, (inbox_query_t){.search = &search, .sessions = &theirs}), 2);
+    assert_int_equal(j.closed, 0);
+}
+
 #define TEST(t) \
     cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
 
@@ -94,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(found),
         TEST(asked_one_by_one),
+        TEST(closed_ones_are_asked_of),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

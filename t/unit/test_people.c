@@ -205,7 +205,7 @@ static void in_a_chat(void **state)
 
         assert_int_equal(
             search_begin(d->search, d->f->db, cases[i].text, &look), WERR_OK);
-        assert_int_equal(search_in_chat(look, 1, contact, &hit), WERR_OK);
+        assert_int_equal(search_in_chat(look, 1, contact, true, &hit), WERR_OK);
         if (hit != cases[i].hit) {
             fail_msg("\"%s\": %d", cases[i].text, hit);
         }

@@ -275,9 +275,10 @@ static void lists_agree(desk_t *d, const query_t *q)
 
 /* ---- the inbox ---- */
 
-static int look_into(void *arg, int64_t chat, int64_t contact, bool *hit)
+static int look_into(void *arg, int64_t chat, int64_t contact, bool open,
+                     bool *hit)
 {
-    return search_in_chat(arg, chat, contact, hit);
+    return search_in_chat(arg, chat, contact, open, hit);
 }
 
 static size_t take_rows(desk_t *d, const char *json, size_t total)

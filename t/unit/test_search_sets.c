@@ -328,7 +328,7 @@ static void agrees(desk_t *d, const query_t *q, bool *all)
     for (int chat = 1; chat <= CHATS; chat++) {
         bool hit;
 
-        assert_int_equal(search_in_chat(look, chat, chat, &hit), WERR_OK);
+        assert_int_equal(search_in_chat(look, chat, chat, true, &hit), WERR_OK);
         if (hit != wanted[chat]) {
             fail_msg("\"%s\": chat %d %s", q->typed, chat,
                      hit ? "has no hit" : "has a hit");

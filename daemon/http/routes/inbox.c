@@ -103,9 +103,10 @@ static store_topics_t topics_of(const asked_t *a)
     return a->search != NULL ? STORE_ANY_COMMIT : topics;
 }
 
-static int look_into(void *arg, int64_t chat, int64_t contact, bool *hit)
+static int look_into(void *arg, int64_t chat, int64_t contact, bool open,
+                     bool *hit)
 {
-    return search_in_chat(arg, chat, contact, hit);
+    return search_in_chat(arg, chat, contact, open, hit);
 }
 
 /* What the search field means, of one state with the chats; the look stays
