@@ -16,6 +16,8 @@ DESTDIR ?=
 datadir ?= $(PREFIX)/share
 # Where Debian's nginx has its modules.
 MODULES ?= /usr/lib/nginx/modules
+# Where its configuration lies, which `uninstall' looks into.
+NGINX ?= /etc/nginx
 out    := build/$(B)
 
 .SUFFIXES:
@@ -266,13 +268,33 @@ install: all
 	fi
 
 # What `install' has copied. State, configuration, secrets, backups and the
-# user stay.
+# user stay. Refused while this machine uses it: nginx would not start again,
+# nor what else it serves. The examples in $(NGINX)/wacrm are not read by nginx.
+loads  = grep -RlE --include='*.conf' --exclude-dir=wacrm \
+             '^[^\#]*load_module[^\#]*ngx_wacrm_module' $(NGINX) 2> /dev/null
+wacrm_units := wacrmd.service wacrm-backup.timer
 uninstall:
+	@[ -z "$(DESTDIR)" ] || exit 0; \
+	if systemctl -q is-active $(wacrm_units) 2> /dev/null || \
+	   systemctl -q is-enabled $(wacrm_units) 2> /dev/null; then \
+	    echo "uninstall: wacrmd is running or enabled: first" \
+	         "systemctl disable --now wacrmd wacrm-backup.timer" >&2; \
+	    exit 1; \
+	fi; \
+	files=$$($(loads)); \
+	if [ -n "$$files" ]; then \
+	    echo "uninstall: nginx loads the module: first take load_module and" \
+	         "all of wacrm out of" $$files "(the nginx.conf of before), then" \
+	         "nginx -t && systemctl restart nginx" >&2; \
+	    exit 1; \
+	fi
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/sbin/,wacrmd wacrmctl \
 	    wacrm-backup wacrm-setup) \
 	    $(addprefix $(units)/,$(notdir $(unit_files))) \
 	    $(DESTDIR)$(MODULES)/ngx_wacrm_module.so
 	rm -rf $(share) $(DESTDIR)$(datadir)/doc/wacrm
+	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || \
+	    systemctl daemon-reload
 
 clean:
 	rm -rf build/release build/asan build/tsan build/clang build/module \

@@ -246,9 +246,47 @@ SKIP: {
 
 # ---- uninstall ----
 
-($rc, $out) = run('make', '-s', '-C', $src, 'uninstall', "DESTDIR=$root");
+# As on the machine itself, that is without DESTDIR, but in this place: not
+# while systemd runs it, nor while nginx loads the module.
+{
+    mkdir "$root/stub";
+    open my $fh, '>', "$root/stub/systemctl" or die $!;
+    print {$fh} "#!/bin/sh\ntest -e $root/stub/enabled\n";
+    close $fh;
+    chmod 0755, "$root/stub/systemctl";
+}
+my @uninstall = ('env', "PATH=$root/stub:$ENV{PATH}", 'make', '-s', '-C', $src,
+    'uninstall', "PREFIX=$root/usr/local", "MODULES=$root/usr/lib/nginx/modules",
+    "NGINX=$root/nginx");
+sub there { scalar grep { -e "$root/$_" } keys %files }
+sub put {
+    my ($name, $text) = @_;
+    open my $fh, '>', "$root/$name" or die "$name: $!";
+    print {$fh} $text;
+    close $fh;
+}
+mkdir "$root/$_" for qw(nginx nginx/wacrm nginx/modules-enabled);
+my $load = "load_module $root/usr/lib/nginx/modules/ngx_wacrm_module.so;\n";
+put('nginx/wacrm/nginx.conf', $load);
+put('nginx/nginx.conf', "# $load");
+put('nginx/nginx.conf.old', $load);
+put('stub/enabled', '');
+($rc, $out) = run(@uninstall);
+isnt($rc, 0, 'make uninstall, wacrmd being enabled, refuses');
+like($out, qr/systemctl disable --now wacrmd wacrm-backup\.timer/,
+    'and says what to do');
+unlink "$root/stub/enabled";
+for my $file ('nginx.conf', 'modules-enabled/50-wacrm.conf') {
+    put("nginx/$file", $load);
+    ($rc, $out) = run(@uninstall);
+    isnt($rc, 0, "it refuses while $file loads the module");
+    like($out, qr{\Q$root/nginx/$file\E.*nginx -t}s, 'which it names');
+    put("nginx/$file", "# $load");
+}
+is(there(), scalar keys %files, 'nothing is gone so far');
+($rc, $out) = run(@uninstall);
 is($rc, 0, 'make uninstall') or diag $out;
-is(scalar(grep { -e "$root/$_" } keys %files), 0, 'all of it is gone');
+is(there(), 0, 'all of it is gone');
 SKIP: {
     skip 'wacrm-setup wants root', 1 if $>;
     is(scalar(grep { -e "$root/$_" } qw(etc/wacrm/secrets/jwt
