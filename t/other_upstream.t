@@ -24,6 +24,7 @@ my $conf = slurp("$Wacrm::Nginx::ROOT/conf/nginx-other-upstream.conf");
 $conf =~ s/^load_module .*;\n//m or die 'no load_module';
 $conf =~ s/^user .*;\n//m or die 'no user';
 $conf =~ s/^worker_processes .*;\n//m or die 'no worker_processes';
+$conf =~ s/^worker_rlimit_nofile .*;\n//m or die 'no worker_rlimit_nofile';
 $conf =~ s/^error_log .*;\n//m or die 'no error_log';
 $conf =~ s/^pid .*;\n//m or die 'no pid';
 $conf =~ s/^events \{.*?^\}\n//ms or die 'no events';
