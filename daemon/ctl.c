@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include "ctl_args.h"
 #include "ctl_call.h"
 #include "ctl_selftest.h"
+#include "ctl_talk.h"
 #include "ctl_top.h"
 
 /* ---- what comes back ---- */
@@ -82,68 +82,47 @@ static bool print_line(const ctl_args_t *args, const char *text, size_t len,
 
 /* ---- through wacrmd ---- */
 
-static bool send_file(int fd, FILE *file)
-{
-    char data[16384];
-    size_t n;
+typedef struct {
+    const ctl_args_t *args;
+    bool ok;
+} answer_t;
 
-    while ((n = fread(data, 1, sizeof(data), file)) > 0) {
-        if (!ctl_send(fd, data, n)) {
-            return false;
-        }
-    }
-    return !ferror(file);
+static bool take_line(void *arg, const char *text, size_t len)
+{
+    answer_t *a = arg;
+
+    return print_line(a->args, text, len, &a->ok);
 }
 
 static int ask(const ctl_args_t *args, int fd)
 {
-    char *request = json_dumps(args->request, JSON_COMPACT), *line = NULL;
-    bool ok = false, last = false;
-    FILE *in = fdopen(fd, "r");
-    size_t cap = 0;
-    ssize_t n;
+    answer_t a = {.args = args};
+    ctl_talk_t t = ctl_talk(fd, args->request, args->input, take_line, &a);
 
-    if (!request || !in) {
-        (void)fprintf(stderr, "wacrmctl: out of memory\n");
+    if (t.file_error != 0) {
+        (void)fprintf(stderr,
+                      "wacrmctl: the file cannot be read to its end: %s\n",
+                      strerrordesc_np(t.file_error));
         return 1;
     }
-    if (!ctl_send(fd, request, strlen(request)) || !ctl_send(fd, "\n", 1) ||
-        (args->input && !send_file(fd, args->input))) {
-        (void)fprintf(stderr, "wacrmctl: wacrmd stopped listening\n");
-    }
-    (void)shutdown(fd, SHUT_WR);
-    explicit_bzero(request, strlen(request));
-    free(request);
-    while (!last && (n = getline(&line, &cap, in)) > 0) {
-        last = print_line(args, line, (size_t)n - (line[n - 1] == '\n'), &ok);
-    }
-    if (!last) {
+    if (!t.answered) {
         (void)fprintf(stderr, "wacrmctl: wacrmd ended before it answered: "
                               "see its log\n");
     }
-    free(line);
-    (void)fclose(in);
-    return last && ok ? 0 : 1;
+    return t.answered && a.ok ? 0 : 1;
 }
 
 /* ---- alone ---- */
 
-typedef struct {
-    const ctl_args_t *args;
-    bool ok;
-} alone_t;
-
 static void print_answer(void *arg, const char *json, size_t len)
 {
-    alone_t *a = arg;
-
-    (void)print_line(a->args, json, len, &a->ok);
+    (void)take_line(arg, json, len);
 }
 
 static int run_alone(const ctl_args_t *args, const config_t *c)
 {
     store_options_t o = {.path = c->database};
-    alone_t alone = {.args = args};
+    answer_t alone = {.args = args};
     command_t command = {
         .config = c,
         .input = args->input,

@@ -4,6 +4,8 @@
 use strict;
 use warnings;
 
+use IO::Socket::UNIX ();
+use POSIX ();
 use Test::More;
 
 use lib 't/lib';
@@ -114,6 +116,116 @@ $d->wacrmd_stop;
 ($rc, $out) = $d->ctl(['export', 'donors', "$d->{dir}/donors.csv"]);
 is($rc, 0, 'also while wacrmd is down') or diag $out;
 $d->wacrmd_start;
+
+# ---- wacrmctl's socket: what is cut is not taken for whole ----
+
+sub control {
+    my $s = IO::Socket::UNIX->new(Peer => "$d->{dir}/control.sock")
+        or die "control: $!";
+    print {$s} qq({"command":"import"}\n);
+    return $s;
+}
+
+sub chunk { pack('N', length $_[0]) . $_[0] }
+
+sub answer {
+    my ($s) = @_;
+    shutdown $s, 1;
+    return join '', <$s>;
+}
+
+sub gifts_of {
+    return join ' ', map { $_->[0] } $d->sql('SELECT amount FROM donations d '
+        . "JOIN contacts c ON c.id = d.contact_id WHERE c.phone = '$_[0]' "
+        . 'ORDER BY d.id');
+}
+
+my $names = "phone,name,date,amount\n";
+my $whole = "6281400000001,Siti,2026-03-01,150000\n";
+for (['inside a chunk', substr(chunk("$names${whole}6281400000002,Budi,"
+        . "2026-03-01,15"), 0, -2)],
+    ['between two', chunk("$names${whole}6281400000002,Budi,2026-03-01,15")],
+    ['inside a head', chunk("$names${whole}6281400000002,Budi,2026-03-01,15")
+        . "\0\0"]) {
+    my ($where, $bytes) = @$_;
+    my $s = control();
+    print {$s} $bytes;
+    my $said = answer($s);
+    like($said, qr/"ok":false.*did not come to its end.*same file again/,
+        "cut $where: told, and what to do");
+    like($said, qr/"1 rows: /, 'of the rows that are stored');
+    is(gifts_of('6281400000001'), 150000, 'the whole row is there, once');
+    is(gifts_of('6281400000002'), '', 'and not the half one');
+}
+{
+    my $s = control();
+    print {$s} "$names${whole}6281400000003,Budi,2026-03-01,15\n";
+    like(answer($s), qr/"ok":false/, 'without chunks it is no file');
+    is(gifts_of('6281400000003'), '', 'of which nothing is stored');
+    $s = control();
+    print {$s} chunk($names), chunk(substr $whole, 0, 5),
+        chunk(substr $whole, 5), chunk('');
+    like(answer($s), qr/"1 rows: .* 1 known already.*"ok":true/s,
+        'in chunks as they come');
+}
+($rc, $out) = $d->ctl(['import', $d->{dir}]);
+is($rc, 1, 'a file that cannot be read');
+like($out, qr/ended early/, 'wacrmd does not take it for an empty one');
+like($out, qr/cannot be read to its end: Is a directory/, 'and why');
+($rc, $out) = $d->ctl(['import', '-'], $names . "x,y,,\n" x 20_000);
+is($rc, 0, 'as many answers as rows') or diag substr $out, 0, 500;
+is(scalar(() = $out =~ /^row \d+ left out/mg), 20_000, 'each is told');
+
+# wacrmctl, and wacrmd, ended in the middle of a file
+sub rows_of {
+    return join '', map { sprintf "62815%08d,Nama %d,2026-03-01,%d\n", $_,
+        $_, 100_000 + $_ } $_[0] .. $_[1];
+}
+
+# Rows of which some are stored when the rest, and its end, have not come.
+sub feed {
+    my ($first) = @_;
+    my $pid = open my $to, '|-';
+    die "fork: $!" unless defined $pid;
+    if (!$pid) {
+        open STDOUT, '>', "$d->{dir}/fed";
+        open STDERR, '>&', \*STDOUT;
+        exec "$d->{build}/wacrmctl", '-c', "$d->{dir}/wacrmd.conf",
+            'import', '-';
+        POSIX::_exit(127);
+    }
+    $to->autoflush(1);
+    print {$to} $names, rows_of($first, $first + 3999),
+        '6281500009999,Nama,2026-03-01,10';
+    ok($d->wait_for(sub { $d->sql('SELECT count(*) FROM donations '
+        . 'WHERE amount = 100500 + ' . $first) == 1 }), 'some are stored');
+    return ($pid, $to);
+}
+
+{
+    local $SIG{PIPE} = 'IGNORE';
+    my ($pid, $to) = feed(1);
+    kill 'KILL', $pid;
+    close $to;
+    is(($d->ctl(['user', 'list']))[0], 0, 'wacrmctl killed');
+    is($d->sql('SELECT count(*) FROM donations WHERE amount < 100'), 0,
+        'a row that was cut is not stored');
+    ($pid, $to) = feed(4001);
+    ok($d->wacrmd_stop, 'SIGTERM in the middle: in time, and 0');
+    close $to;
+    isnt($?, 0, 'wacrmctl fails');
+    like($d->{nginx}->read('fed'), qr/wacrmd ends: import the same file again/,
+        'and says what to do');
+    is($d->sql('SELECT count(*) FROM donations WHERE amount < 100'), 0,
+        'nothing half done');
+    $d->wacrmd_start;
+    ($rc, $out) = $d->ctl(['import', '-'], $names . rows_of(1, 8000));
+    is($rc, 0, 'the whole file, again') or diag $out;
+    is_deeply([$d->sql('SELECT count(*), count(DISTINCT amount) FROM donations '
+        . 'WHERE amount > 100000 AND amount <= 108000')], [[8000, 8000]],
+        'each gift is there once');
+    $token{admin} = $d->login('admin@test.example');
+}
 
 $d->sound;
 # ---- files as they really are, and as no one should make them ----

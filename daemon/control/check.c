@@ -39,6 +39,9 @@ static void database(check_t *k)
         command_text(k->c, "database %s: ok", path);
         return;
     }
+    if (command_stopping(k->c)) {
+        return;
+    }
     k->findings++;
     command_text(k->c,
                  "database %s: %s: stop wacrmd, keep a copy of the file, and "
@@ -60,7 +63,8 @@ static void count_damaged(const spool_batch_t *b, int64_t *n, int64_t *bad)
     }
 }
 
-static int walk_spool(spool_t *spool, int64_t *n, int64_t *bad)
+static int walk_spool(spool_t *spool, const command_t *stop, int64_t *n,
+                      int64_t *bad)
 {
     spool_batch_t batch;
     uint64_t after = 0;
@@ -72,6 +76,9 @@ static int walk_spool(spool_t *spool, int64_t *n, int64_t *bad)
         after = batch.items[batch.n - 1].seq;
         count_damaged(&batch, n, bad);
         spool_batch_free(&batch);
+        if (stop != NULL && command_stopping(stop)) {
+            break;
+        }
     }
     return rc == SPOOL_EMPTY ? SPOOL_OK : rc;
 }
@@ -112,7 +119,10 @@ static void tell_spool(check_t *k, spool_t *spool)
     int rc = spool_stat(spool, &st);
 
     if (rc == SPOOL_OK) {
-        rc = walk_spool(spool, &n, &bad);
+        rc = walk_spool(spool, k->c, &n, &bad);
+    }
+    if (command_stopping(k->c)) {
+        return;
     }
     if (rc == SPOOL_OK && bad == 0 && st.quarantine == 0) {
         command_text(k->c, "spool %s: ok, %lld events wait", path,
@@ -147,7 +157,7 @@ static bool may_be_walked(const char *path)
         int64_t n, bad;
 
         if (spool_open(&own, path, &o) == SPOOL_OK) {
-            (void)walk_spool(own, &n, &bad);
+            (void)walk_spool(own, NULL, &n, &bad);
             spool_close(&own);
         }
         _exit(0);
@@ -199,15 +209,20 @@ static void search(check_t *k)
 {
     const char *path = k->c->config->search_index;
     char reason[256] = "";
+    store_t *store = k->c->broken ? NULL : k->c->domain->store;
     struct stat st;
+    int rc;
 
     if (stat(path, &st) != 0 || st.st_size == 0) {
         command_text(k->c, "search %s: none, it is made when wacrmd runs",
                      path);
         return;
     }
-    if (store_check_file(path, reason, sizeof(reason)) == WERR_OK) {
+    rc = store_check_file(store, path, reason, sizeof(reason));
+    if (rc == WERR_OK) {
         command_text(k->c, "search %s: ok", path);
+    }
+    if (rc == WERR_OK || command_stopping(k->c)) {
         return;
     }
     k->findings++;
@@ -262,7 +277,10 @@ static void media(check_t *k)
     }
     do {
         rc = media_page(k, &last, &n, &bad);
-    } while (rc == DB_DONE && last > 0);
+    } while (rc == DB_DONE && last > 0 && !command_stopping(k->c));
+    if (command_stopping(k->c)) {
+        return;
+    }
     if (rc == DB_DONE && bad == 0) {
         command_text(k->c, "media %s: ok, %lld files", dir, (long long)n);
         return;
@@ -287,6 +305,9 @@ bool command_check(command_t *c, const json_t *request)
         command_text(c, "media: cannot be told without the database");
     } else {
         media(&k);
+    }
+    if (command_stopping(c)) {
+        return command_fail(c, "wacrmd ends: not all was looked at");
     }
     return k.findings == 0 ||
            command_fail(c, "%d of the above %s not whole", k.findings,

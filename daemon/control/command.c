@@ -57,6 +57,11 @@ bool command_fail(command_t *c, const char *format, ...)
     return false;
 }
 
+bool command_stopping(const command_t *c)
+{
+    return c->stop != NULL && atomic_load(c->stop);
+}
+
 const char *command_arg(command_t *c, const json_t *request, const char *key)
 {
     const char *value = jsonr_str(request, key);
@@ -84,6 +89,9 @@ static bool backup(command_t *c, const json_t *request)
     if (rc == WERR_CONFLICT) {
         return command_fail(c, "%s is there already: choose a new name", file);
     }
+    if (rc == WERR_STOPPING) {
+        return command_fail(c, "no backup: wacrmd ends: try again");
+    }
     if (rc < 0) {
         return command_fail(c, "no backup: %s (the log says more)",
                             werr_text(rc));
@@ -97,10 +105,30 @@ static void print_bad_row(void *ctx, int64_t row, const char *reason)
     command_text(ctx, "row %lld left out: %s", (long long)row, reason);
 }
 
+static bool is_to_stop(void *ctx)
+{
+    return command_stopping(ctx);
+}
+
+/* What was imported stays: that is to be said with what to do. */
+static bool ended_early(command_t *c, int rc, bool dry_run)
+{
+    const char *why = command_stopping(c) ? "wacrmd ends"
+                      : rc == WERR_IO && ferror(c->input) != 0
+                          ? "the file did not come to its end"
+                          : werr_text(rc);
+
+    return command_fail(c, "ended early: %s: %s", why,
+                        dry_run ? "try again"
+                                : "import the same file again, which brings "
+                                  "the rest and doubles nothing");
+}
+
 static bool import(command_t *c, const json_t *request)
 {
     donor_import_t n = {0};
-    donor_import_options_t o = {.bad = print_bad_row, .ctx = c};
+    donor_import_options_t o = {
+        .bad = print_bad_row, .stop = is_to_stop, .ctx = c};
     int rc;
 
     (void)jsonr_bool(request, "dry_run", &o.dry_run);
@@ -118,10 +146,7 @@ static bool import(command_t *c, const json_t *request)
                  o.dry_run ? "not stored: " : "", (long long)n.rows,
                  (long long)n.contacts, (long long)n.gifts, (long long)n.known,
                  (long long)n.bad);
-    if (rc < 0) {
-        return command_fail(c, "ended early: %s", werr_text(rc));
-    }
-    return true;
+    return rc == WERR_OK || ended_early(c, rc, o.dry_run);
 }
 
 static bool rebuild_search(command_t *c, const json_t *request)

@@ -2,13 +2,15 @@
  * command.h - what wacrmctl can do, the same inside wacrmd (through its
  * control socket) and, for some, in wacrmctl itself while wacrmd is down.
  *
- * A request is a JSON object: "command" and its arguments. The answer is a
- * row of JSON objects; the last one is {"ok":true} or
+ * A request is a JSON object: "command" and its arguments; a file may follow
+ * it (control/chunks.h). The answer is a row of JSON objects; the last one is
+ * {"ok":true} or
  * {"ok":false,"error":"..."}.
  */
 #ifndef WACRM_CONTROL_COMMAND_H
 #define WACRM_CONTROL_COMMAND_H
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include <jansson.h>
@@ -33,6 +35,8 @@ typedef struct {
      * then, and only "check" is run. */
     const char *broken;
     FILE *input; /* what comes after the request, or NULL */
+    /* wacrmd ends: what takes long is to end, too. NULL: never */
+    const atomic_bool *stop;
     /* Takes one JSON object. */
     void (*emit)(void *arg, const char *json, size_t len);
     void *arg;
@@ -55,6 +59,8 @@ void command_text(command_t *c, const char *format, ...)
 /* Sets the error; false. */
 bool command_fail(command_t *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* true: the command is to end now. */
+bool command_stopping(const command_t *c);
 /* A string of the request; NULL with the error set. */
 const char *command_arg(command_t *c, const json_t *request, const char *key);
 

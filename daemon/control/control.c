@@ -15,14 +15,20 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/jsonr.h"
+#include "base/lock.h"
 #include "base/log.h"
+#include "control/chunks.h"
 #include "control/command.h"
 
 #define REQUEST_MAX 65536
 #define PATIENCE_S  60 /* for a caller that says nothing */
 
 #define ACCEPT_PAUSE_MS 100
+
+#define STOP_AGAIN_MS 20   /* between two interruptions of a command */
+#define LAST_WORD_MS  1000 /* for a caller to take the answer, at the end */
 
 struct control_s {
     control_parts_t parts;
@@ -31,9 +37,11 @@ struct control_s {
     db_t *db;
     int listener;
     int stop;
-    pthread_mutex_t mutex; /* of caller and stopping */
-    int caller;            /* -1: none */
-    bool stopping;
+    pthread_mutex_t mutex; /* of caller and ended */
+    pthread_cond_t end;
+    int caller; /* -1: none */
+    bool ended; /* the thread */
+    atomic_bool stopping;
     pthread_t thread;
     bool runs;
 };
@@ -57,7 +65,7 @@ static void answer(control_t *ctl, FILE *in, FILE *out)
         .parts = &ctl->parts,
         .config = ctl->config,
         .db = ctl->db,
-        .input = in,
+        .stop = &ctl->stopping,
         .emit = emit,
         .arg = out,
     };
@@ -68,11 +76,15 @@ static void answer(control_t *ctl, FILE *in, FILE *out)
             jsonr_parse(line, strlen(line), reason, sizeof(reason));
 
         if (request) {
+            c.input = chunks_open(in);
             (void)command_run(&c, request);
         } else {
             log_warn("control", "msg=\"not a request\"");
         }
         json_decref(request);
+    }
+    if (c.input) {
+        (void)fclose(c.input);
     }
     if (line) {
         explicit_bzero(line, REQUEST_MAX); /* may hold a password */
@@ -85,7 +97,7 @@ static void set_caller(control_t *ctl, int fd)
     (void)pthread_mutex_lock(&ctl->mutex);
     ctl->caller = fd;
     if (fd >= 0 && ctl->stopping) {
-        (void)shutdown(fd, SHUT_RDWR); /* came in with the stop */
+        (void)shutdown(fd, SHUT_RD); /* came in with the stop */
     }
     (void)pthread_mutex_unlock(&ctl->mutex);
 }
@@ -141,6 +153,10 @@ static void *run(void *arg)
             (void)poll(fds, 1, ACCEPT_PAUSE_MS); /* no descriptors: no spin */
         }
     }
+    (void)pthread_mutex_lock(&ctl->mutex);
+    ctl->ended = true;
+    (void)pthread_cond_signal(&ctl->end);
+    (void)pthread_mutex_unlock(&ctl->mutex);
     return NULL;
 }
 
@@ -207,7 +223,7 @@ int control_start(control_t **out, const control_parts_t *parts,
     ctl->parts = *parts;
     ctl->config = config;
     ctl->listener = ctl->stop = ctl->caller = -1;
-    if (pthread_mutex_init(&ctl->mutex, NULL) != 0) {
+    if (!lock_init(&ctl->mutex, &ctl->end, NULL)) {
         free(ctl);
         return WERR_NOMEM;
     }
@@ -220,6 +236,46 @@ int control_start(control_t **out, const control_parts_t *parts,
     return WERR_OK;
 }
 
+static void hang_up(control_t *ctl, int how)
+{
+    if (ctl->caller >= 0) {
+        (void)shutdown(ctl->caller, how);
+    }
+}
+
+static void in_ms(int64_t ms, struct timespec *at)
+{
+    int64_t then = clock_mono_ms() + ms;
+
+    *at = (struct timespec){then / 1000, then % 1000 * 1000000};
+}
+
+/*
+ * The command at work is told to end: what it reads of its caller has no more,
+ * and no statement of it goes on. Again and again, as an interruption that
+ * comes between two statements is lost. It may still answer, to a caller who
+ * takes that.
+ */
+static void end_command(control_t *ctl)
+{
+    int64_t until = clock_mono_ms() + LAST_WORD_MS;
+    struct timespec at;
+
+    (void)pthread_mutex_lock(&ctl->mutex);
+    atomic_store(&ctl->stopping, true);
+    hang_up(ctl, SHUT_RD);
+    while (!ctl->ended) {
+        store_interrupt(ctl->parts.domain->store);
+        db_interrupt(ctl->db);
+        if (clock_mono_ms() >= until) {
+            hang_up(ctl, SHUT_RDWR);
+        }
+        in_ms(STOP_AGAIN_MS, &at);
+        (void)pthread_cond_timedwait(&ctl->end, &ctl->mutex, &at);
+    }
+    (void)pthread_mutex_unlock(&ctl->mutex);
+}
+
 void control_stop(control_t **control)
 {
     control_t *ctl = *control;
@@ -229,12 +285,7 @@ void control_stop(control_t **control)
         return;
     }
     if (ctl->runs && write(ctl->stop, &one, sizeof(one)) == sizeof(one)) {
-        (void)pthread_mutex_lock(&ctl->mutex);
-        ctl->stopping = true;
-        if (ctl->caller >= 0) {
-            (void)shutdown(ctl->caller, SHUT_RDWR);
-        }
-        (void)pthread_mutex_unlock(&ctl->mutex);
+        end_command(ctl);
         (void)pthread_join(ctl->thread, NULL);
     }
     if (ctl->listener >= 0) {
@@ -245,6 +296,7 @@ void control_stop(control_t **control)
         (void)close(ctl->stop);
     }
     store_reader_close(&ctl->db);
+    (void)pthread_cond_destroy(&ctl->end);
     (void)pthread_mutex_destroy(&ctl->mutex);
     free(ctl->path);
     free(ctl);

@@ -41,7 +41,9 @@ static int append(salvage_t *s)
     struct timespec nap = {0, NAP_MS * 1000000L};
     int rc = s->n > 0 ? SPOOL_FULL : SPOOL_OK;
 
-    for (int ms = 0; rc == SPOOL_FULL && ms < FULL_MS; ms += NAP_MS) {
+    for (int ms = 0;
+         rc == SPOOL_FULL && ms < FULL_MS && !command_stopping(s->c);
+         ms += NAP_MS) {
         rc = spool_append(s->c->spool, s->recs, s->n, NULL);
         if (rc == SPOOL_FULL) {
             (void)nanosleep(&nap, NULL);
@@ -59,6 +61,9 @@ static int take(void *ctx, uint64_t seq, spool_str_t data)
     salvage_t *s = ctx;
     spool_record_t rec;
 
+    if (command_stopping(s->c)) {
+        return SPOOL_BUSY;
+    }
     if (seq <= s->after) {
         s->applied++;
         return SPOOL_OK;
@@ -123,10 +128,13 @@ static void tell(command_t *c, const salvage_t *s, const spool_salvage_t *found)
 /* rc: of the walk. */
 static bool end(salvage_t *s, const char *name, int rc)
 {
+    const char *why;
+
     if (rc == SPOOL_OK) {
         rc = append(s);
     }
     forget(s);
+    why = command_stopping(s->c) ? "wacrmd ends" : spool_strerror(rc);
     log_info("control",
              "msg=\"spool salvaged\" name=%s taken=%" PRIu64 " applied=%" PRIu64
              " damaged=%" PRIu64,
@@ -135,7 +143,7 @@ static bool end(salvage_t *s, const char *name, int rc)
            command_fail(s->c,
                         "%s: %s, after %" PRIu64 " events; once more, and "
                         "none is applied twice",
-                        name, spool_strerror(rc), s->taken);
+                        name, why, s->taken);
 }
 
 bool command_spool_salvage(command_t *c, const json_t *request)

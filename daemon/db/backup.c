@@ -8,13 +8,59 @@
 #include "db/file.h"
 #include "db/store_internal.h"
 
+/* One at a time: the callers are the commands of one socket, one by one. */
+static int watch(store_t *store, db_t *db)
+{
+    bool interrupted;
+
+    (void)pthread_mutex_lock(&store->mutex);
+    store->long_db = db;
+    interrupted = store->interrupted;
+    (void)pthread_mutex_unlock(&store->mutex);
+    return db && interrupted ? WERR_STOPPING : WERR_OK;
+}
+
+void store_interrupt(store_t *store)
+{
+    (void)pthread_mutex_lock(&store->mutex);
+    store->interrupted = true;
+    if (store->long_db) {
+        db_interrupt(store->long_db);
+    }
+    (void)pthread_mutex_unlock(&store->mutex);
+}
+
+static void shut_long(store_t *store, db_t **db)
+{
+    if (store) {
+        (void)watch(store, NULL);
+    }
+    sqlite_shut(db);
+}
+
+/* A connection for what takes long. */
+static int open_long(store_t *store, const char *path, sqlite_role_t role,
+                     db_t **db, char *error, size_t size)
+{
+    int rc = sqlite_open(db, path, role, error, size);
+
+    if (rc == WERR_OK && store) {
+        rc = watch(store, *db);
+    }
+    if (rc == WERR_STOPPING) {
+        (void)snprintf(error, size, "%s", werr_text(rc));
+        shut_long(store, db);
+    }
+    return rc;
+}
+
 static int open_own(store_t *store, db_t **db)
 {
     char error[256] = "";
-    int rc = sqlite_open(db, store->path, SQLITE_ROLE_CHECKPOINT, error,
-                         sizeof(error));
+    int rc = open_long(store, store->path, SQLITE_ROLE_CHECKPOINT, db, error,
+                       sizeof(error));
 
-    if (rc < 0) {
+    if (rc < 0 && rc != WERR_STOPPING) {
         log_error("db", "msg=\"cannot open\" error=%s", log_str(error));
     }
     return rc;
@@ -30,10 +76,10 @@ static int copy(store_t *store, const char *path)
     }
     rc = file_copy_database(db, path, false);
     if (rc < 0) {
-        log_error("db", "msg=\"backup failed\" error=%s",
-                  log_str(db_message(db)));
+        log_write(rc == WERR_STOPPING ? LOG_WARN : LOG_ERROR, "db",
+                  "msg=\"backup failed\" error=%s", log_str(db_message(db)));
     }
-    sqlite_shut(&db);
+    shut_long(store, &db);
     return rc;
 }
 
@@ -79,14 +125,28 @@ static int find(db_t *db, const char *sql, char *reason, size_t size)
 static const char quick_check[] = "SELECT quick_check FROM pragma_quick_check"
                                   " WHERE quick_check <> 'ok' LIMIT 1";
 
-int store_check_file(const char *path, char *reason, size_t size)
+/* What an interrupted check has found is not to be believed. */
+static int verdict(store_t *store, int rc)
+{
+    bool interrupted = false;
+
+    if (store) {
+        (void)pthread_mutex_lock(&store->mutex);
+        interrupted = store->interrupted;
+        (void)pthread_mutex_unlock(&store->mutex);
+    }
+    return rc < 0 && interrupted ? WERR_STOPPING : rc;
+}
+
+int store_check_file(store_t *store, const char *path, char *reason,
+                     size_t size)
 {
     db_t *db = NULL;
-    int rc = sqlite_open(&db, path, SQLITE_ROLE_READER, reason, size);
+    int rc = open_long(store, path, SQLITE_ROLE_READER, &db, reason, size);
 
     if (rc == WERR_OK) {
-        rc = find(db, quick_check, reason, size);
-        sqlite_shut(&db);
+        rc = verdict(store, find(db, quick_check, reason, size));
+        shut_long(store, &db);
     }
     return rc;
 }
@@ -110,6 +170,6 @@ int store_check(store_t *store, char *reason, size_t size)
                   " FROM pragma_foreign_key_check LIMIT 1",
                   reason, size);
     }
-    sqlite_shut(&db);
-    return rc;
+    shut_long(store, &db);
+    return verdict(store, rc);
 }

@@ -76,6 +76,9 @@ int db_first_i64(db_stmt_t *s, int64_t *out) WACRM_CHECKED;
 int db_first_min(db_stmt_t *s, int64_t *out) WACRM_CHECKED;
 /* Whether there is a row, and ends its read: WERR_OK or an error. */
 int db_exists(db_stmt_t *s, bool *out) WACRM_CHECKED;
+/* From any thread: the statement that runs, if one does, ends with
+ * WERR_STOPPING. */
+void db_interrupt(db_t *db);
 
 /*
  * Columns from 0. Text is terminated and lives until the next step; NULL is a

@@ -101,6 +101,11 @@ void sqlite_lost(db_t *db)
     }
 }
 
+void db_interrupt(db_t *db)
+{
+    sqlite3_interrupt(db->handle);
+}
+
 bool db_lost(db_t *db)
 {
     bool lost = db && db->lost;

@@ -81,8 +81,14 @@ int store_restore(const char *from, const char *path, char *kept, size_t n,
                   char *error, size_t size) WACRM_CHECKED;
 /* quick_check and foreign_key_check; reason in words. */
 int store_check(store_t *store, char *reason, size_t size) WACRM_CHECKED;
-/* quick_check of another file of SQLite's, which is not changed. */
-int store_check_file(const char *path, char *reason, size_t size) WACRM_CHECKED;
+/* quick_check of another file of SQLite's, which is not changed. store: whose
+ * store_interrupt() ends it, or NULL. */
+int store_check_file(store_t *store, const char *path, char *reason,
+                     size_t size) WACRM_CHECKED;
+/* From any thread, for good: a backup or check that runs ends soon, those that
+ * come at once, with WERR_STOPPING. To be called again until it has ended: one
+ * call may fall between two statements. */
+void store_interrupt(store_t *store);
 /* What has been deleted leaves the log, too, as soon as no reader needs it:
  * now, and once more after half a minute for what follows of it (the search
  * index's list of changes). In the database itself it is overwritten. */

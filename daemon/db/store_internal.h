@@ -31,11 +31,13 @@ struct store_s {
 
     pthread_t checkpointer;
     bool checkpointer_runs;
-    pthread_mutex_t mutex; /* of the flags and the condition */
+    pthread_mutex_t mutex; /* of the flags, the condition, long_db */
     pthread_cond_t cond;
     bool stopping;
     int forget; /* how often the log is still to be emptied */
     db_t *checkpoint_db;
+    db_t *long_db; /* of the backup or check that runs, or NULL */
+    bool interrupted;
     _Atomic int wal_pages; /* of the log after the last commit */
 
     _Atomic int64_t checkpoints, commits, commit_us;

@@ -282,12 +282,84 @@ static void settings(void **state)
     sqlite_shut(&db);
 }
 
+/* ---- what takes long, interrupted ---- */
+
+static int make_big(db_t *db, void *arg)
+{
+    (void)arg;
+    return sqlite_run(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
+                          " SELECT i + 1 FROM n WHERE i < 40)"
+                          " INSERT INTO test_rows (seq, data)"
+                          " SELECT 1000 + i, randomblob(1000000) FROM n");
+}
+
+typedef struct {
+    char copy[200];
+    int rc;
+    _Atomic bool done;
+} copying_t;
+
+static void *copy_on_thread(void *arg)
+{
+    copying_t *c = arg;
+
+    c->rc = store_backup(store, c->copy);
+    atomic_store(&c->done, true);
+    return NULL;
+}
+
+/* A copy has begun: of 40 MB none is at its end then. */
+static void wait_for_part(const char *part)
+{
+    struct timespec nap = {0, 200000};
+    struct stat st;
+
+    for (int i = 0; i < 100000; i++) {
+        if (stat(part, &st) == 0 && st.st_size > 0) {
+            return;
+        }
+        (void)nanosleep(&nap, NULL);
+    }
+    fail_msg("%s does not grow", part);
+}
+
+static void a_backup_can_be_interrupted(void **state)
+{
+    struct timespec nap = {0, 2000000};
+    char part[240], reason[200];
+    copying_t c = {.rc = WERR_OK};
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(store_write(store, make_big, NULL), WERR_OK);
+    (void)snprintf(c.copy, sizeof(c.copy), "%s/copy", dir);
+    (void)snprintf(part, sizeof(part), "%s.part", c.copy);
+    assert_int_equal(pthread_create(&thread, NULL, copy_on_thread, &c), 0);
+    wait_for_part(part);
+    while (!atomic_load(&c.done)) {
+        store_interrupt(store);
+        (void)nanosleep(&nap, NULL);
+    }
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(c.rc, WERR_STOPPING);
+    assert_int_equal(access(part, F_OK), -1);
+    assert_int_equal(access(c.copy, F_OK), -1);
+    /* and from then on nothing long begins; writes go on to the end */
+    assert_int_equal(store_check(store, reason, sizeof(reason)), WERR_STOPPING);
+    assert_int_equal(store_check_file(store, path, reason, sizeof(reason)),
+                     WERR_STOPPING);
+    assert_int_equal(store_check_file(NULL, path, reason, sizeof(reason)),
+                     WERR_OK);
+    assert_int_equal(store_write(store, put_one, "later"), WERR_OK);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(commits_and_rolls_back),
         T(results),
+        T(a_backup_can_be_interrupted),
         T(savepoints),
         T(reads_are_one_state),
         T(read_inside_write),
