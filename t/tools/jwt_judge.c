@@ -3,7 +3,7 @@
  *
  * Judges tokens from standard input as the edge does, cache included: each
  * is four bytes of length, most significant first, and its bytes. One line of
- * output each: "ok" or the reason.
+ * output each: the reason, or "ok" and a list of sub, jti and exp.
  *
  * Each token is judged twice, the second time with the first one in the cache
  * of verified tokens; "cache" instead of a reason says that both differ, or
@@ -47,7 +47,8 @@ static jwt_gate_result_t verify(const judge_t *j, const char *token, size_t len,
 }
 
 /* In the order of ngx_wacrm_jwt_check(). */
-static jwt_gate_result_t judge(judge_t *j, const char *token, size_t len)
+static jwt_gate_result_t judge(judge_t *j, const char *token, size_t len,
+                               json_t **claims)
 {
     jwt_gate_token_t tok = {0};
     jwt_gate_result_t result = JWT_GATE_OK;
@@ -67,21 +68,46 @@ static jwt_gate_result_t judge(judge_t *j, const char *token, size_t len)
         jwt_cache_add(j->cache, j->set, token, len, tok.claims,
                       exp + j->rules.leeway, j->rules.now);
     }
+    *claims = result == JWT_GATE_OK ? json_incref(tok.claims) : NULL;
     jwt_gate_close(&tok);
     return result;
 }
 
-static const char *verdict(judge_t *j, const char *token, size_t len)
+/* "ok", and what the edge would hand on: sub, jti and exp, null where absent.
+ */
+static int tell_claims(const json_t *claims)
 {
-    jwt_gate_result_t first = judge(j, token, len);
-    jwt_gate_result_t again = judge(j, token, len);
-    json_t *claims = jwt_cache_find(j->cache, j->other, token, len);
+    json_t *list = json_pack("[O?,O?,O?]", json_object_get(claims, "sub"),
+                             json_object_get(claims, "jti"),
+                             json_object_get(claims, "exp"));
+    char *text = json_dumps(list, JSON_COMPACT);
+    int n = text != NULL ? printf("ok %s\n", text) : -1;
 
-    if (again != first || claims != NULL) {
-        json_decref(claims);
-        return "cache";
+    free(text);
+    json_decref(list);
+    return n < 0 ? -1 : 0;
+}
+
+static int tell(judge_t *j, const char *token, size_t len)
+{
+    json_t *first_claims, *claims;
+    jwt_gate_result_t first = judge(j, token, len, &first_claims);
+    jwt_gate_result_t again = judge(j, token, len, &claims);
+    json_t *others = jwt_cache_find(j->cache, j->other, token, len);
+    int rc;
+
+    if (again != first || others != NULL ||
+        (claims != NULL && !json_equal(claims, first_claims))) {
+        rc = puts("cache") < 0 ? -1 : 0;
+    } else if (first == JWT_GATE_OK) {
+        rc = tell_claims(claims);
+    } else {
+        rc = puts(jwt_gate_result_name(first)) < 0 ? -1 : 0;
     }
-    return jwt_gate_result_name(first);
+    json_decref(others);
+    json_decref(claims);
+    json_decref(first_claims);
+    return rc;
 }
 
 static int read_keys(judge_t *j, const char *alg, const char *path)
@@ -138,10 +164,11 @@ int main(int argc, char **argv)
                jwt_cache_new(&j.cache, PLACES) == 0) {
         j.rules =
             (jwt_gate_rules_t){strtoll(argv[5], NULL, 10), 0, argv[3], argv[4]};
-        while (next_token(token, &len)) {
-            puts(verdict(&j, token, len));
+        rc = 0;
+        while (rc == 0 && next_token(token, &len)) {
+            rc = tell(&j, token, len) == 0 ? 0 : 1;
         }
-        rc = fflush(stdout) == 0 ? 0 : 1;
+        rc = fflush(stdout) == 0 ? rc : 1;
     }
     jwt_cache_free(&j.cache);
     jwt_keyset_free(&j.set);
