@@ -24,7 +24,6 @@ my $d = Wacrm::Desk->new(
     nginx_options => { level => 'info' })->start;
 $d->allow(qr/http\.sock failed .* while connecting to upstream/);
 $d->allow(qr/exited on signal 9/);
-$d->{nginx}->write('secrets/gateway-token', 'unused-gateway-token-00001');
 
 # What may stand nowhere. Words that are in nothing else of the run.
 my %secret = (
@@ -41,6 +40,10 @@ my %secret = (
     'pairing code' => 'PAIR-7531',
     'name of a donor' => 'Kartini',
     'search' => 'dicari-orang',
+    'signature of an address' => 'tanda-tangan',
+    'gateway password' => $Wacrm::Desk::GATEWAY_PASSWORD,
+    'bearer of the gateway' => 'bearer-of-the-simulator',
+    'secret of the sockets' => $Wacrm::Desk::APP_SECRET,
 );
 my $digits = qr/62819\d{8}|0?819\d{8}/;
 
@@ -123,6 +126,11 @@ my ($worker) = $d->{nginx}->workers;
 kill 'KILL', $worker;
 kill 'HUP', $d->wacrmd_pid;
 $d->wacrmd_kill;
+for my $path ('inbox?search=dicari-orang', 'contacts/' . phone(1),
+        "media/none?expires=9999999999&signature=tanda-tangan") {
+    is($d->api(GET => "/api/crm/$path", token => $token)->{status}, 503,
+        'nobody answers');
+}
 hook(from => phone(5), text => 'curhatan', name => 'Ibu Kartini');
 send_text(phone(6));
 $d->wacrmd_start;
@@ -149,6 +157,9 @@ for my $log (sort keys %text) {
     @lines = grep { /eyJ[\w-]{10,}\.[\w-]{10,}/ } split /\n/, $text{$log};
     is($lines[0], undef, "$log: no token");
 }
+my $masked = 'request: "GET /api/crm/contacts/\*{10}001 HTTP/1.1", '
+    . 'upstream: "http://unix:[^":]+", host:';
+like($text{'error.log'}, qr/$masked/, 'requests stand masked');
 like($text{'wacrmd.log'}, qr/phone=\**\d{3}\b/, 'phones stand masked');
 
 # Nor does what is kept for replay hold what opens a session.

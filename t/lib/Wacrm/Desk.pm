@@ -65,6 +65,7 @@ use Wacrm::File;
 use Wacrm::Nginx;
 
 our $PASSWORD = 'rahasia-sekali';
+our $GATEWAY_PASSWORD = 'gateway-password-of-the-test';
 our $APP_SECRET = 'realtime-secret-of-the-test-0001';
 
 my $ROOT = $Wacrm::Nginx::ROOT;
@@ -89,7 +90,7 @@ sub new {
     my $n = $self->{nginx};
     $n->write('secrets/webhook', 'webhook-secret-of-the-test-00001');
     $n->write('secrets/jwt', 'jwt-secret-of-the-test-0000000001');
-    $n->write('secrets/gateway-password', 'any');
+    $n->write('secrets/gateway-password', $GATEWAY_PASSWORD);
     $n->write('secrets/realtime', $APP_SECRET);
     $n->conf($self->_nginx_conf($edit));
     $n->write('wacrmd.conf', $self->_wacrmd_conf);
