@@ -66,6 +66,15 @@ sub trace {
     return (\%made, \%opened);
 }
 
+# RestrictSUIDSGID refuses such a mode before it looks whether there is
+# anything to be made.
+sub set_id {
+    my ($file) = @_;
+    return grep { s/"[^"]*"//g;
+        /^\d+ +(?:mkdir|open|creat|mknod|f?chmod)\w*\(.*\b0[2-7][0-7]{3}\b/ }
+        split /\n/, $file;
+}
+
 sub holds {
     my ($unit, $made, $opened) = @_;
     my ($allowed, $family) = sandbox($unit);
@@ -150,6 +159,14 @@ my ($made, $opened) = trace($calls);
 cmp_ok($made->{$_} || 0, '>', 0, "the trace has $_")
     for qw(fdatasync accept4 sendto epoll_wait clone3);
 holds('wacrmd.service', $made, $opened);
+sub restricts {
+    open my $fh, '<', "conf/$_[0]" or die $!;
+    return scalar grep { /^RestrictSUIDSGID=yes$/ } <$fh>;
+}
+ok(restricts('wacrm-backup.service') && !restricts('wacrmd.service'),
+    'set-group-id directories are made by wacrmd alone');
+cmp_ok(scalar set_id(qq(1 mkdir("/x", 02770) = 0\n)), '==', 1,
+    'as a trace tells it');
 # The state is the directory of this test; /proc and /dev are writable where
 # they are there at all. A name without a path is one in an open directory.
 my %written;
@@ -178,6 +195,8 @@ for my $when ('down', 'up') {
     # SQLite, for root alone: the unit's user is wacrm
     delete $calls->{fchown} unless $>;
     holds('wacrm-backup.service', $calls, $sockets);
+    is(join("\n", set_id($d->{nginx}->read("backup-$when"))), '',
+        'and sets no id by a mode');
     sleep 1;    # a name of its own
 }
 is(scalar(my @copies = glob "$dir/backups/*"), 2, 'two copies');

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -24,13 +25,25 @@ static void tell_owner(int fd, const char *dir, char *error, size_t size)
                    dir, pid[0] ? pid : "unknown");
 }
 
+/*
+ * The edge's workers come in by the group, whatever the umask says. The mode
+ * follows, as a sandbox without set-id modes (RestrictSUIDSGID of systemd)
+ * refuses one before it looks whether the directory is there.
+ */
+static bool make_dir(const char *dir)
+{
+    if (mkdir(dir, 0700) != 0) {
+        return errno == EEXIST;
+    }
+    return chmod(dir, 02770) == 0;
+}
+
 int state_lock(const char *dir, int *fd, char *error, size_t size)
 {
     char path[4096];
     int lock;
 
-    /* the edge's workers come in by the group, whatever the umask says */
-    if ((mkdir(dir, 02770) != 0 || chmod(dir, 02770) != 0) && errno != EEXIST) {
+    if (!make_dir(dir)) {
         (void)snprintf(error, size, "cannot make the state directory %s: %s",
                        dir, strerrordesc_np(errno));
         return WERR_IO;
