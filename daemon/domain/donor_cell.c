@@ -75,3 +75,17 @@ bool donor_cell_text(const char *s, size_t len)
     }
     return len == 0;
 }
+
+bool donor_cell_computes(const char *text, size_t len, size_t at)
+{
+    size_t i = at;
+
+    if (at > 0 && memchr(";\t\r\n", text[at - 1], 4) == NULL) {
+        return false;
+    }
+    while (i < len && memchr(" \"'", text[i], 3) != NULL) {
+        i++;
+    }
+    return i < len && (memchr("=+-@", text[i], 4) != NULL ||
+                       (at == 0 && memchr("\t\r\n", text[i], 3) != NULL));
+}

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "domain/contact_json.h"
+#include "domain/donor_cell.h"
 #include "domain/donor_row.h"
 
 #define CHUNK 1000
@@ -21,18 +22,21 @@ DB_QUERY(export_donations,
 
 static void put_text(FILE *out, const char *text)
 {
+    size_t len;
+
     if (text == NULL) {
         return;
     }
+    len = strlen(text);
     (void)fputc('"', out);
-    if (*text != '\0' && strchr("=+-@\t\r", *text) != NULL) {
-        (void)fputc('\'', out);
-    }
-    for (; *text != '\0'; text++) {
-        if (*text == '"') {
+    for (size_t i = 0; i < len; i++) {
+        if (donor_cell_computes(text, len, i)) {
+            (void)fputc('\'', out);
+        }
+        if (text[i] == '"') {
             (void)fputc('"', out);
         }
-        (void)fputc(*text, out);
+        (void)fputc(text[i], out);
     }
     (void)fputc('"', out);
 }

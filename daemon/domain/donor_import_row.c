@@ -30,21 +30,27 @@ int import_column(const char *name, size_t len)
     return -1;
 }
 
-/* Without the apostrophe that keeps a spreadsheet from computing. */
+/* Without the apostrophes that keep a spreadsheet from computing. */
 void import_row_put(import_row_t *row, int column, const char *data, size_t len)
 {
-    if (len > 1 && data[0] == '\'' && strchr("=+-@\t\r", data[1]) != NULL) {
-        data++;
-        len--;
-    }
-    if (len > IMPORT_FIELD_MAX) {
-        row->too_long = true;
-    } else if (!donor_cell_text(data, len)) {
+    char *out = row->text[column];
+    size_t n = 0;
+
+    if (!donor_cell_text(data, len)) {
         row->no_text = true;
-    } else if (len > 0) {
-        memcpy(row->text[column], data, len);
-        row->empty = false;
+        return;
     }
+    for (size_t i = 0; i < len; i++) {
+        if (data[i] == '\'' && donor_cell_computes(data, len, i)) {
+            continue;
+        }
+        if (n == IMPORT_FIELD_MAX) {
+            row->too_long = true;
+            return;
+        }
+        out[n++] = data[i];
+    }
+    row->empty = row->empty && n == 0;
 }
 
 /* How many rows of the file were the same so far. */

@@ -3,6 +3,7 @@
 
 #include "domain_fixture.h"
 
+#include "domain/donor.h"
 #include "domain/donor_export.h"
 #include "domain/donor_import.h"
 
@@ -117,6 +118,118 @@ static void formulas_are_disarmed(void **state)
     /* and an export is an import */
     same(import(f, text, false), (donor_import_t){.rows = 4, .known = 4});
     free(text);
+}
+
+/* ---- other separators ---- */
+
+#define TEXTS    300
+#define TEXT_MAX 14
+
+static void any_text(char out[TEXT_MAX + 1])
+{
+    static const char *const made[] = {
+        "ya;=1+1",  "ya;\"=1+1", "ya\t=1+1",    "ya\n=1+1",  "ya\r\n@x;-1",
+        "\n=1+1",   ";=1",       "ya; \"\" +1", "'=1",       "ya;'=1",
+        "ya;''=1;", "  =1",      "\"=1",        "a;\"\";=1", "\t\r=1",
+    };
+    static const char signs[] = "=+-@;,\t\r\n\"' a1";
+    static size_t n;
+    size_t len = 1 + (size_t)rand() % TEXT_MAX;
+
+    if (n < sizeof(made) / sizeof(made[0])) {
+        (void)snprintf(out, TEXT_MAX + 1, "%s", made[n++]);
+        return;
+    }
+    for (size_t i = 0; i < len; i++) {
+        out[i] = signs[(size_t)rand() % (sizeof(signs) - 1)];
+    }
+    out[len] = '\0';
+}
+
+static int texts_tx(tx_t *tx, void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < TEXTS; i++) {
+        char phone[24], note[TEXT_MAX + 1], fund[TEXT_MAX + 1], ref[40];
+        contact_hint_t hint = {.phone = phone, .name = note};
+        gift_t gift = {.amount = 1000, .day = 1 + i, .fund = fund, .ref = ref};
+        contact_ref_t contact;
+        int64_t id;
+
+        any_text(note);
+        any_text(fund);
+        (void)snprintf(ref, sizeof(ref), "%s%d", note, i);
+        gift.note = note;
+        (void)snprintf(phone, sizeof(phone), "6281%07d", i);
+        if (contact_ensure(tx, &hint, &contact) != WERR_OK ||
+            donor_add_gift(tx, contact.id, &gift, &id) != WERR_OK) {
+            return WERR_SYSTEM;
+        }
+    }
+    return WERR_OK;
+}
+
+/* The end of a cell that begins there, as a spreadsheet reads it: quotes that
+ * it begins with, and then whatever comes before the next separator. *from:
+ * where what is shown begins. */
+static const char *cell_end(const char *at, char separator, const char **from)
+{
+    const char ends[] = {separator, '\r', '\n', '\0'};
+
+    *from = at;
+    if (*at == '"') {
+        *from = ++at;
+        while (*at != '\0' && (at[0] != '"' || at[1] == '"')) {
+            at += *at == '"' ? 2 : 1;
+        }
+        at += *at == '"';
+        if (at == *from + 1) {
+            *from = at; /* "" and no more */
+        }
+    }
+    return at + strcspn(at, ends);
+}
+
+static void nothing_is_computed(const char *csv, char separator)
+{
+    size_t cells = 0;
+
+    for (const char *at = csv; *at != '\0'; cells++) {
+        const char *from, *end = cell_end(at, separator, &from);
+        const char *first = from + strspn(from, " \"");
+
+        if (first < end && strchr("=+-@", *first) != NULL) {
+            fail_msg("by '%c' a cell begins \"%.20s\"", separator, first);
+        }
+        at = *end == '\0' ? end : end + 1;
+    }
+    assert_true(cells > TEXTS);
+}
+
+/* A spreadsheet may take another separator than the file has. */
+static void nor_by_another_separator(void **state)
+{
+    fixture_t *f = *state;
+    char *text, *again;
+    void *other;
+
+    srand(3);
+    assert_int_equal(domain_write(&f->d, texts_tx, NULL), WERR_OK);
+    text = export(f, EXPORT_DONATIONS, TEXTS);
+    nothing_is_computed(text, ',');
+    nothing_is_computed(text, ';');
+    nothing_is_computed(text, '\t');
+    /* nothing is lost by it */
+    same(import(f, text, false),
+         (donor_import_t){.rows = TEXTS, .known = TEXTS});
+    assert_int_equal(fixture_setup(&other), 0);
+    same(import(other, text, false),
+         (donor_import_t){.rows = TEXTS, .contacts = TEXTS, .gifts = TEXTS});
+    again = export(other, EXPORT_DONATIONS, TEXTS);
+    assert_string_equal(again, text);
+    assert_int_equal(fixture_teardown(&other), 0);
+    free(text);
+    free(again);
 }
 
 static int many_tx(tx_t *tx, void *arg)
@@ -234,8 +347,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(dry_run_tells_what_would_be), TEST(formulas_are_disarmed),
-        TEST(more_than_a_chunk),           TEST(half_a_row_is_none),
-        TEST(it_can_be_stopped),
+        TEST(nor_by_another_separator),    TEST(more_than_a_chunk),
+        TEST(half_a_row_is_none),          TEST(it_can_be_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
