@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "domain/donor.h"
-#include "domain/housekeeping.h"
 #include "domain/reminder.h"
 #include "domain/token.h"
 #include "domain/token_revoke.h"
@@ -113,16 +112,28 @@ static void refresh(timers_t *t)
 
 static void each_hour(timers_t *t)
 {
-    int rc = domain_housekeep(t->domain);
-
-    tell("old rows", rc);
-    if (rc > 0) {
-        log_info("main", "msg=\"old rows deleted\" rows=%d", rc);
-    }
     tell("tokens", domain_write(t->domain, expire_tokens, NULL));
     tell_spool("revocations",
                spool_revoke_expire(t->spool, clock_now_ms() / 1000 -
                                                  TOKEN_REVOKED_KEEP_S));
+    if (!t->tidy) {
+        housekeeping_begin(&t->round);
+        t->tidy = true;
+    }
+}
+
+/* The same for old rows, however many have come since the last round. */
+static void tidy(timers_t *t)
+{
+    bool left = false;
+    int rc = housekeeping_step(t->domain, &t->round, &left);
+
+    tell("old rows", rc);
+    t->tidy = rc >= 0 && left;
+    if (!t->tidy && t->round.deleted > 0) {
+        log_info("main", "msg=\"old rows deleted\" rows=%lld",
+                 (long long)t->round.deleted);
+    }
 }
 
 /* ms until the next reminder; those that are due have been fired. */
@@ -165,8 +176,11 @@ int64_t timers_run(timers_t *t)
     if (t->refresh) {
         refresh(t);
     }
+    if (t->tidy) {
+        tidy(t);
+    }
     due = remind(t->domain);
-    if (t->refresh) {
+    if (t->refresh || t->tidy) {
         return 0;
     }
     now = clock_mono_ms();

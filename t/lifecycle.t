@@ -146,6 +146,21 @@ is($d->sql("SELECT status FROM messages WHERE id = $id"), 1,
     'and the message is unknown');
 is(scalar(() = $d->calls(text => 'menggantung')), 1, 'called once');
 
+# ---- SIGTERM while old rows go, more of them than an hour has seen ----
+
+$d->wacrmd_stop;
+$d->change('INSERT INTO raw_events (spool, seq, received_at, record) WITH'
+    . ' RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE'
+    . " i < 210000) SELECT 1, -i, 0, x'00' FROM n");
+$d->wacrmd_start;
+$begin = time;
+ok($d->wacrmd_stop('TERM'), 'SIGTERM at once');
+cmp_ok(time - $begin, '<', 10, 'it does not wait for them');
+$d->wacrmd_start;
+ok($d->wait_for(sub {
+    $d->sql('SELECT count(*) FROM raw_events WHERE received_at = 0') == 0
+}, 60), 'all of them go');
+
 # ---- SIGHUP, good and bad, under load ----
 
 work_begins('b');

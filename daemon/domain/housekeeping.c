@@ -4,7 +4,7 @@
 #include "domain/media.h"
 
 #define BATCH    500
-#define BATCHES  200 /* of one kind, at one call */
+#define HOUR_MS  (DAY_MS / 24)
 #define HOURS_24 DAY_MS
 #define DAYS_7   (7 * DAY_MS)
 #define DAYS_30  (30 * DAY_MS)
@@ -12,11 +12,12 @@
 
 /* Old rows lie at the low end of the key: no index on the time is needed. */
 DB_QUERY(old_raw_events,
-         "DELETE FROM raw_events WHERE id < "
-         "(SELECT min(id) FROM raw_events) + $2 AND received_at < $1");
+         "DELETE FROM raw_events WHERE id IN (SELECT id FROM raw_events "
+         "WHERE id > 0 ORDER BY id LIMIT $2) AND received_at < $1");
 /* The newest stays: when it was is when somebody who has seen it looked. */
-DB_QUERY(old_events, "DELETE FROM events WHERE seq < "
-                     "(SELECT min(seq) FROM events) + $2 AND created_at < $1 "
+DB_QUERY(old_events, "DELETE FROM events WHERE seq IN (SELECT seq FROM events "
+                     "WHERE seq > 0 ORDER BY seq LIMIT $2) "
+                     "AND created_at < $1 "
                      "AND seq < (SELECT max(seq) FROM events)");
 DB_QUERY(old_idempotency,
          "DELETE FROM idempotency WHERE (user_id, key) IN "
@@ -55,26 +56,14 @@ static int sweep_batch(tx_t *tx, void *arg)
     return rc == WERR_OK ? (int)db_changes(tx->db) : rc;
 }
 
-static int sweep(domain_t *d, const db_query_t *query, int64_t age)
+void housekeeping_begin(housekeeping_t *h)
 {
-    sweep_t w = {.query = query, .before = clock_now_ms() - age};
-    int total = 0;
-
-    for (int i = 0; i < BATCHES; i++) {
-        int n = domain_write(d, sweep_batch, &w);
-
-        if (n < 0) {
-            return n;
-        }
-        total += n;
-        if (n < BATCH) {
-            break;
-        }
-    }
-    return total;
+    *h = (housekeeping_t){.began = clock_now_ms()};
 }
 
-int domain_housekeep(domain_t *d)
+/* A piece of the kind whose turn it is, which is done when there is nothing
+ * more of it. */
+static int piece(domain_t *d, housekeeping_t *h, bool *left)
 {
     const struct {
         const db_query_t *query;
@@ -89,19 +78,33 @@ int domain_housekeep(domain_t *d)
         {&old_dead_replayed, DAYS_90},
         {&old_dead_dropped, DAYS_90},
     };
-    int total = 0;
+    const unsigned rows = sizeof(kinds) / sizeof(kinds[0]);
+    int n;
 
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        int n = sweep(d, kinds[i].query, kinds[i].age);
+    *left = true;
+    if (h->kind < rows) {
+        sweep_t w = {.query = kinds[h->kind].query,
+                     .before = h->began - kinds[h->kind].age};
 
-        if (n < 0) {
-            return n;
-        }
-        total += n;
+        n = domain_write(d, sweep_batch, &w);
+        h->kind += n == 0;
+        return n;
     }
-    {
-        int n = media_housekeep(d);
-
-        return n < 0 ? n : total + n;
+    if (h->kind == rows) {
+        n = media_housekeep(d);
+        h->kind += n == 0;
+        return n;
     }
+    n = media_sweep(d, h->began / HOUR_MS, h->kind - rows - 1);
+    h->kind++;
+    *left = h->kind - rows - 1 < MEDIA_SWEEPS;
+    return n;
+}
+
+int housekeeping_step(domain_t *d, housekeeping_t *h, bool *left)
+{
+    int n = piece(d, h, left);
+
+    h->deleted += n > 0 ? n : 0;
+    return n < 0 ? n : WERR_OK;
 }

@@ -251,22 +251,16 @@ static int delete_old(tx_t *tx, void *arg)
 int media_housekeep(domain_t *d)
 {
     old_t *o = calloc(1, sizeof(*o));
-    int total = 0, rc;
+    int rc, n;
 
     if (o == NULL) {
         return WERR_NOMEM;
     }
-    do {
-        rc = domain_write(d, delete_old, o);
-        for (size_t i = 0; rc >= 0 && i < o->n; i++) {
-            rc = d->settings.media_dir != NULL ? media_discard(d, o->hashes[i])
-                                               : 0;
-        }
-        total += rc >= 0 ? (int)o->n : 0;
-    } while (rc >= 0 && o->n == BATCH);
-    free(o);
-    if (rc >= 0) {
-        rc = media_sweep(d);
+    rc = domain_write(d, delete_old, o);
+    for (size_t i = 0; rc >= 0 && i < o->n; i++) {
+        rc = d->settings.media_dir != NULL ? media_discard(d, o->hashes[i]) : 0;
     }
-    return rc < 0 ? rc : total;
+    n = (int)o->n;
+    free(o);
+    return rc < 0 ? rc : n;
 }

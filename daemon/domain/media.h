@@ -48,8 +48,10 @@ void media_release(media_blob_t *b);
  * is the caller's after WERR_OK. */
 int media_open(const domain_t *d, const char *hash, int64_t size,
                int *fd) WACRM_CHECKED;
-/* Takes files away that no row has, of a part of the directory; count. */
-int media_sweep(domain_t *d) WACRM_CHECKED;
+/* Takes files away that no row has; count. Each hour, counted from 1970, does
+ * another part of the directory, in MEDIA_SWEEPS calls: which = 0, 1 ... */
+#define MEDIA_SWEEPS 16
+int media_sweep(domain_t *d, int64_t hour, unsigned which) WACRM_CHECKED;
 /* The file of this hash, if no row has it and nobody holds it; count. */
 int media_discard(domain_t *d, const char *hash) WACRM_CHECKED;
 
@@ -84,7 +86,8 @@ int media_attach(tx_t *tx, int64_t message, int64_t media) WACRM_CHECKED;
 /* The message's media row goes, and what no other message has with it. */
 int media_detach(tx_t *tx, int64_t message) WACRM_CHECKED;
 
-/* Deletes rows that no message has after a day, and their files. */
+/* Deletes rows that no message has after a day, and their files, some at a
+ * time: count, 0 where none is left. */
 int media_housekeep(domain_t *d) WACRM_CHECKED;
 
 /* ---- what lies elsewhere: media_fetch.c ---- */

@@ -19,9 +19,8 @@
 #include "base/io.h"
 #include "base/log.h"
 
-#define DIRS       256
-#define SWEEP_DIRS 16
-#define OLD_S      86400
+#define DIRS  256
+#define OLD_S 86400
 
 /* Files whose row comes, held off from who takes garbage away; who holds one
  * may wait for a transaction, so that the lock is never held for it. */
@@ -401,22 +400,23 @@ static void sweep_temps(const domain_t *d)
     }
 }
 
-int media_sweep(domain_t *d)
+int media_sweep(domain_t *d, int64_t hour, unsigned which)
 {
-    /* each hour another part: all of it in 16 hours */
-    unsigned part = (unsigned)(clock_now_ms() / 3600000) % (DIRS / SWEEP_DIRS);
+    unsigned part = (unsigned)hour % (DIRS / MEDIA_SWEEPS);
     db_t *db = NULL;
-    int total = 0, rc;
+    int rc;
 
     if (d->settings.media_dir == NULL) {
         return 0;
     }
-    sweep_temps(d);
-    rc = store_reader(d->store, &db);
-    for (unsigned i = 0; rc >= 0 && i < SWEEP_DIRS; i++) {
-        rc = sweep_dir(d, db, part * SWEEP_DIRS + i);
-        total += rc > 0 ? rc : 0;
+    if (which == 0) {
+        sweep_temps(d);
     }
+    rc = store_reader(d->store, &db);
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    rc = sweep_dir(d, db, part * MEDIA_SWEEPS + which);
     store_reader_close(&db);
-    return rc < 0 ? rc : total;
+    return rc;
 }

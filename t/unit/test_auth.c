@@ -311,6 +311,7 @@ static void test_revoked_later(void **state)
     const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
     char jti[] = "revoked-later";
     timers_t timers;
+    int64_t due;
     (void)state;
     signal(SIGXFSZ, SIG_IGN);
     log_setup(LOG_ERROR, -1);
@@ -320,7 +321,10 @@ static void test_revoked_later(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
     assert_int_equal(rc, WERR_OK);
     timers_init(&timers, &web.crm.domain, spool, spool_dir, web.server);
-    assert_in_range(timers_run(&timers), 1, 5000);
+    do {
+        due = timers_run(&timers);
+    } while (due == 0); /* old rows, a piece at a time */
+    assert_in_range(due, 1, 5000);
     log_setup(LOG_ERROR, 2);
     assert_int_equal(revoked(jti, time(NULL)), 1);
 }
