@@ -232,6 +232,9 @@ units := $(DESTDIR)$(PREFIX)/lib/systemd/system
 place  = sed -e 's|/usr/local/sbin/|$(PREFIX)/sbin/|g' \
              -e 's|/usr/local/share/|$(datadir)/|g' \
              -e 's|/usr/lib/nginx/modules|$(MODULES)|g'
+setup := $(DESTDIR)$(PREFIX)/sbin/wacrm-setup
+built := build/module/ngx_wacrm_module.so
+installed := $(DESTDIR)$(MODULES)/ngx_wacrm_module.so
 etc_examples := conf/nginx.conf conf/nginx-tls.conf conf/nginx-redirect.conf \
                 conf/wacrmd.conf
 unit_files := conf/wacrmd.service conf/wacrm-backup.service \
@@ -243,8 +246,8 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(MODULES) $(units) \
 	    $(share)/example $(DESTDIR)$(datadir)/doc/wacrm
 	install -m 755 $(out)/wacrmd $(out)/wacrmctl scripts/wacrm-backup \
-	    scripts/wacrm-setup $(DESTDIR)$(PREFIX)/sbin
-	install -m 644 build/module/ngx_wacrm_module.so $(DESTDIR)$(MODULES)
+	    $(DESTDIR)$(PREFIX)/sbin
+	@$(place) scripts/wacrm-setup > $(setup) && chmod 755 $(setup)
 	install -m 644 $(share_files) $(share)
 	install -m 644 docs/*.md docs/openapi.yaml \
 	    $(DESTDIR)$(datadir)/doc/wacrm
@@ -266,6 +269,10 @@ install: all
 	else \
 	    echo "install: then, as root: $(PREFIX)/sbin/wacrm-setup"; \
 	fi
+	@[ ! -e $(installed) ] || cmp -s $(built) $(installed) || \
+	    echo "install: the module has changed: restart nginx as well as" \
+	         "wacrmd (nginx -t && systemctl restart nginx)"
+	install -m 644 $(built) $(installed)
 
 # What `install' has copied. State, configuration, secrets, backups and the
 # user stay. Refused while this machine uses it: nginx would not start again,
@@ -291,7 +298,7 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/sbin/,wacrmd wacrmctl \
 	    wacrm-backup wacrm-setup) \
 	    $(addprefix $(units)/,$(notdir $(unit_files))) \
-	    $(DESTDIR)$(MODULES)/ngx_wacrm_module.so
+	    $(installed)
 	rm -rf $(share) $(DESTDIR)$(datadir)/doc/wacrm
 	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || \
 	    systemctl daemon-reload

@@ -106,15 +106,43 @@ like($out, qr/Normalized form: \*-\*-\* 02:30:00/, 'the timer: daily');
 
 {
     my $other = File::Temp->newdir;
-    ($rc, $out) = run('make', '-s', '-C', $src, 'install', "DESTDIR=$other",
-        'PREFIX=/usr', 'MODULES=/opt/modules');
-    is($rc, 0, 'PREFIX=/usr MODULES=/opt/modules') or diag $out;
+    chmod 0755, $other;
+    my @where = ("DESTDIR=$other", 'PREFIX=/usr', 'MODULES=/opt/modules',
+        'datadir=/opt/data');
+    ($rc, $out) = run('make', '-s', '-C', $src, 'install', @where);
+    is($rc, 0, "@where[1, 2, 3]") or diag $out;
+    unlike($out, qr/module has changed/, 'the first module');
     open my $fh, '<', "$other/usr/lib/systemd/system/wacrmd.service" or die $!;
     like(join('', <$fh>), qr{^ExecStart=/usr/sbin/wacrmd }m, 'the unit follows');
-    open $fh, '<', "$other/usr/share/wacrm/example/nginx.conf" or die $!;
+    open $fh, '<', "$other/opt/data/wacrm/example/nginx.conf" or die $!;
     my $conf = join '', <$fh>;
     like($conf, qr{^load_module /opt/modules/ngx_wacrm}m, 'so do the module');
-    like($conf, qr{root /usr/share/wacrm/web;}, 'and the desk');
+    like($conf, qr{root /opt/data/wacrm/web;}, 'and the desk');
+    SKIP: {
+        skip 'wacrm-setup wants root', 1 if $>;
+        mkdir "$other/$_" for qw(etc var);
+        ($rc, $out) = run("$other/usr/sbin/wacrm-setup", $other);
+        is($rc, 0, 'its wacrm-setup finds what it needs') or diag $out;
+        ok(-s "$other/etc/nginx/wacrm/nginx.conf", 'and has set it up');
+    }
+
+    # an update
+    my $module = "$other/opt/modules/ngx_wacrm_module.so";
+    ($rc, $out) = run('make', '-s', '-C', $src, 'install', @where);
+    is($rc, 0, 'once more') or diag $out;
+    unlike($out, qr/module has changed/, 'the same module: nothing to tell');
+    open $fh, '>>', $module or die $!;
+    print {$fh} 'an older one';
+    close $fh;
+    ($rc, $out) = run('make', '-s', '-C', $src, 'install', @where);
+    like($out, qr/the module has changed.*systemctl restart nginx/s,
+        'another one wants a restart of nginx');
+    is((run('cmp', "$src/build/module/ngx_wacrm_module.so", $module))[0], 0,
+        'and is there');
+    ($rc, $out) = run('make', '-s', '-C', $src, 'uninstall', @where);
+    is($rc, 0, 'and away again') or diag $out;
+    is(join(' ', grep { -e } $module, "$other/usr/sbin/wacrmd",
+        "$other/opt/data/wacrm"), '', 'all of it');
 }
 
 # ---- wacrm-setup ----
