@@ -3,6 +3,7 @@
  * down does by itself what then can be done, under the same lock.
  */
 #include <errno.h>
+#include <libgen.h>
 #include <limits.h>
 #include <pwd.h>
 #include <signal.h>
@@ -92,6 +93,23 @@ static bool take_line(void *arg, const char *text, size_t len)
     answer_t *a = arg;
 
     return print_line(a->args, text, len, &a->ok);
+}
+
+/* wacrmd may have another directory under the same name (PrivateTmp of
+ * systemd): it is told which one is meant. */
+static void tell_place(const ctl_args_t *args)
+{
+    const char *file = jsonr_str(args->request, "file");
+    char *copy = file ? strdup(file) : NULL;
+    struct stat st;
+
+    if (copy && stat(dirname(copy), &st) == 0) {
+        (void)json_object_set_new(args->request, "dir_dev",
+                                  json_integer((json_int_t)st.st_dev));
+        (void)json_object_set_new(args->request, "dir_ino",
+                                  json_integer((json_int_t)st.st_ino));
+    }
+    free(copy);
 }
 
 static int ask(const ctl_args_t *args, int fd)
@@ -245,6 +263,7 @@ static int run(const ctl_args_t *args, const config_t *c)
         return 1;
     }
     if (fd >= 0) {
+        tell_place(args);
         return ask(args, fd);
     }
     if (errno == EACCES || errno == EPERM) {
@@ -278,5 +297,10 @@ int main(int argc, char **argv)
         status = 1;
     }
     ctl_args_free(&args);
+    if (fflush(stdout) != 0 && status == 0) {
+        (void)fprintf(stderr, "wacrmctl: the answer is cut: %s\n",
+                      strerrordesc_np(errno));
+        status = 1;
+    }
     return status;
 }

@@ -54,12 +54,13 @@ static const ctl_command_t commands[] = {
      .usage = "FILE",
      .operand = "file",
      .file = true,
-     .help = "donors and their figures as CSV, into a new file"},
+     .help = "donors and their figures as CSV, into a new file, as backup"},
     {.name = "export donations",
      .usage = "FILE",
      .operand = "file",
      .file = true,
-     .help = "every gift as CSV, into a new file; import can read it"},
+     .help =
+         "every gift as CSV, into a new file, as backup; import can read it"},
     {.name = "spool stat",
      .usage = "",
      .help = "events that wait to be applied, and what was quarantined"},
@@ -104,7 +105,9 @@ static const ctl_command_t commands[] = {
      .usage = "FILE",
      .operand = "file",
      .file = true,
-     .help = "a consistent copy of the database into a new file"},
+     .help = "a consistent copy of the database into a new file; wacrmd writes "
+             "it, so it\n      goes where its unit lets it: "
+             "/var/backups/wacrm, not /tmp, not /home"},
     {.name = "restore",
      .usage = "FILE",
      .operand = "file",

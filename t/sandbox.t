@@ -100,9 +100,17 @@ symlink "$real/wacrmctl", "$dir/build/wacrmctl" or die $!;
 my @drop = ('--no-new-privs', $> ? () : qw(--bounding-set=-all
     --inh-caps=-all --ambient-caps=-all));
 # -D: the tracer stands aside, signals reach wacrmd itself
+# Where it can be: directories that wacrmd sees otherwise than wacrmctl does,
+# as the unit's PrivateTmp, ProtectHome and ProtectSystem have it.
+mkdir "$dir/$_" or die $! for qw(tmp-own home fixed);
+my $mounts = "mount -t tmpfs none $dir/tmp-own"
+    . " && mount -t tmpfs -o mode=0 none $dir/home"
+    . " && mount -t tmpfs -o ro none $dir/fixed";
+my $own = !$> && system("unshare -m sh -c '$mounts' 2>$dir/unshare.out") == 0;
+$mounts = $own ? "exec unshare -m sh -c '$mounts && exec \"\$@\"' - " : 'exec';
 $d->{nginx}->write('build/wacrmd', <<"SH", 0755);
 #!/bin/sh
-exec setpriv @drop strace -D -f -qq -o $dir/calls $real/wacrmd "\$@"
+$mounts setpriv @drop strace -D -f -qq -o $dir/calls $real/wacrmd "\$@"
 SH
 $d->{build} = "$dir/build";
 $d->start;
@@ -150,6 +158,31 @@ is($rc, 0, 'check') or diag $out;
     } =~ /^CapBnd:\s*(\S+)/m;
     is(hex $caps, 0, 'without a capability') unless $>;
 }
+SKIP: {
+    skip 'no mounts of its own', 22 unless $own;
+    $d->allow(qr/msg="backup failed".*(?:Permission denied|Read-only)/);
+    for (['tmp-own' => 'another directory of that name'],
+        [home => 'Permission denied'], [fixed => 'Read-only file system']) {
+        my ($place, $why) = @$_;
+        my %file = ("backup" => "$dir/$place/x.db",
+            'export donors' => "$dir/$place/x.csv");
+        for my $cmd (sort keys %file) {
+            ($rc, $out) = $d->ctl([split(/ /, $cmd), $file{$cmd}]);
+            is($rc, 1, "$cmd to $place: is told");
+            like($out, qr{^wacrmctl: \Q$file{$cmd}\E: .*$why: .*/var/backups/},
+                'why, and where to');
+            ok(!-e $file{$cmd}, 'no file is there');
+        }
+    }
+    my $there = '/proc/' . $d->wacrmd_pid . "/root$dir/tmp-own";
+    opendir my $at, $there or die "$there: $!";
+    is(join(' ', grep { !/^\.\.?$/ } readdir $at), '',
+        'nor left where nobody looks');
+    is(($d->ctl(['export', 'donors', "$dir/donors.csv"]))[0], 0,
+        'elsewhere it is');
+    ok(-s "$dir/donors.csv", 'there');
+    is_deeply([glob "$dir/*.part"], [], 'and no half of it');
+}
 ok($d->wacrmd_stop, 'SIGTERM');
 
 # ---- what it did ----
@@ -186,6 +219,12 @@ unlike($calls, qr/(?:mprotect|mmap)\([^)]*PROT_WRITE\|PROT_EXEC/,
 
 symlink "$src/scripts/wacrm-backup", "$dir/build/wacrm-backup" or die $!;
 mkdir "$dir/backups";
+my %half = ('wacrm-20200101T023000.db.part' => 172_800,
+    'wacrm-20200102T023000.db.part' => 0, 'mine.part' => 172_800);
+for (keys %half) {
+    $d->{nginx}->write("backups/$_", 'half');
+    utime time - $half{$_}, time - $half{$_}, "$dir/backups/$_" or die $!;
+}
 for my $when ('down', 'up') {
     $d->wacrmd_start if $when eq 'up';
     is(system('strace', '-f', '-qq', '-o', "$dir/backup-$when",
@@ -199,6 +238,9 @@ for my $when ('down', 'up') {
         'and sets no id by a mode');
     sleep 1;    # a name of its own
 }
-is(scalar(my @copies = glob "$dir/backups/*"), 2, 'two copies');
+is(scalar(my @copies = glob "$dir/backups/*.db"), 2, 'two copies');
+is(join(' ', map { s{.*/}{}r } glob "$dir/backups/*.part"),
+    'mine.part wacrm-20200102T023000.db.part',
+    'an old half of one goes; not what may be at work, nor what is not ours');
 
 $d->done;

@@ -1,21 +1,17 @@
 /*
- * command.c - the table of commands, and those of the store and the spool.
+ * command.c - the table of commands, and those of the search index and the
+ * spool.
  */
 #include "control/command.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/jsonr.h"
 #include "base/log.h"
 #include "domain/audit.h"
-#include "domain/donor_export.h"
-#include "domain/donor_import.h"
 
 void command_emit(command_t *c, buf_t *b)
 {
@@ -72,82 +68,7 @@ const char *command_arg(command_t *c, const json_t *request, const char *key)
     return value;
 }
 
-/* ---- store ---- */
-
-static bool backup(command_t *c, const json_t *request)
-{
-    const char *file = command_arg(c, request, "file");
-    int rc;
-
-    if (!file) {
-        return false;
-    }
-    if (file[0] != '/') {
-        return command_fail(c, "the path of the backup must be absolute");
-    }
-    rc = store_backup(c->domain->store, file);
-    if (rc == WERR_CONFLICT) {
-        return command_fail(c, "%s is there already: choose a new name", file);
-    }
-    if (rc == WERR_STOPPING) {
-        return command_fail(c, "no backup: wacrmd ends: try again");
-    }
-    if (rc < 0) {
-        return command_fail(c, "no backup: %s (the log says more)",
-                            werr_text(rc));
-    }
-    command_text(c, "backup written to %s", file);
-    return true;
-}
-
-static void print_bad_row(void *ctx, int64_t row, const char *reason)
-{
-    command_text(ctx, "row %lld left out: %s", (long long)row, reason);
-}
-
-static bool is_to_stop(void *ctx)
-{
-    return command_stopping(ctx);
-}
-
-/* What was imported stays: that is to be said with what to do. */
-static bool ended_early(command_t *c, int rc, bool dry_run)
-{
-    const char *why = command_stopping(c) ? "wacrmd ends"
-                      : rc == WERR_IO && ferror(c->input) != 0
-                          ? "the file did not come to its end"
-                          : werr_text(rc);
-
-    return command_fail(c, "ended early: %s: %s", why,
-                        dry_run ? "try again"
-                                : "import the same file again, which brings "
-                                  "the rest and doubles nothing");
-}
-
-static bool import(command_t *c, const json_t *request)
-{
-    donor_import_t n = {0};
-    donor_import_options_t o = {
-        .bad = print_bad_row, .stop = is_to_stop, .ctx = c};
-    int rc;
-
-    (void)jsonr_bool(request, "dry_run", &o.dry_run);
-    if (!c->input) {
-        return command_fail(c, "nothing to import");
-    }
-    rc = donor_import(c->domain, c->input, &o, &n);
-    if (rc == WERR_INVALID) {
-        return command_fail(c, "not a CSV file whose first line has a column "
-                               "phone");
-    }
-    command_text(c,
-                 "%s%lld rows: %lld new contacts, %lld gifts, %lld known "
-                 "already, %lld left out",
-                 o.dry_run ? "not stored: " : "", (long long)n.rows,
-                 (long long)n.contacts, (long long)n.gifts, (long long)n.known,
-                 (long long)n.bad);
-    return rc == WERR_OK || ended_early(c, rc, o.dry_run);
-}
+/* ---- search ---- */
 
 static bool rebuild_search(command_t *c, const json_t *request)
 {
@@ -166,57 +87,6 @@ static bool rebuild_search(command_t *c, const json_t *request)
     command_text(c, "the search index is made anew %s",
                  c->search ? "in the background" : "when wacrmd starts");
     return true;
-}
-
-/* A new file of wacrmd's, that nobody else may read. */
-static bool export(command_t *c, const json_t *request, donor_export_t what)
-{
-    const char *file = command_arg(c, request, "file");
-    int64_t rows = 0;
-    FILE *out;
-    int fd, rc;
-
-    if (!file) {
-        return false;
-    }
-    if (file[0] != '/') {
-        return command_fail(c, "the path of the export must be absolute");
-    }
-    fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    out = fd < 0 ? NULL : fdopen(fd, "w");
-    if (!out) {
-        rc = errno;
-        if (fd >= 0) {
-            (void)close(fd);
-        }
-        return command_fail(c, "%s: %s", file, strerrordesc_np(rc));
-    }
-    rc = audit_write(
-        c->domain,
-        &(audit_t){.action = "export",
-                   .detail = what == EXPORT_DONORS ? "donors" : "donations"});
-    if (rc == WERR_OK) {
-        rc = donor_export(c->db, c->domain, what, out, &rows);
-    }
-    if (fclose(out) != 0 && rc == WERR_OK) {
-        rc = WERR_IO;
-    }
-    if (rc < 0) {
-        (void)unlink(file);
-        return command_fail(c, "no export: %s", werr_text(rc));
-    }
-    command_text(c, "%lld rows written to %s", (long long)rows, file);
-    return true;
-}
-
-static bool export_donors(command_t *c, const json_t *request)
-{
-    return export(c, request, EXPORT_DONORS);
-}
-
-static bool export_donations(command_t *c, const json_t *request)
-{
-    return export(c, request, EXPORT_DONATIONS);
 }
 
 /* ---- spool ---- */
@@ -280,10 +150,10 @@ static const struct {
     {"user add", command_user_add, true, false},
     {"user passwd", command_user_passwd, true, false},
     {"user list", command_user_list, true, false},
-    {"import", import, true, false},
-    {"export donors", export_donors, true, false},
-    {"export donations", export_donations, true, false},
-    {"backup", backup, true, false},
+    {"import", command_import, true, false},
+    {"export donors", command_export_donors, true, false},
+    {"export donations", command_export_donations, true, false},
+    {"backup", command_backup, true, false},
     {"check", command_check, true, false},
     {"search rebuild", rebuild_search, true, false},
     {"token", command_token, false, false},

@@ -66,6 +66,10 @@ const char *command_arg(command_t *c, const json_t *request, const char *key);
 
 typedef bool (*command_fn)(command_t *c, const json_t *request);
 
+bool command_import(command_t *c, const json_t *request);
+bool command_export_donors(command_t *c, const json_t *request);
+bool command_export_donations(command_t *c, const json_t *request);
+bool command_backup(command_t *c, const json_t *request);
 bool command_user_add(command_t *c, const json_t *request);
 bool command_user_passwd(command_t *c, const json_t *request);
 bool command_user_list(command_t *c, const json_t *request);
