@@ -1,6 +1,8 @@
 /*
- * check.c - wacrmctl check: is what lies on disk whole? Looks at everything,
- * changes nothing.
+ * check.c - wacrmctl check: is what lies on disk whole? Looks at everything and
+ * mends nothing. While wacrmd is down it opens the spool itself, which clears
+ * the reader slots of the dead, sets the files' modes, and takes the note
+ * "suspect" away where all of the file is sound.
  */
 #include <errno.h>
 #include <stdio.h>
