@@ -12,6 +12,8 @@
 #define NGX_WACRM_SPOOL_SPARE     8192
 
 #define NGX_WACRM_SPOOL_RETRY     1000
+/* the longest that the event loop waits for another process's lock, in ms */
+#define NGX_WACRM_SPOOL_LOCK      200
 /* how long a worker may go on with a spool that is no longer at its path */
 #define NGX_WACRM_SPOOL_WATCH     1000
 /* a spool that stays closed is told about once a minute */
@@ -28,6 +30,7 @@ typedef struct {
 } ngx_wacrm_process_t;
 
 
+static ngx_wacrm_main_conf_t *ngx_wacrm_spool_conf(ngx_cycle_t *cycle);
 static void ngx_wacrm_open_notify(ngx_wacrm_main_conf_t *mcf, ngx_log_t *log);
 static void ngx_wacrm_open_spool(ngx_event_t *ev);
 static void ngx_wacrm_watch_spool(ngx_event_t *ev);
@@ -57,18 +60,31 @@ ngx_wacrm_spool_configured(ngx_http_request_t *r)
 void
 ngx_wacrm_spool_failed(void)
 {
+    ngx_uint_t  moved;
+
     if (ngx_wacrm_process.spool == NULL) {
         return;
     }
 
-    ngx_log_error(NGX_LOG_ALERT, ngx_wacrm_process.retry.log, 0,
+    ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
                   "wacrm spool failed, it is closed and opened again");
+
+    moved = spool_moved(ngx_wacrm_process.spool);
 
     spool_close(&ngx_wacrm_process.spool);
 
-    if (!ngx_exiting) {
-        ngx_add_timer(&ngx_wacrm_process.retry, NGX_WACRM_SPOOL_RETRY);
+    if (ngx_exiting) {
+        return;
     }
+
+    /* what lies there now has not failed */
+
+    if (moved) {
+        ngx_wacrm_open_spool(&ngx_wacrm_process.retry);
+        return;
+    }
+
+    ngx_add_timer(&ngx_wacrm_process.retry, NGX_WACRM_SPOOL_RETRY);
 }
 
 
@@ -125,20 +141,17 @@ ngx_wacrm_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_wacrm_module);
-
-    if (mcf == NULL || mcf->path.len == 0) {
+    mcf = ngx_wacrm_spool_conf(cycle);
+    if (mcf == NULL) {
         return NGX_OK;
     }
 
     ngx_wacrm_process.retry.handler = ngx_wacrm_open_spool;
     ngx_wacrm_process.retry.log = cycle->log;
-    ngx_wacrm_process.retry.data = mcf;
     ngx_wacrm_process.retry.cancelable = 1;
 
     ngx_wacrm_process.watch.handler = ngx_wacrm_watch_spool;
     ngx_wacrm_process.watch.log = cycle->log;
-    ngx_wacrm_process.watch.data = mcf;
     ngx_wacrm_process.watch.cancelable = 1;
 
     ngx_wacrm_open_notify(mcf, cycle->log);
@@ -163,6 +176,19 @@ ngx_wacrm_exit_process(ngx_cycle_t *cycle)
         ngx_close_socket(ngx_wacrm_process.socket);
         ngx_wacrm_process.socket = (ngx_socket_t) -1;
     }
+}
+
+
+/* NULL: without a spool. */
+
+static ngx_wacrm_main_conf_t *
+ngx_wacrm_spool_conf(ngx_cycle_t *cycle)
+{
+    ngx_wacrm_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_wacrm_module);
+
+    return (mcf == NULL || mcf->path.len == 0) ? NULL : mcf;
 }
 
 
@@ -201,12 +227,20 @@ ngx_wacrm_open_spool(ngx_event_t *ev)
     spool_options_t         options;
     ngx_wacrm_main_conf_t  *mcf;
 
-    mcf = ev->data;
+    /* without a master the configuration changes within the process */
+
+    ev->log = ngx_cycle->log;
+
+    mcf = ngx_wacrm_spool_conf((ngx_cycle_t *) ngx_cycle);
+    if (mcf == NULL) {
+        return;
+    }
 
     ngx_memzero(&options, sizeof(spool_options_t));
     options.size = mcf->size;
     options.create = true;
     options.set_aside = true;
+    options.wait_ms = NGX_WACRM_SPOOL_LOCK;
 
     rc = spool_open(&ngx_wacrm_process.spool, (char *) mcf->path.data,
                     &options);
@@ -254,17 +288,15 @@ ngx_wacrm_open_spool(ngx_event_t *ev)
 static void
 ngx_wacrm_watch_spool(ngx_event_t *ev)
 {
-    ngx_wacrm_main_conf_t  *mcf;
-
-    mcf = ev->data;
+    ev->log = ngx_cycle->log;
 
     if (ngx_wacrm_process.spool
         && !ngx_wacrm_commit_busy()
         && spool_moved(ngx_wacrm_process.spool))
     {
         ngx_log_error(NGX_LOG_WARN, ev->log, 0,
-                      "wacrm spool \"%V\" was replaced, it is opened again",
-                      &mcf->path);
+                      "wacrm spool \"%s\" was replaced, it is opened again",
+                      spool_path(ngx_wacrm_process.spool));
 
         spool_close(&ngx_wacrm_process.spool);
         ngx_wacrm_open_spool(&ngx_wacrm_process.retry);

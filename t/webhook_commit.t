@@ -44,10 +44,11 @@ sub hold {
     return sub { close $in; waitpid $pid, 0 };
 }
 
-# The new worker hangs too while it opens the spool, so no reload() here.
+# The new worker cannot open the spool yet, and says so.
 sub shut_down {
     my ($t) = @_;
 
+    $t->allow(qr/wacrm spool ".*" cannot be opened: busy/);
     kill 'HUP', $t->pid;
     return $t->wait_for(sub { scalar $t->workers(qr/shutting down/) });
 }
@@ -133,6 +134,7 @@ $release->();
 is($t->read_response($flying)->{status}, 200, 'the one in flight');
 is($t->read_response($gathered)->{status}, 200, 'the one that gathered');
 ok($t->wait_for(sub { !kill 0, $old[0] }), 'then it ends');
+$t->wait_for(sub { $t->get('/healthz')->{status} == 200 });
 is(post($t, body(203))->{status}, 200, 'the new worker');
 is(scalar(grep { /"0002/ } stored($t)), 3, 'all stored, once');
 

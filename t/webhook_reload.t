@@ -1,22 +1,32 @@
 #!/usr/bin/perl
 
-# Reloads under load refuse and lose nothing.
+# Reloads under load refuse and lose nothing; a spool that somebody keeps locked
+# stops its events, nothing else.
 
 use strict;
 use warnings;
 
 use Digest::SHA qw(hmac_sha256_hex);
+use Errno qw(EIO);
+use Fcntl qw(:flock);
 use Test::More;
 use Time::HiRes qw(sleep);
 
 use lib 't/lib';
+use Wacrm::Fault;
 use Wacrm::Nginx;
 
 my $clients = 4;
 my $each = 200;
 my $secret = 'a secret of enough bytes';
 
-my $t = Wacrm::Nginx->new(workers => 2, level => 'notice');
+# a sanitizer has its own calls
+my $fault = $ENV{WACRM_SANITIZED} ? undef
+    : Wacrm::Fault->live("/tmp/wacrm-reload.$$");
+my $owner = $$;
+END { unlink "/tmp/wacrm-reload.$$" if $owner && $owner == $$ }
+my $t = Wacrm::Nginx->new(workers => 2, level => 'notice',
+    $fault ? (env => { $fault->env }) : ());
 $t->write('secret', $secret);
 sub conf {
     my ($source) = @_;
@@ -31,6 +41,8 @@ sub conf {
             wacrm_webhook_secret_file %%DIR%%/secret;
         }
         location /metrics { wacrm_metrics; }
+        location /healthz { wacrm_health; }
+        location / { return 200; }
     }
 EOC
 }
@@ -96,5 +108,70 @@ is(stored('demo'), $clients * $each, 'the other source has lost nothing');
 conf('demo');
 ok($t->reload(wait => 1), 'reload with the first one');
 is(stored('demo'), $clients * $each, 'which counts on');
+
+# ---- somebody keeps the lock of those who write ----
+
+$t->allow(qr/wacrm spool ".*" cannot be opened: busy \(.*write\.lock/);
+
+# The rest is in service, each worker's event loop has tried in vain.
+sub held {
+    my ($what, $from) = @_;
+
+    ok($t->wait_for(sub {
+        2 <= (() = $t->log_since($from) =~ /cannot be opened: busy/g)
+    }), "$what: both workers have tried");
+    is(grep({ ($t->request('GET', '/', timeout => 2) // {})->{status} == 200 }
+        1 .. 8), 8, 'what needs no spool is answered at once');
+    is($t->post('/hook', '{}', $t->waapi('{}'))->{status}, 503,
+       'an event is refused');
+    is($t->get('/healthz')->{status}, 503, 'which health says');
+}
+
+sub released {
+    my ($lock) = @_;
+
+    flock $lock, LOCK_UN;
+    ok($t->wait_for(sub {
+        8 == grep { $t->post('/hook', '{}', $t->waapi('{}'))->{status} == 200 }
+            1 .. 8
+    }), 'once it is released they are stored');
+}
+
+open my $lock, '+<', $t->path('spool/write.lock') or die $!;
+flock $lock, LOCK_EX;
+my $from = $t->mark;
+ok($t->reload, 'workers start while it is held');
+held('reload', $from);
+released($lock);
+
+SKIP: {
+    skip 'a sanitizer has its own calls', 5 if !$fault;
+    $t->allow(qr/wacrm spool failed, it is closed and opened again/);
+    # each worker loses its own, and opens it a second later
+    for (1 .. 20) {
+        $from = $t->mark;
+        $fault->arm(calls => 'sync', file => 'data.mdb', errno => EIO,
+            run => 1000);
+        $t->wait_for(sub {
+            $t->post('/hook', '{}', $t->waapi('{}'));
+            2 <= (() = $t->log_since($from) =~ /spool failed, it is closed/g);
+        });
+        flock $lock, LOCK_EX;
+        $fault->disarm;
+        last if 4 == grep { $t->get('/healthz')->{status} == 503 } 1 .. 4;
+        flock $lock, LOCK_UN;
+    }
+    held('an I/O error', $from);
+    released($lock);
+}
+
+# ---- somebody moves it ----
+
+$t->allow(qr/wacrm spool failed, it is closed and opened again/);
+rename $t->path('spool'), $t->path('spool.old') or die $!;
+my @answers = map { $t->post('/hook', '{}', $t->waapi('{}'))->{status} } 1 .. 12;
+cmp_ok(scalar(grep { $_ == 503 } @answers), '<=', 2,
+   'the event of each worker that meets it is refused, no other one')
+    or diag "@answers";
 
 $t->done;
