@@ -75,7 +75,7 @@ static bool wait_for(store_t *store, int64_t ms, bool until_full)
     bool stopping;
     int rc = 0;
 
-    (void)clock_gettime(CLOCK_REALTIME, &until);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += ms / 1000;
     until.tv_nsec += ms % 1000 * 1000000;
     if (until.tv_nsec >= 1000000000) {

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "db/migrate.h"
 #include "db/store_internal.h"
@@ -88,15 +89,19 @@ static store_t *new_store(const char *path)
         return NULL;
     }
     store->path = strdup(path);
-    if (!store->path || pthread_mutex_init(&store->lock.mutex, NULL) != 0 ||
-        pthread_cond_init(&store->lock.cond, NULL) != 0 ||
-        pthread_mutex_init(&store->mutex, NULL) != 0 ||
-        pthread_cond_init(&store->cond, NULL) != 0) {
-        free(store->path);
-        free(store);
-        return NULL;
+    if (!store->path ||
+        !lock_init(&store->lock.mutex, &store->lock.cond, NULL)) {
+        goto fail;
     }
-    return store;
+    if (lock_init(&store->mutex, &store->cond, NULL)) {
+        return store;
+    }
+    (void)pthread_cond_destroy(&store->lock.cond);
+    (void)pthread_mutex_destroy(&store->lock.mutex);
+fail:
+    free(store->path);
+    free(store);
+    return NULL;
 }
 
 int store_open(store_t **out, store_options_t *o)
