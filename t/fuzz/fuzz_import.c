@@ -6,6 +6,7 @@
 
 #include "domain.h"
 #include "domain/donor_import.h"
+#include "through.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,13 +25,14 @@ static int run(const uint8_t *data, size_t size, bool dry, donor_import_t *out)
 {
     FILE *in = fmemopen((void *)(uintptr_t)data, size, "rb");
     int64_t bad = 0;
+    donor_import_options_t o = {.dry_run = dry, .bad = on_bad, .ctx = &bad};
     int rc;
 
     if (in == NULL) {
         abort();
     }
     memset(out, 0, sizeof(*out));
-    rc = donor_import(fuzz_domain(), in, dry, on_bad, &bad, out);
+    rc = donor_import(fuzz_domain(), in, &o, out);
     fclose(in);
     if (rc != WERR_OK && rc != WERR_INVALID) {
         abort();
@@ -59,6 +61,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (memcmp(&dry, &real, sizeof(dry)) != 0) {
         abort();
+    }
+    if (real.gifts > 0) {
+        fuzz_through();
     }
     (void)run(data, size, false, &again);
     if (again.contacts != 0 || again.gifts != 0 || again.bad != real.bad ||

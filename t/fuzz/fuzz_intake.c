@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "domain.h"
 #include "intake/apply.h"
+#include "through.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,6 +40,9 @@ static int apply(tx_t *tx, void *arg)
     rc = apply_item(&a, tx, item);
     require(!werr_is_fault(rc));
     require(rc == WERR_OK || a.reason[0] != '\0');
+    if (rc == WERR_OK) {
+        fuzz_through();
+    }
     return WERR_INVALID; /* undone */
 }
 

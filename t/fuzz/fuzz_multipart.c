@@ -10,6 +10,7 @@
 #include "base/base64.h"
 #include "base/sniff.h"
 #include "http/multipart.h"
+#include "through.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -33,6 +34,9 @@ static void form(const char *type, const char *body, size_t len)
             abort();
         }
         (void)sniff(p->data, p->len);
+    }
+    if (m.n > 0) {
+        fuzz_through();
     }
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/phone.h"
+#include "through.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -44,6 +45,7 @@ static void typed(const char *text, size_t len)
             strcmp(phone, again) == 0);
     phone_format(phone, small, sizeof(small));
     require(strlen(small) < sizeof(small));
+    fuzz_through();
 }
 
 static void sent(const char *text, size_t len)

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "realtime/internal.h"
 #include "realtime/sign.h"
+#include "through.h"
 
 #define SECRET   "7ad3773142a6692b25b8"
 #define KEY      "key"
@@ -50,13 +51,20 @@ static realtime_t *desk(void)
     return rt.epoll >= 0 && rt.pong != NULL && rt.ping != NULL ? &rt : NULL;
 }
 
+/* A whole text frame; a length in more bytes than it needs breaks it. */
 static void add_frame(buf_t *b, const char *text, size_t len)
 {
-    char head[8] = {
-        (char)0x81, (char)(0x80 | 126), (char)(len >> 8), (char)len, 0, 0, 0,
-        0}; /* a mask of zeros */
+    static const char mask[4];
+    const char small[2] = {(char)0x81, (char)(0x80 | len)};
+    const char large[4] = {(char)0x81, (char)(0x80 | 126), (char)(len >> 8),
+                           (char)len};
 
-    buf_add(b, head, sizeof(head));
+    if (len < 126) {
+        buf_add(b, small, sizeof(small));
+    } else {
+        buf_add(b, large, sizeof(large));
+    }
+    buf_add(b, mask, sizeof(mask));
     buf_add(b, text, len);
 }
 
@@ -173,6 +181,9 @@ static void play(realtime_t *rt, int fd, int peer, const uint8_t *data,
     rt_client_readable(c);
     rt_clients_settle(rt);
     check_output(peer);
+    if (atomic_load(&rt->counters.subscriptions) > 0) {
+        fuzz_through();
+    }
     if (rt->nclients > 0 && rt->slots[c->slot] == c) {
         rt_client_kill(c);
     }

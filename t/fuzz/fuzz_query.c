@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "http/query.h"
+#include "through.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -45,6 +46,9 @@ static void pairs(const char *text)
         if (query_get(&q, q.names[i]) != q.values[i]) {
             abort();
         }
+    }
+    if (good && q.n > 0) {
+        fuzz_through();
     }
     query_free(&q);
 }

@@ -8,6 +8,7 @@
 
 #include "spool/record.h"
 #include "spool/spool.h"
+#include "through.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -68,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (rc == SPOOL_OK) {
         all_inside(data, len, &rec);
         round_trip(&rec);
+        fuzz_through();
     } else if (rc != SPOOL_CORRUPT && rc != SPOOL_FUTURE) {
         abort();
     }

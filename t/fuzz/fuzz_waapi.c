@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gateway/gateway.h"
+#include "through.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -77,6 +78,9 @@ static void parse(const char *body, size_t len, const char *event)
     if (rc == WERR_OK) {
         for (size_t i = 0; i < ev.n; i++) {
             check_event(&ev.items[i]);
+            if (ev.items[i].kind == GW_MESSAGE) {
+                fuzz_through();
+            }
         }
         gw_events_free(&ev);
     } else if (rc != WERR_INVALID || reason[0] == '\0') {

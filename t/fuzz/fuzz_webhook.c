@@ -11,6 +11,7 @@
 
 #include "edge/json_check.h"
 #include "spool/spool.h"
+#include "through.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -155,6 +156,7 @@ static void run(const site_t *site, request_t *r)
     must(kind != SIG_KIND_JWT || result != SIG_OK);
     if (result == SIG_OK && json_check(r->body.data, r->body.len)) {
         store(site, r);
+        fuzz_through();
     }
 }
 
