@@ -291,6 +291,17 @@ ok(reaches($told, $SENT), 'sent');
 my $wa_id = $d->sql("SELECT wa_id FROM messages WHERE id = $told");
 $d->event('message.status', { id => $wa_id, status => 'failed' });
 ok(reaches($told, $FAILED), 'and failed by a status');
+is(api(POST => "messages/$told/retry")->{status}, 200, 'retry');
+ok(reaches($told, $SENT), 'is sent');
+my $new_id = $d->sql("SELECT wa_id FROM messages WHERE id = $told");
+isnt($new_id, $wa_id, 'with its new id');
+$d->event('message.status', { id => $wa_id, status => 'failed' });
+$d->sim('/_sim/webhook', { from => phone(2), from_me => \1,
+    text => 'gagal belakangan', id => $new_id });
+$d->event('message.status', { id => $new_id, status => 'delivered' });
+ok(reaches($told, $DELIVERED), 'whose statuses count, and no others');
+is($d->sql("SELECT count(*) FROM messages WHERE body = 'gagal belakangan'"), 1,
+    'no second row');
 
 # ---- read receipts ----
 

@@ -169,8 +169,9 @@ int delivery_sent(tx_t *tx, int64_t id, const char *attempt, const char *wa_id)
     if (rc == WERR_OK && m.id != 0) {
         rc = message_move(tx, &m, STATUS_SENT, NULL, NULL);
     }
-    if (rc == WERR_OK && m.id != 0 && wa_id != NULL && *wa_id != '\0') {
-        rc = message_bind(tx, &m, wa_id);
+    if (rc == WERR_OK && m.id != 0) {
+        rc = message_bind(tx, &m,
+                          wa_id != NULL && *wa_id != '\0' ? wa_id : NULL);
     }
     return rc;
 }

@@ -25,12 +25,14 @@ DB_QUERY(message_media_insert,
 /*
  * Ours that this may be the echo of: said at that time, or tried at that time
  * (a retry is later than the message). What has never been tried cannot have
- * an echo. A gateway may tell a file's name for the text of a file.
+ * an echo; an id of what is not sent is of an attempt before. A gateway may
+ * tell a file's name for the text of a file.
  */
 DB_QUERY(message_echo_of,
          "SELECT m.id FROM messages m JOIN outbox o ON o.message_id = m.id "
          "WHERE m.chat_id = $1 AND m.ts >= $2 AND m.ts <= $3 + 60000 "
-         "AND m.direction = 1 AND m.wa_id IS NULL AND m.status <= 2 "
+         "AND m.direction = 1 AND (m.status < 2 OR m.status = 2 "
+         "AND m.wa_id IS NULL) "
          "AND o.attempts > 0 AND (m.body = $4 OR (m.type = $5 "
          "AND m.type IN ('image', 'document'))) "
          "AND (m.ts >= $3 - 60000 OR o.updated_at >= $3 - 60000) "
@@ -100,8 +102,8 @@ static int bind_echo(tx_t *tx, const message_in_t *in, message_ref_t *out)
     if (rc != WERR_OK) {
         return rc;
     }
-    rc = message_bind(tx, &m, in->wa_id);
-    return rc == WERR_OK ? message_move(tx, &m, STATUS_SENT, NULL, NULL) : rc;
+    rc = message_move(tx, &m, STATUS_SENT, NULL, NULL);
+    return rc == WERR_OK ? message_bind(tx, &m, in->wa_id) : rc;
 }
 
 /* 0: none, or one that we do not have. */

@@ -42,6 +42,9 @@ int message_status(tx_t *tx, int64_t session, const char *wa_id, status_t to,
     if (rc != WERR_OK || !m.outgoing) {
         return rc; /* what they sent us is delivered, and stays so */
     }
+    if (m.former && !status_may_move(STATUS_FAILED, to)) {
+        return WERR_OK; /* it has failed, and is on its way once more */
+    }
     return message_move(tx, &m, to, code, title);
 }
 

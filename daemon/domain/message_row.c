@@ -29,9 +29,12 @@ DB_QUERY(message_twin_last, "UPDATE chats SET last_message_id = $2, "
                             "WHERE id = $3 AND last_message_id = $1");
 DB_QUERY(message_twin_delete, "DELETE FROM messages WHERE id = $1");
 
+/* An id comes with the proof that a message has left. An id without one: it
+ * was retried since. */
 static int read_row(db_stmt_t *s, message_row_t *m)
 {
     int rc = db_first(s);
+    bool has_id;
 
     if (rc != DB_ROW) {
         return rc;
@@ -41,8 +44,10 @@ static int read_row(db_stmt_t *s, message_row_t *m)
     m->chat = db_i64(s, 2);
     m->contact = db_i64(s, 3);
     m->outgoing = db_i64(s, 4) != 0;
-    m->bound = db_i64(s, 5) != 0;
+    has_id = db_i64(s, 5) != 0;
     m->status = (status_t)db_i64(s, 6);
+    m->former = has_id && m->outgoing && m->status <= STATUS_UNKNOWN;
+    m->bound = has_id && !m->former;
     m->edited_at = db_i64(s, 7);
     m->deleted_at = db_i64(s, 8);
     db_done(s);
@@ -179,14 +184,31 @@ static int absorb_twin(tx_t *tx, message_row_t *m, const message_row_t *twin)
     return rc;
 }
 
+static int set_wa_id(tx_t *tx, message_row_t *m, const char *wa_id)
+{
+    db_stmt_t *s = db_stmt(tx->db, &message_set_wa);
+    int rc;
+
+    db_bind_i64(s, 1, m->id);
+    db_bind_text(s, 2, wa_id);
+    rc = db_exec(s);
+    if (rc == WERR_OK) {
+        m->bound = wa_id != NULL;
+        m->former = false;
+    }
+    return rc;
+}
+
 int message_bind(tx_t *tx, message_row_t *m, const char *wa_id)
 {
     message_row_t twin;
-    db_stmt_t *s;
     int rc;
 
     if (m->bound) {
         return WERR_OK;
+    }
+    if (wa_id == NULL) {
+        return m->former ? set_wa_id(tx, m, NULL) : WERR_OK;
     }
     rc = message_row_find(tx->db, m->session, true, wa_id, &twin);
     if (rc == WERR_OK) {
@@ -197,13 +219,6 @@ int message_bind(tx_t *tx, message_row_t *m, const char *wa_id)
     if (rc != WERR_OK) {
         return rc;
     }
-    s = db_stmt(tx->db, &message_set_wa);
-    db_bind_i64(s, 1, m->id);
-    db_bind_text(s, 2, wa_id);
-    rc = db_exec(s);
-    if (rc != WERR_OK) {
-        return rc;
-    }
-    m->bound = true;
-    return parked_apply(tx, m, wa_id);
+    rc = set_wa_id(tx, m, wa_id);
+    return rc == WERR_OK ? parked_apply(tx, m, wa_id) : rc;
 }

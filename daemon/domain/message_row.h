@@ -10,7 +10,8 @@
 typedef struct {
     int64_t id, session, chat, contact;
     bool outgoing;
-    bool bound; /* its wa_id is known */
+    bool bound;  /* its wa_id is known */
+    bool former; /* has one, but of an attempt before message_retry() */
     status_t status;
     int64_t edited_at, deleted_at; /* 0: never */
 } message_row_t;
@@ -31,7 +32,8 @@ int message_set_status(tx_t *tx, message_row_t *m, status_t to,
 
 /*
  * The gateway has told the id of a message of ours: keeps it, takes over a
- * second row that an echo has made, applies what was parked for it.
+ * second row that an echo has made, applies what was parked for it. NULL: it
+ * has told none, and a former one goes.
  */
 int message_bind(tx_t *tx, message_row_t *m, const char *wa_id) WACRM_CHECKED;
 

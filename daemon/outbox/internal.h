@@ -75,7 +75,8 @@ int lanes_settle(outbox_t *o) WACRM_CHECKED;
 int lanes_expire(outbox_t *o, int64_t *next) WACRM_CHECKED;
 /* Is an unknown one still that? WERR_OK, or an error, which says neither. */
 int lanes_held(const attempt_t *a, bool *held) WACRM_CHECKED;
-/* Does that id belong to another message of ours? The same: gw_lookup_t. */
+/* Does that id belong to another message of ours, or to an attempt before
+ * this one was retried? The same: gw_lookup_t. */
 int lanes_known(void *attempt, const char *wa_id, bool *known) WACRM_CHECKED;
 
 /* attempt.c: the gateway's side */

@@ -20,9 +20,10 @@
 DB_QUERY(next_deadline, "SELECT min(deadline) FROM outbox WHERE state = 2");
 DB_QUERY(still_held, "SELECT 1 FROM outbox WHERE id = $1 AND state = 2 "
                      "AND attempt_id = $2");
+/* Or is the id of an earlier attempt at the same one (message_row.h). */
 DB_QUERY(other_message,
          "SELECT 1 FROM messages WHERE session_id = $1 AND direction = 1 "
-         "AND wa_id = $2 AND id <> $3");
+         "AND wa_id = $2 AND (id <> $3 OR status <= 1)");
 
 /* ---- into flight ---- */
 

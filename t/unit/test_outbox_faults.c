@@ -42,6 +42,9 @@ static void known_or_not(void **state)
     a.d.message = echo.ref.id; /* its own */
     assert_int_equal(lanes_known(&a, "ID1", &known), WERR_OK);
     assert_false(known);
+    RUN(f, "UPDATE messages SET status = 0"); /* retried */
+    assert_int_equal(lanes_known(&a, "ID1", &known), WERR_OK);
+    assert_true(known);
     BREAK(f, "messages");
     assert_true(lanes_known(&a, "ID1", &known) < 0);
 }

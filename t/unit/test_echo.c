@@ -1,0 +1,192 @@
+/* What the gateway tells of a message of ours: its id, its echo, and which of
+ * several it means. */
+#include "domain_fixture.h"
+
+#include "domain/delivery.h"
+
+#define PHONE "6281"
+
+DB_QUERY(outbox_of, "SELECT id FROM outbox WHERE message_id = $1");
+DB_QUERY(state_of, "SELECT state FROM outbox WHERE message_id = $1");
+DB_QUERY(wa_id_of, "SELECT coalesce(wa_id, '-') FROM messages WHERE id = $1");
+
+typedef struct {
+    char what; /* b(egin) s(ent) u(nknown) a(gain) */
+    int64_t message;
+    const char *attempt, *wa_id;
+} step_t;
+
+static int64_t number(db_t *db, const db_query_t *q, int64_t message)
+{
+    db_stmt_t *s = db_stmt(db, q);
+    int64_t v;
+
+    db_bind_i64(s, 1, message);
+    assert_int_equal(db_first_i64(s, &v), WERR_OK);
+    return v;
+}
+
+static void assert_wa_id(fixture_t *f, int64_t message, const char *expected)
+{
+    db_stmt_t *s = db_stmt(f->db, &wa_id_of);
+
+    db_bind_i64(s, 1, message);
+    assert_int_equal(db_first(s), DB_ROW);
+    assert_string_equal(db_text(s, 0), expected);
+    db_done(s);
+}
+
+static int step_tx(tx_t *tx, void *arg)
+{
+    const step_t *s = arg;
+    int64_t id = number(tx->db, &outbox_of, s->message);
+
+    switch (s->what) {
+    case 'b':
+        return delivery_start(tx, id, s->attempt);
+    case 's':
+        return delivery_sent(tx, id, s->attempt, s->wa_id);
+    case 'u':
+        return delivery_unknown(tx, id, s->attempt, tx->now, "timeout");
+    default:
+        return message_retry(tx, s->message);
+    }
+}
+
+static void step(fixture_t *f, char what, int64_t message, const char *attempt,
+                 const char *wa_id)
+{
+    step_t s = {what, message, attempt, wa_id};
+
+    assert_int_equal(domain_write(&f->d, step_tx, &s), WERR_OK);
+}
+
+/* Sent as FIRST, which has failed since, and retried. */
+static int64_t retried(fixture_t *f)
+{
+    int64_t id = queue(f, PHONE, "salam");
+
+    step(f, 'b', id, "t1", NULL);
+    step(f, 's', id, "t1", "FIRST");
+    move(f, "FIRST", STATUS_FAILED);
+    assert_int_equal(status_of(f, id), STATUS_FAILED);
+    step(f, 'a', id, NULL, NULL);
+    return id;
+}
+
+/* ---- what was retried ---- */
+
+static void retry_gets_its_new_id(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = retried(f);
+
+    step(f, 'b', id, "t2", NULL);
+    move(f, "SECOND", STATUS_DELIVERED);
+    step(f, 's', id, "t2", "SECOND");
+    assert_wa_id(f, id, "SECOND");
+    assert_int_equal(status_of(f, id), STATUS_DELIVERED);
+    say(f, PHONE, "SECOND", "salam", clock_now_ms(), true);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM messages"), 1);
+    move(f, "SECOND", STATUS_READ);
+    assert_int_equal(status_of(f, id), STATUS_READ);
+}
+
+static void echo_of_a_retry_binds(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = retried(f), now = clock_now_ms();
+
+    say(f, PHONE, "FIRST", "salam", now, true); /* told again */
+    assert_int_equal(status_of(f, id), STATUS_QUEUED);
+    step(f, 'b', id, "t2", NULL);
+    step(f, 'u', id, "t2", NULL);
+    say(f, PHONE, "FIRST", "salam", now, true);
+    assert_int_equal(status_of(f, id), STATUS_UNKNOWN);
+    say(f, PHONE, "SECOND", "salam", now, true);
+    assert_wa_id(f, id, "SECOND");
+    assert_int_equal(status_of(f, id), STATUS_SENT);
+    assert_int_equal(number(f->db, &state_of, id), DELIVERY_SENT);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM messages"), 1);
+}
+
+/* The first attempt has failed, as we know: told again it says nothing of the
+ * second one. */
+static void first_id_cannot_fail_a_retry(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = retried(f);
+
+    move(f, "FIRST", STATUS_FAILED);
+    move(f, "FIRST", STATUS_SENT);
+    assert_int_equal(status_of(f, id), STATUS_QUEUED);
+    step(f, 'b', id, "t2", NULL);
+    move(f, "FIRST", STATUS_FAILED);
+    assert_int_equal(status_of(f, id), STATUS_QUEUED);
+    step(f, 'u', id, "t2", NULL);
+    move(f, "FIRST", STATUS_FAILED);
+    assert_int_equal(status_of(f, id), STATUS_UNKNOWN);
+    step(f, 's', id, "t2", "SECOND");
+    move(f, "FIRST", STATUS_FAILED);
+    assert_int_equal(status_of(f, id), STATUS_SENT);
+    assert_int_equal(ASK(f, "SELECT failed FROM chats"), 0);
+}
+
+static void first_id_cannot_fail_a_retry_without_one(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = retried(f);
+
+    step(f, 'b', id, "t2", NULL);
+    step(f, 's', id, "t2", NULL);
+    assert_int_equal(status_of(f, id), STATUS_SENT);
+    move(f, "FIRST", STATUS_FAILED);
+    assert_int_equal(status_of(f, id), STATUS_SENT);
+    say(f, PHONE, "SECOND", "salam", clock_now_ms(), true);
+    assert_wa_id(f, id, "SECOND");
+}
+
+/* It had arrived after all: it need not go once more. */
+static void first_id_delivered_ends_a_retry(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = retried(f);
+
+    move(f, "FIRST", STATUS_DELIVERED);
+    assert_int_equal(status_of(f, id), STATUS_DELIVERED);
+    assert_int_equal(number(f->db, &state_of, id), DELIVERY_SENT);
+    assert_wa_id(f, id, "FIRST");
+    move(f, "FIRST", STATUS_READ);
+    assert_int_equal(status_of(f, id), STATUS_READ);
+}
+
+/* A status that comes before the echo which it belongs to. */
+static void echo_of_what_has_failed(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = queue(f, PHONE, "salam");
+
+    step(f, 'b', id, "t1", NULL);
+    step(f, 'u', id, "t1", NULL);
+    move(f, "FIRST", STATUS_FAILED);
+    say(f, PHONE, "FIRST", "salam", clock_now_ms(), true);
+    assert_int_equal(status_of(f, id), STATUS_FAILED);
+    assert_int_equal(number(f->db, &state_of, id), DELIVERY_SENT);
+}
+
+#define TEST(t) \
+    cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(retry_gets_its_new_id),
+        TEST(echo_of_a_retry_binds),
+        TEST(first_id_cannot_fail_a_retry),
+        TEST(first_id_cannot_fail_a_retry_without_one),
+        TEST(first_id_delivered_ends_a_retry),
+        TEST(echo_of_what_has_failed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
