@@ -1,8 +1,10 @@
 /* The attempts of the outbox, and how they end. */
 #include "domain/delivery.h"
 
+#include <inttypes.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "domain/message_row.h"
 
 DB_QUERY(delivery_begin, "UPDATE outbox SET state = 1, attempt_id = $2, "
@@ -30,9 +32,9 @@ DB_QUERY(delivery_put_off_lane,
 DB_QUERY(delivery_in_state,
          "SELECT id, coalesce(message_id, 0) FROM outbox WHERE state = $1 "
          "ORDER BY updated_at, id LIMIT 500");
-DB_QUERY(delivery_leave,
-         "UPDATE outbox SET state = 6, updated_at = $1 WHERE state = 2 "
-         "AND (deadline IS NULL OR deadline <= $1)");
+/* updated_at stays: what has been tried when, an echo is held against. */
+DB_QUERY(delivery_leave, "UPDATE outbox SET state = 6 WHERE state = 2 "
+                         "AND (deadline IS NULL OR deadline <= $1)");
 
 typedef struct {
     int64_t id;
@@ -268,6 +270,15 @@ static int recover_one(tx_t *tx, int64_t id, int64_t message, int64_t deadline)
 
     if (message != 0) {
         rc = message_row_get(tx->db, message, &m);
+    }
+    if (rc == WERR_NOTFOUND) {
+        log_error("outbox",
+                  "msg=\"a row without its message is closed\" "
+                  "row=%" PRId64 " message=%" PRId64,
+                  id, message);
+        o.to = DELIVERY_FAILED;
+        o.deadline = 0;
+        return set(tx, &o);
     }
     if (rc != WERR_OK) {
         return rc;

@@ -26,17 +26,20 @@ DB_QUERY(message_media_insert,
  * Ours that this may be the echo of: said at that time, or tried at that time
  * (a retry is later than the message). What has never been tried cannot have
  * an echo; an id of what is not sent is of an attempt before. A gateway may
- * tell a file's name for the text of a file.
+ * tell a file's name for the text of a file. What is unknown and has been left
+ * by its lane comes last: another one is on its way.
  */
-DB_QUERY(message_echo_of,
-         "SELECT m.id FROM messages m JOIN outbox o ON o.message_id = m.id "
-         "WHERE m.chat_id = $1 AND m.ts >= $2 AND m.ts <= $3 + 60000 "
-         "AND m.direction = 1 AND (m.status < 2 OR m.status = 2 "
-         "AND m.wa_id IS NULL) "
-         "AND o.attempts > 0 AND (m.body = $4 OR (m.type = $5 "
-         "AND m.type IN ('image', 'document'))) "
-         "AND (m.ts >= $3 - 60000 OR o.updated_at >= $3 - 60000) "
-         "ORDER BY m.ts, m.id LIMIT 1");
+DB_QUERY_SCAN(
+    message_echo_of,
+    "SELECT m.id FROM messages m JOIN outbox o ON o.message_id = m.id "
+    "WHERE m.chat_id = $1 AND m.ts >= $2 AND m.ts <= $3 + 60000 "
+    "AND m.direction = 1 AND (m.status < 2 OR m.status = 2 "
+    "AND m.wa_id IS NULL) "
+    "AND o.attempts > 0 AND (m.body = $4 OR (m.type = $5 "
+    "AND m.type IN ('image', 'document'))) "
+    "AND (m.ts >= $3 - 60000 OR o.updated_at >= $3 - 60000) "
+    "ORDER BY o.state = 6, m.ts, m.id LIMIT 1",
+    "no scan: it sorts those of one chat and day which have no id yet");
 DB_QUERY(message_in_second,
          "SELECT max(ts) FROM messages WHERE chat_id = $1 AND ts >= $2 "
          "AND ts < $3 AND status < 7");

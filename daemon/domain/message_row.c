@@ -3,8 +3,6 @@
 #include "domain/chat_changes.h"
 #include "domain/donor.h"
 #include "domain/event.h"
-#include "domain/media.h"
-#include "domain/parked.h"
 
 #define ROW                                                                \
     "SELECT m.id, m.session_id, m.chat_id, c.contact_id, m.direction, "    \
@@ -21,13 +19,6 @@ DB_QUERY(message_status_set,
 DB_QUERY(message_proven,
          "UPDATE outbox SET state = 4, deadline = NULL, updated_at = $2 "
          "WHERE message_id = $1 AND state IN (0, 2, 5, 6)");
-DB_QUERY(message_set_wa, "UPDATE messages SET wa_id = $2 WHERE id = $1");
-DB_QUERY(message_twin_reactions,
-         "UPDATE reactions SET message_id = $2 WHERE message_id = $1");
-DB_QUERY(message_twin_last, "UPDATE chats SET last_message_id = $2, "
-                            "last_ts = (SELECT ts FROM messages WHERE id = $2) "
-                            "WHERE id = $3 AND last_message_id = $1");
-DB_QUERY(message_twin_delete, "DELETE FROM messages WHERE id = $1");
 
 /* An id comes with the proof that a message has left. An id without one: it
  * was retried since. */
@@ -136,89 +127,4 @@ int message_move(tx_t *tx, message_row_t *m, status_t to, const char *code,
         return WERR_OK;
     }
     return message_set_status(tx, m, to, code, title);
-}
-
-static int run_twin(tx_t *tx, const db_query_t *q, int64_t twin, int64_t m,
-                    int64_t chat)
-{
-    db_stmt_t *s = db_stmt(tx->db, q);
-
-    db_bind_i64(s, 1, twin);
-    if (m != 0) {
-        db_bind_i64(s, 2, m);
-    }
-    if (chat != 0) {
-        db_bind_i64(s, 3, chat);
-    }
-    return db_exec(s);
-}
-
-/*
- * An echo came before the gateway's answer and was taken for a message sent
- * on the phone (its text differed): what it told goes to our row.
- */
-static int absorb_twin(tx_t *tx, message_row_t *m, const message_row_t *twin)
-{
-    int rc = chat_flush(tx);
-
-    chat_forget(tx);
-    if (rc == WERR_OK) {
-        rc = run_twin(tx, &message_twin_reactions, twin->id, m->id, 0);
-    }
-    if (rc == WERR_OK) {
-        rc = media_detach(tx, twin->id);
-    }
-    if (rc == WERR_OK) {
-        rc = run_twin(tx, &message_twin_last, twin->id, m->id, twin->chat);
-    }
-    if (rc == WERR_OK) {
-        rc = run_twin(tx, &message_twin_delete, twin->id, 0, 0);
-    }
-    if (rc == WERR_OK) {
-        rc = event_raise(tx, EVENT_MESSAGE_CHANGED, twin->session, twin->chat,
-                         twin->id);
-    }
-    if (rc == WERR_OK) {
-        rc = message_move(tx, m, twin->status, NULL, NULL);
-    }
-    return rc;
-}
-
-static int set_wa_id(tx_t *tx, message_row_t *m, const char *wa_id)
-{
-    db_stmt_t *s = db_stmt(tx->db, &message_set_wa);
-    int rc;
-
-    db_bind_i64(s, 1, m->id);
-    db_bind_text(s, 2, wa_id);
-    rc = db_exec(s);
-    if (rc == WERR_OK) {
-        m->bound = wa_id != NULL;
-        m->former = false;
-    }
-    return rc;
-}
-
-int message_bind(tx_t *tx, message_row_t *m, const char *wa_id)
-{
-    message_row_t twin;
-    int rc;
-
-    if (m->bound) {
-        return WERR_OK;
-    }
-    if (wa_id == NULL) {
-        return m->former ? set_wa_id(tx, m, NULL) : WERR_OK;
-    }
-    rc = message_row_find(tx->db, m->session, true, wa_id, &twin);
-    if (rc == WERR_OK) {
-        rc = absorb_twin(tx, m, &twin);
-    } else if (rc == WERR_NOTFOUND) {
-        rc = WERR_OK;
-    }
-    if (rc != WERR_OK) {
-        return rc;
-    }
-    rc = set_wa_id(tx, m, wa_id);
-    return rc == WERR_OK ? parked_apply(tx, m, wa_id) : rc;
 }

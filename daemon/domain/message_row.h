@@ -31,9 +31,9 @@ int message_set_status(tx_t *tx, message_row_t *m, status_t to,
                        const char *code, const char *title) WACRM_CHECKED;
 
 /*
- * The gateway has told the id of a message of ours: keeps it, takes over a
- * second row that an echo has made, applies what was parked for it. NULL: it
- * has told none, and a former one goes.
+ * The gateway has told the id of a message of ours: keeps it, takes it from
+ * another message or a row of its own that an echo was taken for, applies what
+ * was parked for it. NULL: it has told none, and a former one goes.
  */
 int message_bind(tx_t *tx, message_row_t *m, const char *wa_id) WACRM_CHECKED;
 

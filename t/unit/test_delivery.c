@@ -353,6 +353,23 @@ static void a_long_backlog_slows_no_claim(void **state)
     assert_in_range(work(f, now), 1, 50);
 }
 
+/* A row whose message is gone does not keep the outbox from starting. */
+static void start_without_a_message(void **state)
+{
+    fixture_t *f = *state;
+
+    queue(f, "6281", "a1");
+    RUN(f, "UPDATE outbox SET state = 1, attempt_id = 'x', attempts = 1");
+    RUN(f, "INSERT INTO outbox (kind, message_id, session_id, chat_id, state, "
+           "not_before, created_at, updated_at) SELECT 'message', 999, "
+           "session_id, chat_id, 1, 0, 0, 0 FROM outbox");
+    assert_int_equal(step(f, 'k', 0, NULL, 1, NULL), WERR_OK);
+    assert_int_equal(ASK(f, "SELECT state FROM outbox WHERE message_id = 999"),
+                     DELIVERY_FAILED);
+    assert_int_equal(ASK(f, "SELECT state FROM outbox WHERE message_id < 999"),
+                     DELIVERY_UNKNOWN);
+}
+
 #define TEST(t) \
     cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
 
@@ -370,6 +387,7 @@ int main(void)
         TEST(crash_leaves_unknown),
         TEST(one_receipt_for_all_unread),
         TEST(a_long_backlog_slows_no_claim),
+        TEST(start_without_a_message),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

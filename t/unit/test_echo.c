@@ -11,7 +11,7 @@ DB_QUERY(state_of, "SELECT state FROM outbox WHERE message_id = $1");
 DB_QUERY(wa_id_of, "SELECT coalesce(wa_id, '-') FROM messages WHERE id = $1");
 
 typedef struct {
-    char what; /* b(egin) s(ent) u(nknown) a(gain) */
+    char what; /* b(egin) s(ent) u(nknown) l(eft) a(gain) */
     int64_t message;
     const char *attempt, *wa_id;
 } step_t;
@@ -48,6 +48,8 @@ static int step_tx(tx_t *tx, void *arg)
         return delivery_sent(tx, id, s->attempt, s->wa_id);
     case 'u':
         return delivery_unknown(tx, id, s->attempt, tx->now, "timeout");
+    case 'l':
+        return delivery_expire(tx, tx->now);
     default:
         return message_retry(tx, s->message);
     }
@@ -174,6 +176,139 @@ static void echo_of_what_has_failed(void **state)
     assert_int_equal(number(f->db, &state_of, id), DELIVERY_SENT);
 }
 
+/* A gateway that knows the message again tells the same id. */
+static void retry_gets_the_same_id(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = retried(f);
+
+    step(f, 'b', id, "t2", NULL);
+    step(f, 's', id, "t2", "FIRST");
+    assert_wa_id(f, id, "FIRST");
+    assert_int_equal(status_of(f, id), STATUS_SENT);
+    move(f, "FIRST", STATUS_READ);
+    assert_int_equal(status_of(f, id), STATUS_READ);
+}
+
+/* ---- several of the same words ---- */
+
+/* Tried, unknown, and left by its lane. */
+static int64_t left(fixture_t *f)
+{
+    int64_t id = queue(f, PHONE, "salam");
+
+    step(f, 'b', id, "t1", NULL);
+    step(f, 'u', id, "t1", NULL);
+    return id;
+}
+
+static void echo_is_of_the_one_tried_then(void **state)
+{
+    fixture_t *f = *state;
+    int64_t a = left(f), b;
+
+    RUN(f, "UPDATE messages SET ts = ts - 160000");
+    RUN(f, "UPDATE outbox SET updated_at = updated_at - 121000");
+    step(f, 'l', a, NULL, NULL);
+    assert_int_equal(number(f->db, &state_of, a), DELIVERY_UNKNOWN_LEFT);
+    b = queue(f, PHONE, "salam");
+    step(f, 'b', b, "t2", NULL);
+    say(f, PHONE, "B", "salam", clock_now_ms(), true);
+    assert_wa_id(f, b, "B");
+    assert_int_equal(status_of(f, a), STATUS_UNKNOWN);
+    step(f, 's', b, "t2", "B");
+    assert_int_equal(ASK(f, "SELECT count(*) FROM messages"), 2);
+    /* told late of the time of the first */
+    say(f, PHONE, "A", "salam", clock_now_ms() - 125000, true);
+    assert_wa_id(f, a, "A");
+}
+
+/* A retry is much later than what it says. */
+static void echo_of_a_retry_that_was_left(void **state)
+{
+    fixture_t *f = *state;
+    int64_t a;
+
+    a = left(f);
+    RUN(f, "UPDATE messages SET ts = ts - 160000");
+    step(f, 'l', a, NULL, NULL);
+    say(f, PHONE, "A", "salam", clock_now_ms(), true);
+    assert_wa_id(f, a, "A");
+    assert_int_equal(ASK(f, "SELECT count(*) FROM messages"), 1);
+}
+
+/* Both may be meant: rather the one that is under way. */
+static void echo_prefers_what_is_under_way(void **state)
+{
+    fixture_t *f = *state;
+    int64_t a = left(f), b;
+
+    step(f, 'l', a, NULL, NULL);
+    b = queue(f, PHONE, "salam");
+    step(f, 'b', b, "t2", NULL);
+    say(f, PHONE, "B", "salam", clock_now_ms(), true);
+    assert_wa_id(f, b, "B");
+    assert_wa_id(f, a, "-");
+}
+
+static int64_t queue_template(fixture_t *f)
+{
+    static const message_template_t t = {.name = "salam", .variables = "[]"};
+    queued_t q = {.out = {.session = f->session,
+                          .phone = PHONE,
+                          .type = "text",
+                          .text = "salam",
+                          .source = "template",
+                          .template = &t}};
+
+    assert_int_equal(domain_write(&f->d, queue_tx, &q), WERR_OK);
+    return q.id;
+}
+
+/* The answer knows better than an echo; no message of ours goes for it. */
+static void answer_takes_the_id_from_another(void **state)
+{
+    fixture_t *f = *state;
+    int64_t a = queue_template(f), b;
+
+    step(f, 'b', a, "t1", NULL);
+    step(f, 'u', a, "t1", NULL);
+    step(f, 'l', a, NULL, NULL);
+    say(f, PHONE, "B", "salam", clock_now_ms(), true);
+    move(f, "B", STATUS_READ);
+    assert_wa_id(f, a, "B");
+    b = queue(f, PHONE, "salam");
+    step(f, 'b', b, "t2", NULL);
+    step(f, 's', b, "t2", "B");
+    assert_wa_id(f, b, "B");
+    assert_int_equal(status_of(f, b), STATUS_READ);
+    assert_wa_id(f, a, "-");
+    assert_int_equal(status_of(f, a), STATUS_UNKNOWN);
+    assert_int_equal(number(f->db, &state_of, a), DELIVERY_UNKNOWN_LEFT);
+    assert_int_equal(ASK(f, "SELECT failed FROM chats"), 1);
+    say(f, PHONE, "A", "salam", clock_now_ms(), true);
+    assert_wa_id(f, a, "A");
+}
+
+/* What the gateway had accepted was sent all the same. */
+static void answer_takes_the_id_from_one_sent(void **state)
+{
+    fixture_t *f = *state;
+    int64_t a = queue(f, PHONE, "salam"), b;
+
+    step(f, 'b', a, "t1", NULL);
+    step(f, 's', a, "t1", NULL);
+    b = queue(f, PHONE, "salam");
+    step(f, 'b', b, "t2", NULL);
+    say(f, PHONE, "B", "salam", clock_now_ms(), true);
+    assert_wa_id(f, a, "B");
+    step(f, 's', b, "t2", "B");
+    assert_wa_id(f, b, "B");
+    assert_wa_id(f, a, "-");
+    assert_int_equal(status_of(f, a), STATUS_SENT);
+    assert_int_equal(number(f->db, &state_of, a), DELIVERY_SENT);
+}
+
 #define TEST(t) \
     cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
 
@@ -186,6 +321,12 @@ int main(void)
         TEST(first_id_cannot_fail_a_retry_without_one),
         TEST(first_id_delivered_ends_a_retry),
         TEST(echo_of_what_has_failed),
+        TEST(retry_gets_the_same_id),
+        TEST(echo_is_of_the_one_tried_then),
+        TEST(echo_of_a_retry_that_was_left),
+        TEST(echo_prefers_what_is_under_way),
+        TEST(answer_takes_the_id_from_another),
+        TEST(answer_takes_the_id_from_one_sent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
