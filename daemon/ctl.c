@@ -198,7 +198,8 @@ static int restore(const ctl_args_t *args, const config_t *c)
                       "wacrmctl: %s is of the old database: delete it\n",
                       c->search_index);
     }
-    (void)printf("restored %s; the old database is %s\n", file, kept);
+    (void)printf("restored %s%s%s\n", file,
+                 kept[0] ? "; the old database is " : "", kept);
     return 0;
 }
 
@@ -297,7 +298,7 @@ int main(int argc, char **argv)
         status = 1;
     }
     ctl_args_free(&args);
-    if (fflush(stdout) != 0 && status == 0) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
         (void)fprintf(stderr, "wacrmctl: the answer is cut: %s\n",
                       strerrordesc_np(errno));
         status = 1;

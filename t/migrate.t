@@ -161,6 +161,25 @@ for my $n (1 .. @files - 1) {
     };
 }
 
+subtest 'a backup of an older version, restored' => sub {
+    my $d = Wacrm::Desk->new(agents => 0);
+    my $dir = $d->{dir};
+    unlink glob "$d->{db}*";
+    build("$dir/old.db", 5);
+    my ($rc, $out) = $d->ctl(['restore', "$dir/old.db"]);
+    is($rc, 0, 'where no database is') or diag $out;
+    is($out, "restored $dir/old.db\n", 'of which nothing is said then');
+    is_newest($d);
+    ($rc, $out) = $d->ctl(['restore', "$dir/old.db"]);
+    is($rc, 0, 'where one is') or diag $out;
+    my ($kept) = $out =~ /^restored \S+; the old database is (\S+)$/;
+    ok($kept && -s $kept, 'which is kept');
+    is(join(' ', grep { !/^\Q$d->{db}\E(?:-wal|-shm)?$/
+        && !/^\Q$kept\E(?:-wal|-shm)?$/ } glob "$d->{db}*"), '',
+        'and there is no other copy of the donors');
+    # it needs neither wacrmd nor nginx
+};
+
 subtest 'while the spool holds events' => sub {
     my $d = Wacrm::Desk->new(agents => 0,
         wacrmd => sub { s/^welcome = on/welcome = off/m });

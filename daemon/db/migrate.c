@@ -150,14 +150,14 @@ static int keep_copy(db_t *db, const char *path, int64_t version)
     return rc;
 }
 
-static int migrate(db_t *db, const char *path, const schema_file_t *files,
+static int migrate(db_t *db, const char *keep, const schema_file_t *files,
                    size_t n, int64_t have, const char **step)
 {
     int rc = WERR_OK;
 
-    if (have > 0) {
+    if (have > 0 && keep) {
         *step = "the copy before migrating";
-        rc = keep_copy(db, path, have);
+        rc = keep_copy(db, keep, have);
     }
     /* a migration that copies a table drops the old one */
     if (rc == WERR_OK) {
@@ -177,8 +177,8 @@ static int migrate(db_t *db, const char *path, const schema_file_t *files,
     return rc == WERR_OK ? sqlite_run(db, "PRAGMA foreign_keys = ON") : rc;
 }
 
-int migrate_run(db_t *db, const char *path, const schema_file_t *files,
-                size_t n, char *error, size_t size)
+int migrate_run(db_t *db, const char *path, bool keep,
+                const schema_file_t *files, size_t n, char *error, size_t size)
 {
     int64_t have = 0, latest = n > 0 ? files[n - 1].number : 0;
     const char *step = "reading its version";
@@ -197,7 +197,7 @@ int migrate_run(db_t *db, const char *path, const schema_file_t *files,
         return WERR_FUTURE;
     }
     if (rc == WERR_OK && have < latest) {
-        rc = migrate(db, path, files, n, have, &step);
+        rc = migrate(db, keep ? path : NULL, files, n, have, &step);
     }
     if (rc < 0) {
         (void)snprintf(error, size, "%s: %s: %s: %s", path, step, werr_text(rc),

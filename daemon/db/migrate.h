@@ -18,12 +18,13 @@ extern const size_t schema_nfiles;
 
 /*
  * Runs what is missing of the files, each in a transaction with its number
- * in the table schema_version. Before the first of them an existing database
- * is copied to "<path>.v<number it has>". WERR_FUTURE if it has a later
- * number than the last file, WERR_INVALID if it is none of wacrm's; error
+ * in the table schema_version. keep: before the first of them an existing
+ * database is copied to "<path>.v<number it has>". WERR_FUTURE if it has a
+ * later number than the last file, WERR_INVALID if it is none of wacrm's; error
  * says it in words.
  */
-int migrate_run(db_t *db, const char *path, const schema_file_t *files,
-                size_t n, char *error, size_t size) WACRM_CHECKED;
+int migrate_run(db_t *db, const char *path, bool keep,
+                const schema_file_t *files, size_t n, char *error,
+                size_t size) WACRM_CHECKED;
 
 #endif

@@ -54,7 +54,7 @@ static int doubt(db_t *db, void *arg)
 /* The copy must be whole, and of a schema that we know. */
 static int check_copy(const char *copy, char *error, size_t size)
 {
-    store_options_t o = {.path = copy};
+    store_options_t o = {.path = copy, .is_copy = true};
     store_t *store = NULL;
     char reason[200] = "";
     int rc = store_open(&store, &o);
@@ -131,6 +131,16 @@ static int rename_all(const char *from, const char *to, char *error,
     return WERR_OK;
 }
 
+static int put_in_place(const char *copy, const char *path, char *error,
+                        size_t size)
+{
+    if (rename(copy, path) == 0) {
+        return WERR_OK;
+    }
+    (void)snprintf(error, size, "%s: %s", path, strerrordesc_np(errno));
+    return WERR_IO;
+}
+
 /* The copy in the place of the old one, which is kept under another name. */
 static int exchange(const char *copy, const char *path, const char *kept,
                     char *error, size_t size)
@@ -138,10 +148,12 @@ static int exchange(const char *copy, const char *path, const char *kept,
     char ignored[64];
     int rc = rename_all(path, kept, error, size);
 
-    if (rc == WERR_OK && rename(copy, path) != 0) {
-        (void)snprintf(error, size, "%s: %s", path, strerrordesc_np(errno));
+    if (rc < 0) {
+        return rc;
+    }
+    rc = put_in_place(copy, path, error, size);
+    if (rc < 0) {
         (void)rename_all(kept, path, ignored, sizeof(ignored));
-        rc = WERR_IO;
     }
     return rc;
 }
@@ -190,7 +202,10 @@ int store_restore(const char *from, const char *path, char *kept, size_t n,
         return WERR_INVALID;
     }
     rc = make_copy(from, copy, error, size);
-    if (rc == WERR_OK) {
+    if (rc == WERR_OK && is_free(path)) {
+        kept[0] = '\0';
+        rc = put_in_place(copy, path, error, size);
+    } else if (rc == WERR_OK) {
         rc = exchange(copy, path, kept, error, size);
     }
     if (rc == WERR_OK) {

@@ -120,8 +120,8 @@ int store_open(store_t **out, store_options_t *o)
         rc = check_wal(store, o);
     }
     if (rc == WERR_OK) {
-        rc = migrate_run(store->writer, o->path, schema_files, schema_nfiles,
-                         o->error, sizeof(o->error));
+        rc = migrate_run(store->writer, o->path, !o->is_copy, schema_files,
+                         schema_nfiles, o->error, sizeof(o->error));
     }
     if (rc == WERR_OK) {
         rc = forget_statistics(store->writer);

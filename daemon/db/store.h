@@ -14,14 +14,15 @@ typedef struct store_s store_t;
 
 typedef struct {
     const char *path; /* of the database file; made if it is not there */
+    bool is_copy;     /* it is one itself: none is kept of it */
     char error[256];  /* out: in words, when the call failed */
 } store_options_t;
 
 /*
- * Opens, migrates (a copy of the file is kept beside it before), starts the
- * checkpoint thread. A newer schema: WERR_FUTURE. Statistics that somebody has
- * gathered (ANALYZE) go: with them the planner may leave the plans that
- * t/unit/test_plan has seen, and read a big table for each message.
+ * Opens, migrates (a copy of the file is kept beside it before: <path>.vN),
+ * starts the checkpoint thread. A newer schema: WERR_FUTURE. Statistics that
+ * somebody has gathered (ANALYZE) go: with them the planner may leave the plans
+ * that t/unit/test_plan has seen, and read a big table for each message.
  */
 int store_open(store_t **out, store_options_t *options) WACRM_CHECKED;
 /* All readers must be closed. */
@@ -75,7 +76,7 @@ int store_backup(store_t *store, const char *path) WACRM_CHECKED;
 /*
  * Puts the backup `from` in the place of the database `path`, which nobody
  * may have open: copied, migrated and checked first. The old one stays beside
- * it, as `kept`.
+ * it, as `kept`, which is "" where there was none.
  */
 int store_restore(const char *from, const char *path, char *kept, size_t n,
                   char *error, size_t size) WACRM_CHECKED;

@@ -104,7 +104,7 @@ static void migrated(void **state)
         sqlite_open(&db, f->path, SQLITE_ROLE_WRITER, error, sizeof(error)),
         WERR_OK);
     assert_int_equal(
-        migrate_run(db, f->path, schema_files, 2, error, sizeof(error)),
+        migrate_run(db, f->path, true, schema_files, 2, error, sizeof(error)),
         WERR_OK);
     assert_int_equal(
         sqlite_run(

@@ -33,16 +33,19 @@ static void migrates_with_a_copy(void **state)
     assert_int_equal(unlink(path), 0);
     (void)snprintf(copy, sizeof(copy), "%s/wacrm.db.v1", dir);
     db = raw();
-    assert_int_equal(migrate_run(db, path, two_files, 1, error, 256), WERR_OK);
+    assert_int_equal(migrate_run(db, path, true, two_files, 1, error, 256),
+                     WERR_OK);
     assert_int_equal(access(copy, F_OK), -1); /* nothing there to copy */
-    assert_int_equal(migrate_run(db, path, two_files, 1, error, 256), WERR_OK);
+    assert_int_equal(migrate_run(db, path, true, two_files, 1, error, 256),
+                     WERR_OK);
     assert_int_equal(number(db, "SELECT n FROM a"), 42);
     /* a bad one leaves all as it was */
-    assert_int_equal(migrate_run(db, path, bad_file, 2, error, 256),
+    assert_int_equal(migrate_run(db, path, true, bad_file, 2, error, 256),
                      WERR_SYSTEM);
     assert_non_null(strstr(error, "002_bad.sql"));
     assert_int_equal(number(db, "SELECT n FROM a"), 42);
-    assert_int_equal(migrate_run(db, path, two_files, 2, error, 256), WERR_OK);
+    assert_int_equal(migrate_run(db, path, true, two_files, 2, error, 256),
+                     WERR_OK);
     assert_int_equal(number(db, "SELECT n FROM a"), 43);
     assert_int_equal(number(db, "SELECT max(version) FROM schema_version"), 2);
     assert_int_equal(number(db, "PRAGMA foreign_keys"), 1);
@@ -53,7 +56,8 @@ static void migrates_with_a_copy(void **state)
     assert_int_equal(rename(copy, path), 0);
     db = raw();
     assert_int_equal(number(db, "SELECT n FROM a"), 42);
-    assert_int_equal(migrate_run(db, path, two_files, 2, error, 256), WERR_OK);
+    assert_int_equal(migrate_run(db, path, true, two_files, 2, error, 256),
+                     WERR_OK);
     sqlite_shut(&db);
 }
 
@@ -75,7 +79,7 @@ static void refuses_what_it_does_not_know(void **state)
     assert_non_null(strstr(o.error, "later version"));
     assert_int_equal(unlink(path), 0);
     db = raw();
-    assert_int_equal(migrate_run(db, path, bad_macro, 1, error, 256),
+    assert_int_equal(migrate_run(db, path, true, bad_macro, 1, error, 256),
                      WERR_SYSTEM);
     assert_int_equal(sqlite_run(db, "CREATE TABLE foreign_table (x)"), WERR_OK);
     sqlite_shut(&db);
