@@ -1,7 +1,8 @@
 #!/usr/bin/env perl
 # Clients that hold on to what they have: half a head, half a body, an answer
 # that they do not read. wacrmd hears nothing of them, the others notice
-# nothing, and they are gone when their time is up.
+# nothing, and they are gone when their time is up; who drips on for ever holds
+# no more than one network may.
 
 use strict;
 use warnings;
@@ -17,14 +18,20 @@ use Wacrm::Desk;
 
 my $EACH = $ENV{WACRM_SANITIZED} ? 50 : 150;
 my $READERS = $EACH / 5;
+my $LIMIT = $EACH + 20; # of one network
 my $d = Wacrm::Desk->new(nginx => sub {
     s/^    (client_header_timeout) .*;/    $1 3s;/m or die 'no timeout';
     s/^    (client_body_timeout) .*;/    $1 3s;/m or die 'no timeout';
     s/^    (send_timeout) .*;/    $1 3s;/m or die 'no timeout';
     s/keepalive 64;/keepalive 2;/ or die 'no keepalive';
+    s/^( *limit_conn clients) \d+;/$1 $LIMIT;/m or die 'no limit';
+    # as good as a byte now and then
+    s/(location = \/api\/auth\/refresh \{)/$1 client_body_timeout 5m;/
+        or die 'no refresh';
     s/(zone=(?:send|login|unsigned):1m +)rate=\d+/$1rate=60000/g;
 })->start;
 $d->allow(qr/timed out/);
+$d->allow(qr/limiting connections by zone "clients"/);
 my $token = $d->login('cs1@test.example');
 my $auth = "Authorization: Bearer $token\r\n";
 my $n = $d->{nginx};
@@ -44,8 +51,9 @@ sub asked {
 }
 
 sub hold {
-    my ($bytes, $buffer) = @_;
-    my $s = IO::Socket::INET->new(Proto => 'tcp') or die "socket: $!";
+    my ($bytes, $buffer, $from) = @_;
+    my $s = IO::Socket::INET->new(Proto => 'tcp', LocalAddr => $from)
+        or die "socket: $!";
     setsockopt $s, SOL_SOCKET, SO_RCVBUF, $buffer if $buffer;
     connect $s, Socket::pack_sockaddr_in($n->port,
         Socket::inet_aton('127.0.0.1')) or die "connect: $!";
@@ -127,6 +135,53 @@ for (1 .. 3) {
 }
 others('a byte now and then');
 is(all_gone(@drip), 0, 'who stops is gone');
+
+# ---- a byte now and then, without end ----
+
+{
+    my $there = '127.0.0.2';
+    my @all = map { hold("POST /api/auth/refresh HTTP/1.1\r\nHost: x\r\n"
+        . "Content-Length: 9000\r\n\r\n{", undef, $there) } 1 .. $LIMIT + 10;
+    my %refused;
+    $d->wait_for(sub {
+        $refused{$_} = $_ for grep { IO::Select->new($_)->can_read(0) } @all;
+        keys %refused >= 10;
+    });
+    is(scalar keys %refused, 10, "one network holds $LIMIT, and no more");
+    my $r = $n->read_response((values %refused)[0]);
+    is($r->{status}, 503, 'the others are refused');
+    is($r->{headers}{'content-type'}, 'application/json', 'in JSON');
+    like($r->{body}, qr/^\{"message":"[^"]+"\}$/, 'with a message');
+    ok($r->{headers}{'retry-after'}, 'and when to come again');
+    is($r->{headers}{'x-content-type-options'}, 'nosniff', 'nosniff');
+    is(all_gone(values %refused), 0, 'and are closed');
+
+    my $ask = sub {
+        my ($path, @more) = @_;
+        return hold(join("\r\n", "GET $path HTTP/1.1", 'Host: a', @more,
+            '', ''), undef, $there);
+    };
+    my $get = sub { $n->read_response($ask->(@_)) };
+    for my $path ('/', '/assets/x.js', '/api/crm/inbox', '/healthz') {
+        is($get->($path)->{status}, 503, "$path from there: 503");
+    }
+    $r = $get->('/api/webhook/whatsapp');
+    is($r->{status}, 503, 'a webhook from there: 503');
+    like($r->{body}, qr/^\{"message":"[^"]+"\}$/, 'in JSON, too');
+    my $socket = $ask->('/app/wacrm?protocol=7', 'Upgrade: websocket',
+        'Connection: Upgrade', 'Sec-WebSocket-Version: 13',
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==');
+    like(scalar <$socket>, qr{^HTTP/1\.1 101 },
+        'but for sockets, which are counted by themselves');
+    my @drip = grep { !$refused{$_} } @all;
+    syswrite $_, '"' for @drip;
+    others("$LIMIT who drip");
+    is(scalar(grep { IO::Select->new($_)->can_read(0) } @drip), 0,
+        'who are there still');
+    (@all, @drip, %refused) = ();
+    ok($d->wait_for(sub { $get->('/healthz')->{status} == 200 }),
+        'when they have gone the network is served again');
+}
 
 # ---- answers that nobody reads ----
 

@@ -16,7 +16,7 @@ sub listening_desk {
     my $d = Wacrm::Desk->new(
         nginx_options => { workers => 1, level => 'notice',
             events => 'worker_connections 8192;' },
-        nginx => sub { s/^ *limit_conn sockets .*\n//m or die 'no limit' },
+        nginx => sub { s/^ *limit_conn .*\n//mg or die 'no limit' },
         wacrmd => sub {
             s/^log_level = debug$/log_level = info/m;
             s/^welcome = on/welcome = off/m or die 'no welcome';
