@@ -20,6 +20,7 @@ typedef struct await_s {
     gw_request_t call;
     int64_t timeout_ms;
     await_fn then;
+    await_refused_fn refused;
     void *state;
     char *body; /* of the answer, a copy */
     char error[256];
@@ -222,12 +223,18 @@ bool await_begin(request_t *r)
         link_await(a, w);
     }
     pthread_mutex_unlock(&a->lock);
-    if (ok && submit(r, w)) {
-        return true;
-    }
-    await_free(r);
+    return ok && submit(r, w);
+}
+
+void await_refuse(request_t *r)
+{
+    await_t *w = r->await;
+    r->await = NULL;
     response_busy(&r->response, "Service Unavailable", 1);
-    return false;
+    if (w->refused != NULL) {
+        w->refused(r, w->state);
+    }
+    release(w);
 }
 
 void await_end(request_t *r)
@@ -244,12 +251,22 @@ void request_await(request_t *r, const gateway_account_t *account,
                    gw_request_t *request, int64_t timeout_ms, await_fn then,
                    void *state)
 {
+    request_await_or(r, account, request, timeout_ms, then, NULL, state);
+}
+
+void request_await_or(request_t *r, const gateway_account_t *account,
+                      gw_request_t *request, int64_t timeout_ms, await_fn then,
+                      await_refused_fn refused, void *state)
+{
     await_t *w = calloc(1, sizeof(*w));
     if (w == NULL || r->job.heavy || r->options->gateway == NULL) {
         gw_request_free(request);
-        free(state);
         free(w);
         response_busy(&r->response, "Service Unavailable", 1);
+        if (refused != NULL) {
+            refused(r, state);
+        }
+        free(state);
         return;
     }
     await_free(r);
@@ -258,6 +275,7 @@ void request_await(request_t *r, const gateway_account_t *account,
     gw_request_init(request);
     w->timeout_ms = timeout_ms;
     w->then = then;
+    w->refused = refused;
     w->state = state;
     r->await = w;
 }

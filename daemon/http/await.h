@@ -25,17 +25,26 @@ typedef struct {
 
 typedef void (*await_fn)(request_t *r, const await_result_t *result,
                          void *state);
+/* Undoes what was done for a call that is not made. The response is 503
+ * already; another begins with response_reset(). */
+typedef void (*await_refused_fn)(request_t *r, void *state);
 
 /*
  * Takes request over, also on failure. state is given to `then` and freed
  * (free(3)) after it. timeout_ms 0: the account's; else the shorter of the
  * two. When the server stops, `then` runs at once and is told of no answer; it
- * may await again (state is freed: give a new one). Fills the response with
- * 503 and calls nothing if the call cannot be started. Not for heavy routes.
+ * may await again (state is freed: give a new one). If the call cannot be
+ * started, `then` is not called and the response is 503. Not for heavy routes.
  */
 void request_await(request_t *r, const gateway_account_t *account,
                    gw_request_t *request, int64_t timeout_ms, await_fn then,
                    void *state);
+
+/* The same; in the place of `then`, refused (NULL: nothing) is called, and
+ * state freed after it. It must not await. */
+void request_await_or(request_t *r, const gateway_account_t *account,
+                      gw_request_t *request, int64_t timeout_ms, await_fn then,
+                      await_refused_fn refused, void *state);
 
 /* The account of a session, its driver and its remote id (size 200).
  * WERR_NOTFOUND if the configuration has no such account any more. */

@@ -22,8 +22,11 @@ void awaits_close(awaits_t *a);
 void awaits_leave(awaits_t **a);
 
 /* Starts the call of r->await; r is another thread's then. false: it could
- * not, and the response says so. */
+ * not, and r->await is still there. */
 bool await_begin(request_t *r) WACRM_CHECKED;
+/* Drops r->await, whose call has not been made: 503, or what the route makes
+ * of that. With r->db. */
+void await_refuse(request_t *r);
 /* Runs `then`, which may have left a new r->await. */
 void await_end(request_t *r);
 /* Drops r->await, if any. */

@@ -123,7 +123,9 @@ static void run(request_t *r)
     }
     /* neither half a list nor a 401 or 404 for want of memory */
     if (db_lost(r->db)) {
-        await_free(r);
+        if (r->await != NULL) {
+            await_refuse(r);
+        }
         r->upgrade.wanted = false;
         response_error(&r->response, WERR_NOMEM);
     }
@@ -144,6 +146,25 @@ void answer_log(const request_t *r, int64_t run_us)
               level == LOG_WARN ? "slow" : "answer", r->method,
               log_str(r->match.route->pattern), r->response.status,
               (long long)run_us);
+}
+
+/* true: r is another thread's by now. Else its answer is there. */
+static bool waits(request_t *r)
+{
+    db_t *db = r->db;
+    if (r->await == NULL) {
+        return false;
+    }
+    r->db = NULL;
+    if (await_begin(r)) {
+        return true; /* it keeps its place; it may run elsewhere by now */
+    }
+    r->db = db;
+    await_refuse(r);
+    if (db_lost(r->db)) {
+        response_error(&r->response, WERR_NOMEM);
+    }
+    return false;
 }
 
 /* They look into the cache again. */
@@ -180,13 +201,13 @@ void *worker_main(void *arg)
         } else if (rc == WERR_OK) {
             r->db = db;
             run(r);
+            if (waits(r)) {
+                continue;
+            }
             r->db = NULL;
         } else {
             await_free(r);
             response_error(&r->response, rc);
-        }
-        if (r->await != NULL && await_begin(r)) {
-            continue; /* it keeps its place; it may run elsewhere by now */
         }
         answer_log(r, clock_mono_us() - begin);
         r->mhd = r->upgrade.wanted ? upgrade_response(r)

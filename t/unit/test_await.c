@@ -6,12 +6,14 @@
 
 #include "base/clock.h"
 #include "http/await.h"
+#include "http/routes/routes.h"
 #include "simulator.h"
 
 static web_t web;
 static gw_client_t *client;
-static gateway_account_t account;
-static _Atomic int thens, steps;
+static gateway_account_t accounts[2]; /* the client knows the first one only */
+static const gateway_account_t *const account = &accounts[0];
+static _Atomic int thens, steps, refusals;
 
 /* ---- routes ---- */
 
@@ -27,9 +29,9 @@ static void on_answer(request_t *r, const await_result_t *result, void *state)
         *left = *chain - 1;
         steps++;
         gw_request_init(&request);
-        buf_addf(&request.url, "%s/sessions", account.base_url);
+        buf_addf(&request.url, "%s/sessions", account->base_url);
         request.authorised = true;
-        request_await(r, &account, &request, 0, on_answer, left);
+        request_await(r, account, &request, 0, on_answer, left);
         return;
     }
     response_reset(&r->response, 200);
@@ -37,6 +39,27 @@ static void on_answer(request_t *r, const await_result_t *result, void *state)
              "{\"status\":%d,\"late\":%s,\"len\":%zu,\"error\":%s}",
              result->http_status, result->timed_out ? "true" : "false",
              result->len, result->error[0] != '\0' ? "true" : "false");
+}
+
+static void on_refused(request_t *r, void *state)
+{
+    const int64_t *chain = state;
+    refusals++;
+    assert_non_null(r->db);
+    assert_int_equal(r->user.id, 1);
+    assert_int_equal(*chain, 7);
+}
+
+/* Of an account that the client does not know. */
+static void ask_nobody(request_t *r)
+{
+    int64_t *chain = calloc(1, sizeof(*chain));
+    gw_request_t request;
+    *chain = 7;
+    gw_request_init(&request);
+    buf_adds(&request.url, account->base_url);
+    request_await_or(r, &accounts[1], &request, 0, on_answer, on_refused,
+                     chain);
 }
 
 /* /ask/{chain}?ms= */
@@ -51,40 +74,47 @@ static void ask(request_t *r)
     }
     (void)request_id(r, 0, chain);
     gw_request_init(&request);
-    buf_addf(&request.url, "%s/sessions", account.base_url);
+    buf_addf(&request.url, "%s/sessions", account->base_url);
     request.authorised = true;
-    request_await(r, &account, &request, ms, on_answer, chain);
+    request_await(r, account, &request, ms, on_answer, chain);
 }
 
 const route_t http_routes[] = {
     {"GET", "/ask/{n}", ACCESS_USER, ask, false},
     {"GET", "/heavy/{n}", ACCESS_USER, ask, true},
+    {"GET", "/nobody", ACCESS_USER, ask_nobody, false},
+    {"POST", "/sessions", ACCESS_USER, route_session_create, false},
 };
-const size_t http_nroutes = 2;
+const size_t http_nroutes = 4;
 
 /* ---- a server and a client to each test ---- */
 
 static int setup(void **state)
 {
     (void)state;
-    account = (gateway_account_t){.name = "main",
-                                  .driver = "waapi",
-                                  .base_url = sim.base,
-                                  .email = "cs@example.org",
-                                  .password = "secret",
-                                  .timeout_s = 20};
-    gw_client_options_t o = {.accounts = &account, .naccounts = 1};
+    accounts[0] = (gateway_account_t){.name = "main",
+                                      .driver = "waapi",
+                                      .base_url = sim.base,
+                                      .webhook_path = "/webhook/waapi/main",
+                                      .email = "cs@example.org",
+                                      .password = "secret",
+                                      .timeout_s = 20};
+    accounts[1] = accounts[0];
+    accounts[1].name = "nobody";
+    gw_client_options_t o = {.accounts = accounts, .naccounts = 1};
     sim_do(&sim, "reset", "{\"tokens\":true}");
     assert_int_equal(gw_client_start(&client, &o), WERR_OK);
     web_open(&web);
     http_stop(&web.server, 1000);
     web.options.gateway = client;
-    web.options.accounts = &account;
-    web.options.naccounts = 1;
+    web.options.accounts = accounts;
+    web.options.naccounts = 2;
+    web.options.public_url = "https://crm.test.example";
     web_start(&web);
     crm_user(&web.crm, 1, "siti", ROLE_CS, true);
     thens = 0;
     steps = 0;
+    refusals = 0;
     return 0;
 }
 
@@ -235,15 +265,56 @@ static void refuses(void **state)
     assert_int_equal(thens, 0);
 }
 
+/* What has been done before the call can be undone. */
+static void tells_of_a_call_that_is_not_made(void **state)
+{
+    (void)state;
+    assert_int_equal(web_status(&web, "GET", "/nobody", 1, "", NULL), 503);
+    assert_int_equal(refusals, 1);
+    assert_int_equal(thens, 0);
+    http_stop(&web.server, 1000);
+    web.options.gateway = NULL;
+    web_start(&web);
+    assert_int_equal(web_status(&web, "GET", "/nobody", 1, "", NULL), 503);
+    assert_int_equal(refusals, 2);
+    assert_int_equal(thens, 0);
+}
+
+DB_QUERY(count_sessions, "SELECT count(*) FROM sessions");
+
+/* No row is left: the same name may be tried again. */
+static void a_session_that_nobody_is_asked_for(void **state)
+{
+    static const char body[] =
+        "{\"session_name\":\"baru\",\"gateway\":\"nobody\"}";
+    db_t *db;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(web_status(&web, "POST", "/sessions", 1, "", body),
+                         503);
+    }
+    assert_int_equal(store_reader(web.crm.store, &db), WERR_OK);
+    db_stmt_t *s = db_stmt(db, &count_sessions);
+    assert_int_equal(db_first(s), DB_ROW);
+    assert_int_equal(db_i64(s, 0), 0);
+    db_done(s);
+    store_reader_close(&db);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(answers),      TEST(awaits_again),
-        TEST(ends_in_time), TEST(workers_stay_free),
-        TEST(client_gone),  TEST(stops_while_calls_are_open),
+        TEST(answers),
+        TEST(awaits_again),
+        TEST(ends_in_time),
+        TEST(workers_stay_free),
+        TEST(client_gone),
+        TEST(stops_while_calls_are_open),
         TEST(refuses),
+        TEST(tells_of_a_call_that_is_not_made),
+        TEST(a_session_that_nobody_is_asked_for),
     };
     return cmocka_run_group_tests(tests, group_start, group_stop);
 }

@@ -127,6 +127,9 @@ static void not_made(request_t *r, new_t *n, const char *message)
     response_bad(&r->response, message);
 }
 
+static const char unanswered[] =
+    "The gateway has not answered. If the number does not come, reconnect it.";
+
 /* The request left, and nothing tells what became of it. */
 static bool is_unknown(const await_result_t *result)
 {
@@ -164,11 +167,14 @@ static void on_looked(request_t *r, const await_result_t *result, void *state)
     if (result->http_status == 404 && n->in_time) {
         not_made(r, n, "The gateway did not answer, and has not made it.");
     } else {
-        made(r, n,
-             answer.ok ? "Success"
-                       : "The gateway has not answered. If the number does "
-                         "not come, reconnect it.");
+        made(r, n, answer.ok ? "Success" : unanswered);
     }
+}
+
+static void not_looked(request_t *r, void *state)
+{
+    response_reset(&r->response, 200);
+    made(r, state, unanswered);
 }
 
 static void look(request_t *r, const new_t *n, bool in_time)
@@ -192,7 +198,8 @@ static void look(request_t *r, const new_t *n, bool in_time)
         response_error(&r->response, rc);
         return;
     }
-    request_await(r, n->account, &request, LOOK_MS, on_looked, again);
+    request_await_or(r, n->account, &request, LOOK_MS, on_looked, not_looked,
+                     again);
 }
 
 static void on_created(request_t *r, const await_result_t *result, void *state)
@@ -208,6 +215,16 @@ static void on_created(request_t *r, const await_result_t *result, void *state)
         look(r, n, !is_late(result));
     } else {
         not_made(r, n, answer.message);
+    }
+}
+
+/* The gateway will not be asked: the name is free again. */
+static void not_asked(request_t *r, void *state)
+{
+    new_t *n = state;
+    int rc = domain_write(r->options->domain, discard, &n->row);
+    if (rc < 0) {
+        response_error(&r->response, rc);
     }
 }
 
@@ -241,7 +258,7 @@ static void start(request_t *r, new_t *n)
         free(n);
         return;
     }
-    request_await(r, n->account, &request, 0, on_created, n);
+    request_await_or(r, n->account, &request, 0, on_created, not_asked, n);
 }
 
 void route_session_create(request_t *r)
