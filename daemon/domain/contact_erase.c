@@ -10,9 +10,15 @@
 #define MESSAGES                                                           \
     "(SELECT m.id FROM chats c CROSS JOIN messages m ON m.chat_id = c.id " \
     "WHERE c.contact_id = $1)"
-#define MERGES                                         \
-    "(SELECT g.id FROM merges g WHERE g.into_id = $1 " \
-    "UNION SELECT h.id FROM merges h WHERE h.from_id = $1)"
+/* The contact, and whom they were merged with, one after the other. */
+#define WHO                                                   \
+    "(WITH RECURSIVE who (id) AS (SELECT CAST($1 AS BIGINT) " \
+    "UNION SELECT w.from_id FROM who CROSS JOIN merges w "    \
+    "ON w.into_id = who.id AND w.undone_at IS NULL) "         \
+    "SELECT id FROM who)"
+#define MERGES                                           \
+    "(SELECT g.id FROM merges g WHERE g.into_id IN " WHO \
+    " UNION SELECT h.id FROM merges h WHERE h.from_id IN " WHO ")"
 
 DB_QUERY(erase_merge_ids, FRESH_ID_KEEP("merges"));
 DB_QUERY(erase_note_ids, FRESH_ID_KEEP("notes"));
@@ -42,7 +48,7 @@ DB_QUERY(erase_scheduled,
 DB_QUERY(erase_kept,
          "UPDATE idempotency SET response = "
          "'{\"success\":true,\"data\":null,\"message\":\"Success\"}' "
-         "WHERE contact_id = $1");
+         "WHERE contact_id IN " WHO);
 DB_QUERY(erase_reasons, "UPDATE outbox SET reason = NULL WHERE reason IS NOT "
                         "NULL AND message_id IN " MESSAGES);
 /* An edit that comes late is older than edited_at. */

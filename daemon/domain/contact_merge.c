@@ -49,8 +49,6 @@ DB_QUERY(merge_reminders,
          "UPDATE reminders SET contact_id = $2 WHERE contact_id = $1");
 DB_QUERY(merge_consents,
          "UPDATE consents SET contact_id = $2 WHERE contact_id = $1");
-DB_QUERY(merge_answers,
-         "UPDATE idempotency SET contact_id = $2 WHERE contact_id = $1");
 DB_QUERY(merge_phone_of, "SELECT phone FROM contacts WHERE id = $1");
 DB_QUERY(merge_set_phone,
          "UPDATE contacts SET phone = $2, updated_at = $3 WHERE id = $1");
@@ -301,8 +299,8 @@ static int end_contact(tx_t *tx, int64_t into, int64_t from)
 static int move_rows(tx_t *tx, int64_t into, int64_t from)
 {
     static const db_query_t *const moves[] = {
-        &merge_gifts,     &merge_aliases,  &merge_segments, &merge_notes,
-        &merge_reminders, &merge_consents, &merge_answers};
+        &merge_gifts, &merge_aliases,   &merge_segments,
+        &merge_notes, &merge_reminders, &merge_consents};
     int rc = WERR_OK;
 
     for (size_t i = 0; rc == WERR_OK && i < sizeof(moves) / sizeof(*moves);

@@ -1,6 +1,7 @@
 /* Merges at the wish of a user, and their way back. */
 #include "domain_fixture.h"
 
+#include "domain/contact_file.h"
 #include "domain/contact_merge.h"
 #include "domain/donor.h"
 #include "domain/note.h"
@@ -87,7 +88,8 @@ static char *picture(fixture_t *f)
         "FROM notes UNION ALL SELECT 'r ' || id || ' ' || contact_id "
         "FROM reminders UNION ALL SELECT 's ' || id || ' ' || contact_id "
         "FROM segment_changes UNION ALL SELECT 'o ' || id || ' ' || chat_id "
-        "FROM outbox ORDER BY x)",
+        "FROM outbox UNION ALL SELECT 'i ' || key || ' ' || contact_id "
+        "FROM idempotency ORDER BY x)",
         "picture", "", "test"};
     db_stmt_t *s = db_stmt(f->db, &q);
     char *text;
@@ -119,6 +121,14 @@ static void there_and_back(fixture_t *f, int64_t into, int64_t from)
     free(before);
 }
 
+/* One of each contact, under a key. */
+static void keep_answers(fixture_t *f)
+{
+    RUN(f, "INSERT INTO idempotency (user_id, key, request, status, response, "
+           "created_at, contact_id) SELECT 1, 'k' || id, '', 200, "
+           "'kept of ' || name, 0, id FROM contacts");
+}
+
 static void exact_undo(void **state)
 {
     fixture_t *f = *state;
@@ -133,6 +143,7 @@ static void exact_undo(void **state)
     queue(f, B, "terima kasih");
     give(f, a.contact.id, 50000);
     give(f, b.contact.id, 70000);
+    keep_answers(f);
     RUN(f,
         "UPDATE chats SET starred = 1 WHERE id = (SELECT max(id) FROM chats)");
     before = picture(f);
@@ -308,16 +319,49 @@ static void in_order_only(void **state)
     free(before);
 }
 
+/* Who is erased takes along whom they were merged with, one by one. */
+static void erased_with_all_that_they_were(void **state)
+{
+    fixture_t *f = *state;
+    int64_t now = clock_now_ms();
+    said_t a = say(f, A, "a1", "salam", now - 9000, false);
+    said_t b = say(f, B, "b1", "halo", now - 5000, false);
+    said_t c = say(f, "6281000000003", "c1", "hai", now, false);
+    said_t d = say(f, "6281000000004", "d1", "hai", now, false);
+    merged_t undone;
+
+    keep_answers(f);
+    undone = merge(f, c.contact.id, d.contact.id);
+    assert_int_equal(undo(f, &undone), WERR_OK);
+    (void)merge(f, b.contact.id, c.contact.id);
+    (void)merge(f, a.contact.id, b.contact.id);
+    assert_int_equal(contact_erase(&f->d, f->db, a.contact.id, 7), WERR_OK);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM idempotency "
+                            "WHERE response LIKE 'kept of%'"),
+                     1);
+    assert_int_equal(ASK(f, "SELECT contact_id FROM idempotency "
+                            "WHERE response LIKE 'kept of%'"),
+                     d.contact.id);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM merges"), 0);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM merge_contacts"), 0);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM merge_aliases"), 0);
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(exact_undo),          TEST(chat_that_moved_whole),
-        TEST(number_is_adopted),   TEST(what_came_after_stays),
-        TEST(without_messages),    TEST(listed_by_an_alias),
-        TEST(ids_taken_meanwhile), TEST(in_order_only),
+        TEST(exact_undo),
+        TEST(chat_that_moved_whole),
+        TEST(number_is_adopted),
+        TEST(what_came_after_stays),
+        TEST(without_messages),
+        TEST(listed_by_an_alias),
+        TEST(ids_taken_meanwhile),
+        TEST(in_order_only),
+        TEST(erased_with_all_that_they_were),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
