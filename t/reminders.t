@@ -52,7 +52,7 @@ is(fired(), 0, 'none is due');
 
 # ---- fires, once ----
 
-ok($d->wait_for(sub { fired() == 1 }, 3), 'the due one fires in time');
+ok($d->within(20, sub { fired() == 1 }), 'the due one fires in time');
 is($d->sql('SELECT ref FROM events WHERE kind = 8'), $soon, 'it is that one');
 isnt(as('cs1', GET => 'reminders')->{json}{data}[0]{fired_at}, undef,
     'and says so');
@@ -64,7 +64,7 @@ $d->wacrmd_stop;
 sleep 2;
 is(fired(), 1, 'nothing fires while wacrmd is down');
 $d->wacrmd_start;
-ok($d->wait_for(sub { fired() == 2 }, 10), 'the late one fires at the start');
+ok($d->within(20, sub { fired() == 2 }), 'the late one fires at the start');
 $d->wacrmd_kill;
 $d->wacrmd_start;
 sleep 0.5;

@@ -25,15 +25,15 @@ ok($d->wait_for(sub { $d->sql("SELECT count(*) FROM messages") }), 'applied');
 
 rename "$d->{dir}/spool", "$d->{dir}/spool.old" or die $!;
 $d->{nginx}->reload(wait => 1);
-ok($d->wait_for(sub { $d->webhook(body('MOVE2'))->{status} == 200 }),
+ok($d->within(20, sub { $d->webhook(body('MOVE2'))->{status} == 200 }),
     'events go into a new spool');
 
 my $pid = $d->wacrmd_pid;
 my $status;
-ok($d->wait_for(sub {
+ok($d->within(20, sub {
     $status = $? if waitpid($pid, WNOHANG) == $pid;
     defined $status;
-}, 15), 'wacrmd ends by itself');
+}), 'wacrmd ends by itself');
 is($status >> 8, 1, 'with 1, so that its supervisor starts it again');
 like($d->log, qr/spool was replaced.* path=\S+spool/, 'and says why');
 

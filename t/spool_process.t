@@ -174,7 +174,7 @@ is($t->metrics->{wacrm_spool_up}, 0, 'metrics tell');
 is($t->metrics->{'wacrm_events_total{source="demo",result="spool_error"}'}, 1,
    'counted');
 mkdir $t->path('later') or die;
-ok($t->wait_for(sub { $t->get('/healthz')->{status} == 200 }, 5),
+ok($t->within(20, sub { $t->get('/healthz')->{status} == 200 }),
    'opened as soon as it can be');
 is(post($t)->{status}, 200, 'and used');
 like($t->log, qr/is open after \d+ failures/, 'told');

@@ -231,6 +231,40 @@ is($t->metrics->{'wacrm_events_total{source="demo",result="queue_full"}'}, 2,
    'counted');
 $t->finish;
 
+# ---- a thread pool that takes nothing while its thread is busy ----
+
+# nginx counts a thread that waits as -1; the one that has just committed is
+# still at it when the next batch comes.
+$t = new('wacrm_spool %%DIR%%/spool size=64m; wacrm_webhook_batch max=2;',
+         main => 'thread_pool default threads=1 max_queue=0;');
+my @many = map { $t->connect } 1 .. 40;
+my ($id, %answers, @taken) = (0);
+ok($t->wait_for(sub {
+    my @ids = map { ++$id } @many;
+    send_event($t, $ids[$_], $many[$_]) for 0 .. $#many;
+    for (0 .. $#many) {
+        my $got = $t->read_response($many[$_]);
+        my $status = $got ? $got->{status} : 'none';
+        $status .= ' without Retry-After'
+            if $status eq '503' && !$got->{headers}{'retry-after'};
+        $answers{$status}++;
+        push @taken, body($ids[$_]) if $status eq '200';
+        $many[$_] = $t->connect
+            if !$got || ($got->{headers}{connection} || '') eq 'close';
+    }
+    ($answers{503} || 0) >= 400 && ($answers{200} || 0) >= 100;
+}), 'some are taken, some are not');
+undef @many;
+note join ', ', map { "$_: $answers{$_}" } sort keys %answers;
+is(join(' ', sort keys %answers), '200 503', 'nothing else is answered');
+is($t->metrics->{'wacrm_events_total{source="demo",result="queue_full"}'},
+   $answers{503}, 'those refused are counted');
+like($t->log, qr/thread pool "default" queue overflow/, 'by the pool');
+unlike($t->log, qr/reason=timeout/, 'at once');
+is(join(' ', sort(stored($t))), join(' ', sort @taken),
+   'what got its 200 is stored, once, and nothing else');
+$t->finish;
+
 # ---- the disk is full: nothing is acknowledged, and later it goes on ----
 
 SKIP: {
@@ -268,7 +302,7 @@ EOC
     is(scalar stored_in($t, 'disk/spool'), $stored, 'each 200 is stored');
 
     system('mount', '-o', 'remount,size=16m', $t->path('disk'));
-    ok($t->wait_for(sub { $t->get('/healthz')->{status} == 200 }, 5),
+    ok($t->within(20, sub { $t->get('/healthz')->{status} == 200 }),
        'healthy when there is room');
     is(post($t, body(1))->{status}, 200, 'and in service');
     is(scalar stored_in($t, 'disk/spool'), $stored + 1, 'stored');

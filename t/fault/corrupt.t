@@ -16,7 +16,7 @@ use Wacrm::Desk;
 my $d = Wacrm::Desk->new(agents => 1,
     wacrmd => sub { s/^welcome = on/welcome = off/m or die 'no welcome' })
     ->start;
-$d->allow(qr/./); # it is said, loudly
+$d->allow_errors; # it is said, loudly
 my $dir = $d->{dir};
 my $db = $d->{db};
 my $n = 0;
@@ -304,8 +304,8 @@ is($d->api(GET => '/api/crm/sessions', token => $token)->{status}, 503,
 aside_whole(\@before);
 my $pid = $d->wacrmd_pid;
 my $status;
-ok($d->wait_for(sub { $status = $? if waitpid($pid, WNOHANG) == $pid;
-    defined $status }, 20), 'wacrmd ends by itself');
+ok($d->within(20, sub { $status = $? if waitpid($pid, WNOHANG) == $pid;
+    defined $status }), 'wacrmd ends by itself');
 is($status >> 8, 1, 'with 1, so that it is started again');
 delete $d->{wacrmd_pid};
 $d->wacrmd_start;

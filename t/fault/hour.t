@@ -32,7 +32,7 @@ my $d = Wacrm::Desk->new(wacrmd_env => \%env,
     proxy_read_timeout 1d;\n    proxy_send_timeout 1d;/m or die 'no http';
     }
 )->start;
-$d->allow(qr/./);
+$d->allow_errors; # the gateway is away
 my $token = $d->login('cs1@test.example');
 my $donors = 6;
 my ($SENT, $FAILED) = (2, 6);

@@ -46,9 +46,9 @@ returned; ctl([args], $stdin) (exit code, output). event($name => {data}) posts 
 signed event of the seed's shape and returns the status; sound() asserts what
 holds in the database whatever has happened; applied() waits until
 wacrmd has taken all that the spool holds; calls(%query) are those that the
-simulator got. allow(qr/../) declares lines in the logs of all
-three which done() otherwise counts as failures: error lines of wacrmd,
-Sanitizer reports, and what Wacrm::Nginx looks for.
+simulator got. allow(qr/../) and allow_errors() declare lines in the logs of all
+three which done() otherwise counts as failures: error lines of wacrmd, and what
+Wacrm::Nginx looks for.
 
 =cut
 
@@ -77,7 +77,7 @@ sub new {
 
     my $build = $ENV{WACRM_BUILD} || "$ROOT/build/release";
     my $self = bless {
-        build => $build, agents => 1, donors => undef, allowed => [],
+        build => $build, agents => 1, donors => undef,
         session => 'demo', sim_args => [], wacrmd_env => {},
         web => "$ROOT/web/dist", %opt,
     }, $class;
@@ -274,11 +274,17 @@ sub wacrmd_kill {
 
 sub wacrmd_pid { $_[0]{wacrmd_pid} }
 sub log { $_[0]{nginx}->read('wacrmd.log') }
-sub allow { push @{$_[0]{allowed}}, $_[1]; $_[0]{nginx}->allow($_[1]) }
+sub allow { $_[0]{nginx}->allow($_[1]) }
+sub allow_errors { $_[0]{nginx}->allow_errors }
 
 sub wait_for {
     my ($self, @args) = @_;
     return $self->{nginx}->wait_for(@args);
+}
+
+sub within {
+    my ($self, @args) = @_;
+    return $self->{nginx}->within(@args);
 }
 
 # ---- talking ----
@@ -494,7 +500,7 @@ sub done {
     my @bad = grep {
         my $line = $_;
         $line =~ /^\S+ error |Sanitizer|runtime error:/
-            && !grep { $line =~ $_ } @{$self->{allowed}}
+            && !$self->{nginx}->allowed($line)
     } split /\n/, $self->log;
     Test::More::is(join("\n", @bad), '', 'no errors in the log of wacrmd');
     $self->{nginx}->done;

@@ -30,7 +30,8 @@ lost: events with a 200 that are not in the database, and stored ones that a
 follower was never told of. doubled: events that are there twice, or were told
 twice, and messages that the gateway was asked for twice. unsent:
 messages with a 200 that are neither sent nor said to be unknown. wrong:
-answers that may not be, and what else the database must not show.
+answers that may not be (answers: only these), and what else the database must
+not show.
 
 =cut
 
@@ -318,7 +319,7 @@ sub finish {
     $n{doubled} = $events{twice} + $follow{again} + delete $sends{doubled};
     $n{lost} = $events{lost} + $follow{missed};
     %n = (%n, %sends, followed => $follow{followed},
-        wrong => @$bad + @$bad2 + $follow{bad});
+        answers => @$bad + @$bad2, wrong => @$bad + @$bad2 + $follow{bad});
     $say->($_) for @$bad, @$bad2;
     $d->sound;
     return %n;
