@@ -217,6 +217,7 @@ $d->{nginx}->stop;
         }
     }
     is($answer->{status}, 503, "full spool: 503 after $n events");
+    cmp_ok($n, '>', 20, 'there was room before');
     ok($answer->{headers}{'retry-after'}, 'with Retry-After');
     like($answer->{headers}{'content-type'}, qr/json/, 'in JSON');
     is($s->api(GET => '/healthz')->{status}, 503, '/healthz tells');
