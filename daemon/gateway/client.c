@@ -51,6 +51,7 @@ static void end_call_as(gw_call_t *call, CURLcode code, int http_status,
     gw_result_t result;
 
     gw_call_result(call, code, &result);
+    result.stopped = call->client->stopped;
     /* what does not run has not begun, or was refused with a 401 */
     result.bytes_sent = result.bytes_sent && call->running;
     result.http_status = http_status;
@@ -341,6 +342,7 @@ static void *run(void *arg)
         }
         (void)curl_multi_poll(c->multi, NULL, 0, (int)(until - now), NULL);
     }
+    c->stopped = true;
     while (c->calls) {
         end_call(c->calls, 0, "stopped");
     }

@@ -46,6 +46,7 @@ typedef struct {
     bool too_big;       /* more than the limit */
     bool refused;       /* may_connect() wanted none of its addresses */
     bool no_connection; /* not even one was made: the gateway is away */
+    bool stopped;       /* the client has ended first */
     bool no_memory;     /* for want of memory here */
     bool bytes_sent;    /* false: certainly nothing reached the gateway */
     char error[256];    /* transport's words */

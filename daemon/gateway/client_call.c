@@ -272,6 +272,22 @@ int gw_call_prepare(gw_call_t *call)
                : WERR_NOMEM;
 }
 
+/* The gateway, or the way to it, is away. Somebody on the way may swallow what
+ * is sent, or take a connection and drop it before its TLS is there. */
+static bool unconnected(CURLcode code, bool bytes_sent)
+{
+    switch (code) {
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return true;
+    case CURLE_OPERATION_TIMEDOUT:
+    case CURLE_SSL_CONNECT_ERROR:
+        return !bytes_sent;
+    default:
+        return false;
+    }
+}
+
 void gw_call_result(gw_call_t *call, CURLcode code, gw_result_t *out)
 {
     curl_off_t retry_after = 0;
@@ -281,8 +297,7 @@ void gw_call_result(gw_call_t *call, CURLcode code, gw_result_t *out)
     (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_size);
     out->bytes_sent = request_size > 0;
-    out->no_connection =
-        code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
+    out->no_connection = unconnected(code, out->bytes_sent);
     out->no_memory = code == CURLE_OUT_OF_MEMORY || call->body.nomem;
     out->timed_out = code == CURLE_OPERATION_TIMEDOUT;
     out->refused = call->refused && code != CURLE_OK;

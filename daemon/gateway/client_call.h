@@ -68,6 +68,7 @@ struct gw_client_s {
     gw_call_t *submitted; /* guarded by lock, newest first */
     bool closed;          /* guarded by lock: nothing more is taken */
     bool completed;       /* a call has ended since the last tick */
+    bool stopped;         /* what is left ends without an answer */
     int64_t next_tick;
     _Atomic size_t active;
     _Atomic bool woken, stopping;

@@ -202,6 +202,7 @@ static void on_sent(void *arg, const gw_result_t *r)
     } else {
         a->unreachable = r->no_connection;
         a->no_memory = r->no_memory;
+        a->stopped = r->stopped;
         if (a->unreachable && a->o->away_since == 0) {
             a->o->away_since = clock_mono_ms();
         }

@@ -28,6 +28,7 @@ typedef struct attempt_s {
     bool absence_proves; /* not found by the look-up: not sent */
     bool unreachable;    /* nothing has reached the gateway */
     bool no_memory;      /* nothing has left here, for want of memory */
+    bool stopped;        /* nothing has left here before the end of wacrmd */
     bool watched;        /* unknown: looked up again while it is held */
     int looked_up;       /* how often, since then */
     int64_t until;       /* ms: it is held */

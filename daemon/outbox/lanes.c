@@ -250,13 +250,15 @@ static bool too_old(const attempt_t *a)
 /* The gateway was not asked. Want of memory is no reason for ever. */
 static bool no_try(const attempt_t *a)
 {
-    return a->unreachable || (a->no_memory && !too_old(a));
+    return a->unreachable || a->stopped || (a->no_memory && !too_old(a));
 }
 
 static int write_retry(tx_t *tx, attempt_t *a)
 {
     outbox_t *o = a->o;
-    int64_t wait = a->unreachable ? away_pause(o) : backoff(o, a);
+    int64_t wait = a->stopped       ? 0
+                   : a->unreachable ? away_pause(o)
+                                    : backoff(o, a);
     int rc =
         delivery_retry(tx, a->d.id, a->id, tx->now + wait, a->reply.reason);
 
