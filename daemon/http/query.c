@@ -77,26 +77,26 @@ static bool add_pair(query_t *q, const char *pair, size_t len, char **to)
     return true;
 }
 
-bool query_parse(query_t *q, const char *text)
+int query_parse(query_t *q, const char *text)
 {
     memset(q, 0, sizeof(*q));
     if (text == NULL || *text == '\0') {
-        return true;
+        return WERR_OK;
     }
     /* Each pair needs its bytes and two NULs; "=" or "&" pays for one. */
     q->memory = malloc(2 * strlen(text) + 3);
     if (q->memory == NULL) {
-        return false;
+        return WERR_NOMEM;
     }
     char *to = q->memory;
     while (*text != '\0') {
         size_t len = strcspn(text, "&");
         if (len > 0 && !add_pair(q, text, len, &to)) {
-            return false;
+            return WERR_INVALID;
         }
         text += len + (text[len] == '&');
     }
-    return true;
+    return WERR_OK;
 }
 
 void query_free(query_t *q)

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/error.h"
+
 #define QUERY_PAIRS_MAX 32
 
 /* Decodes len bytes of text into out (len + 1 bytes); plus: "+" is a blank.
@@ -23,9 +25,9 @@ typedef struct {
     char *memory;
 } query_t;
 
-/* text may be NULL. false if malformed, too many, a name twice, or out of
- * memory; query_free() in any case. */
-bool query_parse(query_t *q, const char *text);
+/* text may be NULL. WERR_INVALID: malformed, too many, a name twice;
+ * WERR_NOMEM. query_free() in any case. */
+int query_parse(query_t *q, const char *text) WACRM_CHECKED;
 void query_free(query_t *q);
 /* The value, or NULL. */
 const char *query_get(const query_t *q, const char *name);

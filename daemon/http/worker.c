@@ -95,10 +95,15 @@ bool request_as(request_t *r, int64_t user)
 static void serve(request_t *r)
 {
     r->version = store_version(r->options->domain->store);
-    if (!query_parse(&r->query, r->target[r->path_len] == '?'
-                                    ? r->target + r->path_len + 1
-                                    : NULL)) {
+    int rc = query_parse(&r->query, r->target[r->path_len] == '?'
+                                        ? r->target + r->path_len + 1
+                                        : NULL);
+    if (rc == WERR_INVALID) {
         response_bad(&r->response, "Malformed query string.");
+        return;
+    }
+    if (rc != WERR_OK) {
+        response_error(&r->response, rc);
         return;
     }
     access_t access = r->match.route->access;

@@ -34,7 +34,7 @@ static void pairs(const char *text)
 {
     query_t q;
 
-    bool good = query_parse(&q, text);
+    bool good = query_parse(&q, text) == WERR_OK;
 
     if (q.n > QUERY_PAIRS_MAX) {
         abort();

@@ -4,6 +4,7 @@
 #include "http/jobs.h"
 #include "http/query.h"
 #include "http/router.h"
+#include "short_memory.h"
 
 static void test_query(void **state)
 {
@@ -12,7 +13,8 @@ static void test_query(void **state)
         "a=%C0%80", "%01=a", "a=1&%61=2", "a=%1b", "a=%7F"};
     query_t q;
     (void)state;
-    assert_true(query_parse(&q, "a=1&b=x%20y+z&&c&d=&e=%E2%82%AC"));
+    assert_int_equal(query_parse(&q, "a=1&b=x%20y+z&&c&d=&e=%E2%82%AC"),
+                     WERR_OK);
     assert_int_equal(q.n, 5);
     assert_string_equal(query_get(&q, "a"), "1");
     assert_string_equal(query_get(&q, "b"), "x y z");
@@ -21,10 +23,10 @@ static void test_query(void **state)
     assert_string_equal(query_get(&q, "e"), "\xe2\x82\xac");
     assert_null(query_get(&q, "f"));
     query_free(&q);
-    assert_true(query_parse(&q, NULL));
+    assert_int_equal(query_parse(&q, NULL), WERR_OK);
     query_free(&q);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_false(query_parse(&q, bad[i]));
+        assert_int_equal(query_parse(&q, bad[i]), WERR_INVALID);
         query_free(&q);
     }
     buf_t many;
@@ -32,9 +34,25 @@ static void test_query(void **state)
     for (int i = 0; i <= QUERY_PAIRS_MAX; i++) {
         buf_addf(&many, "k%d&", i);
     }
-    assert_false(query_parse(&q, many.data));
+    assert_int_equal(query_parse(&q, many.data), WERR_INVALID);
     query_free(&q);
     buf_free(&many);
+}
+
+/* It is not the caller's fault. */
+static void test_query_without_memory(void **state)
+{
+    query_t q;
+    (void)state;
+    if (!short_memory()) {
+        skip();
+    }
+    short_memory_begin(0, 1);
+    int rc = query_parse(&q, "a=1");
+    assert_int_equal(short_memory_end(), 1);
+    assert_int_equal(rc, WERR_NOMEM);
+    assert_null(query_get(&q, "a"));
+    query_free(&q);
 }
 
 static route_result_t match(const char *method, const char *path,
@@ -100,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_query),
+        cmocka_unit_test(test_query_without_memory),
         cmocka_unit_test(test_router),
         cmocka_unit_test(test_jobs),
     };

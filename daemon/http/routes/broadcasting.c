@@ -37,11 +37,12 @@ static bool read_body(request_t *r, wish_t *w)
         w->json = request_json(r);
         return w->json != NULL;
     }
-    if (!query_parse(&w->form, r->body.data)) {
+    int rc = query_parse(&w->form, r->body.data);
+    if (rc == WERR_INVALID) {
         response_bad(&r->response, "The body is not a valid form.");
         return false;
     }
-    w->json = json_object();
+    w->json = rc == WERR_OK ? json_object() : NULL;
     for (size_t i = 0; w->json != NULL && i < w->form.n; i++) {
         if (json_object_set_new(w->json, w->form.names[i],
                                 json_string(w->form.values[i])) != 0) {
