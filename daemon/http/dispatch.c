@@ -59,13 +59,16 @@ static bool find_view(request_t *r, view_t *view)
 /*
  * From the cache, if what it has is of the time when the request came, or
  * later. What has been committed since does not count: else commits that come
- * faster than bodies would keep all of them waiting.
+ * faster than bodies would keep all of them waiting. Unless the list is of
+ * something else by now: what happened there before is not known.
  */
 static bool answer_view(request_t *r, const view_t *view)
 {
     http_server_t *s = r->server;
-    if (r->followed == 0) {
-        r->needed = store_changed(s->options.domain->store, view->topics);
+    if (r->followed == 0 || view->topics != r->topics) {
+        int64_t changed = store_changed(s->options.domain->store, view->topics);
+        r->needed = changed > r->needed ? changed : r->needed;
+        r->topics = view->topics;
     }
     ready_t *ready = cache_peek(s->cache, view->key, view->len, r->needed);
     if (ready == NULL) {

@@ -44,7 +44,8 @@ struct request_s {
     /* flights.h */
     bool leads;             /* others may follow it */
     unsigned char followed; /* how many others it has followed */
-    int64_t needed;         /* the version its list must have at least */
+    int64_t needed;         /* the version its list must have at least, */
+    store_topics_t topics;  /* by the changes of these */
     struct request_s *next; /* the next one that follows the same leader */
 
     char *target; /* as it came, not decoded */

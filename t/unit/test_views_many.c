@@ -89,6 +89,15 @@ static void assert_answer(int fd, const char *text)
     close(fd);
 }
 
+static void have_workers(int n)
+{
+    http_stop(&web.server, 1000);
+    search_stop(&web.search); /* it writes, too */
+    web.options.search = NULL;
+    web.options.workers = n;
+    web_start(&web);
+}
+
 /* While the only worker is busy, one request waits for it and the others for
  * that one. */
 static void test_following(void **state)
@@ -98,11 +107,7 @@ static void test_following(void **state)
     static held_t held;
 
     (void)state;
-    http_stop(&web.server, 1000);
-    search_stop(&web.search); /* it writes, too */
-    web.options.search = NULL;
-    web.options.workers = 1;
-    web_start(&web);
+    have_workers(1);
     int64_t chat = hear(mine, "6281111111111", "halo", 1000000);
     assert_warm(CS, "", 1);
     hear(mine, "6281111111111", "lagi", 2000000);
@@ -125,9 +130,62 @@ static void test_following(void **state)
     assert_int_equal(metric("wacrm_inbox_cache_followed_total"), FOLLOWERS);
     assert_int_equal(metric("wacrm_inbox_cache_waits_total"), 0);
     assert_int_equal(metric("wacrm_inbox_cache_renders_total"), 2);
-    http_stop(&web.server, 1000);
-    web.options.workers = 2;
-    web_start(&web);
+    have_workers(2);
+}
+
+/* Their list is that of another session from now on, and one as old as the
+ * other's last change is at hand. */
+static void change_view(store_topics_t was)
+{
+    const view_ask_t ask = {CS, NULL, INBOX};
+    view_t view = {.topics = STORE_ACCESS | store_topic_session(theirs),
+                   .day = domain_today(&web.crm.domain),
+                   .len = 7,
+                   .key = "another"};
+    int64_t version = store_changed(web.crm.store, was);
+    cache_t *cache = web.server->cache;
+    ready_t *old;
+    buf_t b;
+
+    assert_true(store_changed(web.crm.store, view.topics) > version);
+    buf_init(&b, 0);
+    buf_adds(&b, "{\"of\":\"yesterday\"}");
+    old = ready_new(&b);
+    assert_non_null(old);
+    assert_null(cache_get(cache, view.key, view.len, version));
+    cache_fill(cache, view.key, view.len, version, old);
+    views_keep(web.server->views, &ask, &view, INT64_MAX);
+    ready_unref(&old);
+    buf_free(&b);
+}
+
+/* Who may see more when the one that they followed has ended is told of what
+ * had happened there before they asked. */
+static void test_following_another(void **state)
+{
+    static held_t held;
+    int lists[2];
+
+    (void)state;
+    have_workers(1);
+    int64_t chat = hear(mine, "6281111111111", "halo", 1000000);
+    assert_warm(CS, "", 1);
+    hear(mine, "6281111111111", "lagi", 2000000);
+    hear(theirs, "6281111111112", "juga", 2000000);
+    hold_writer(&held);
+    int busy = occupy_worker(chat);
+    for (int i = 0; i < 2; i++) {
+        lists[i] = web_connect(&web);
+        assert_true(web_request(lists[i], "GET", INBOX, CS, "", NULL, 0));
+        WAIT_UNTIL(jobs_count(web.server->jobs) == 2);
+        WAIT_UNTIL(atomic_load(&web.server->stats.followed) == i);
+    }
+    change_view(STORE_ACCESS | store_topic_session(mine));
+    let_go(&held);
+    assert_answer(busy, "success");
+    assert_answer(lists[0], "lagi");
+    assert_answer(lists[1], "lagi");
+    have_workers(2);
 }
 
 /* ---- commits that come faster than bodies ---- */
@@ -284,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_following),
+        T(test_following_another),
         T(test_in_a_hurry),
         T(test_writers_read),
     };
