@@ -52,6 +52,11 @@ $d->event('message.received', { from => $PHONE, pushName => $MARK,
 ok($d->applied, 'a donor wrote to cs1');
 my $chat = $d->sql('SELECT id FROM chats');
 my $contact = "/api/crm/contacts/$PHONE";
+$d->event('message.received', { from => '6281230000002', message => 'halo',
+    id => 'IDOR0000000002', timestamp => time });
+ok($d->applied, 'and from another number');
+made(merge => call('admin', POST => '/api/crm/contacts/merge',
+    { from => '6281230000002', into => $PHONE }));
 made(note => call('cs1', POST => "$contact/notes", { note => $MARK }));
 my $reminder = made(reminder => call('cs1', POST => "$contact/reminders",
     { note => $MARK, remind_at => '2999-01-01T00:00:00Z' }))->{data}{id};
@@ -211,13 +216,22 @@ is(tables(), $before, 'nothing has changed');
 
 # ---- the ids were right ----
 
-for my $op (grep { $_->[1] !~ m{agents|merges|templates|^/apps?/} } @all) {
+# What takes the others their ids comes last, and who signs cs1 out.
+sub rank {
+    my ($method, $path) = @{$_[0]};
+    return $path =~ /agents/ ? 3 : $method ne 'delete' ? 0
+        : $path =~ /contacts/ ? 2 : 1;
+}
+for my $op (sort { rank($a) <=> rank($b) } @all) {
     my ($method, $path) = @$op;
-    next if $method eq 'delete' || $path =~ /reconnect|consent$|export$/;
     my ($base) = $path =~ m{^([^\{]+)};
-    $r = call('cs1', uc $method, with($path, $ids{$base}[0]),
-        $body{"$method $path"});
-    unlike($r->{status}, qr/^(?:404|5..)$/, "$method $path is cs1's")
+    next if $exempt{$base};
+    for my $who (qw(cs1 admin)) { # some are for administrators alone
+        $r = call($who, uc $method, with($path, $ids{$base}[0]),
+            $body{"$method $path"});
+        last if $r->{status} != 403;
+    }
+    unlike($r->{status}, qr/^(?:401|403|404|5..)$/, "$method $path is cs1's")
         or diag $r->{body};
 }
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env perl
 # What a role may not do: every operation that docs/openapi.yaml gives a 403 is
 # called by each lesser role. A new one that is not known here fails the test,
-# and so does one that daemon/http/routes.c keeps for administrators alone.
-# Then the ways round it: members that nobody asked for, roles in tokens.
+# and so does one that daemon/http/routes.c keeps for administrators alone, and
+# one that writes and is for nobody in particular. Then the ways round it:
+# members that nobody asked for, roles in tokens. At the end each is called by
+# the least role that may.
 
 use strict;
 use warnings;
@@ -78,17 +80,38 @@ my %others = ('get /api/webhook/whatsapp' => 'the word of the handshake',
     'get /metrics/wacrmd' => 'the address: t/hostile_http.t',
     'post /broadcasting/auth' => 'a channel of another');
 
+# what writes, and asks for no role
+my %anybody = map { $_ => 1 }
+    (map { "post /api/auth/$_" } qw(login logout password refresh)),
+    (map { "post /api/crm/contacts/{phone}/$_" }
+        qw(donations notes reminders)),
+    (map { "post /api/crm/inbox/{chatId}/$_" } qw(read star)),
+    (map { "post /api/crm/messages/$_" } qw(quick-reply send template
+        {id}/media/retry {id}/retry)),
+    (map { "$_ /api/crm/messages/{id}" } qw(delete patch)),
+    'patch /api/crm/reminders/{id}', 'post /api/crm/media',
+    'post /api/crm/switch-session', 'post /api/crm/whatsapp/sessions',
+    'post /broadcasting/auth';
+# what writes, and is signed: no user is behind it
+my %signed = map { $_ => 1 } 'post /api/webhook/whatsapp',
+    map { "post /apps/{appId}/$_" } qw(batch_events events
+        users/{userId}/terminate_connections);
+
 # ---- the list is whole ----
 
-my ($path, $op, %told) = ('', '');
+my ($path, $op, %told, %writes) = ('', '');
 for (split /\n/, slurp('docs/openapi.yaml')) {
     last if /^components:/;
     $path = $1 if m{^  (/\S+):};
     $op = "$1 $path" if /^    (get|post|put|patch|delete):/;
+    $writes{$op} = 1 if $op !~ /^(?:get |$)/;
     $told{$op} = 1 if /^ +"403":/ && !$others{$op};
 }
 is_deeply([sort keys %told], [sort keys %known],
     'every operation with a 403 is known here, and none besides');
+is_deeply([sort grep { !$known{$_} } keys %writes],
+    [sort keys %anybody, keys %signed],
+    'every operation that writes has a role, or none on purpose');
 my $routes = slurp('daemon/http/routes.c');
 my @admins;
 while ($routes =~ /\{"(\w+)",\s*"([^"]+)",\s*ACCESS_ADMIN/g) {
@@ -182,5 +205,23 @@ is($d->api(PATCH => "/api/crm/agents/$user{supervisor}", token =>
     $token{admin}, json => { role => 'cs' })->{status}, 200, 'and no more');
 is($d->api(GET => '/api/crm/audit', token => $token{supervisor})->{status},
     403, 'may not at once');
+
+# ---- and to the least role that may, each is open ----
+
+is($d->api(PATCH => "/api/crm/agents/$user{supervisor}", token =>
+    $token{admin}, json => { role => 'supervisor' })->{status}, 200,
+    'a supervisor again');
+$d->event('message.received', { from => '6281230000002', message => 'halo',
+    id => 'ROLES000000002', timestamp => time });
+ok($d->applied, 'another donor');
+for my $name (sort { $a =~ /^delete/ <=> $b =~ /^delete/ || $a cmp $b }
+        keys %known) {
+    my ($least, $to, $json) = @{$known{$name}};
+    my ($method, $path) = split / /, $name;
+    $r = $d->api(uc $method, defined $to ? "/api/crm/$to" : $path,
+        token => $token{$least}, defined $json ? (json => $json) : ());
+    like($r->{status}, qr/^(?:2..|415|422)$/, "$name: for the $least")
+        or diag $r->{body};
+}
 
 $d->done;
