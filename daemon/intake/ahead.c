@@ -15,16 +15,30 @@ struct ahead_s {
     bool taken; /* the batch: others may help to prepare it */
     batch_t *batch;
     uint64_t done, after;
+    uint64_t deleted;
     int rc;
 };
 
-void ahead_delete(spool_t *spool, uint64_t upto)
+void ahead_delete(spool_t *spool, uint64_t upto, uint64_t *deleted)
 {
-    int rc = upto == 0 ? SPOOL_OK : spool_delete(spool, upto);
+    int rc;
 
+    if (upto <= *deleted) {
+        return;
+    }
+    rc = spool_delete(spool, upto);
     if (rc != SPOOL_OK) {
         log_error("intake", "msg=\"cannot delete from spool\" error=%s",
                   log_str(spool_strerror(rc)));
+        return;
+    }
+    *deleted = upto;
+}
+
+void ahead_deleted(const ahead_t *a, uint64_t *deleted)
+{
+    if (a->deleted > *deleted) {
+        *deleted = a->deleted;
     }
 }
 
@@ -49,7 +63,7 @@ static void *run(void *arg)
             continue;
         }
         pthread_mutex_unlock(&a->lock);
-        ahead_delete(a->from->spool, a->done);
+        ahead_delete(a->from->spool, a->done, &a->deleted);
         rc = batch_take(a->batch, a->from, a->after);
         if (rc == WERR_OK) {
             announce(a);

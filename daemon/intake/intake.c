@@ -171,15 +171,14 @@ static int drain(intake_t *in)
 
             ahead_ask(in->ahead, next, tidy ? in->position : 0,
                       b->items[b->n - 1].seq);
-            in->deleted = tidy ? in->position : in->deleted;
         }
         applied = apply_batch(in, b);
         rc = more ? ahead_wait(in->ahead) : WERR_NOTFOUND;
+        ahead_deleted(in->ahead, &in->deleted);
         if (applied != WERR_OK) {
             rc = applied;
         } else if (!more && !stopping(in)) {
-            ahead_delete(in->source.spool, in->position);
-            in->deleted = in->position;
+            ahead_delete(in->source.spool, in->position, &in->deleted);
             rc = batch_read(next, &in->source, in->position);
         }
         current = 1 - current;
@@ -189,10 +188,8 @@ static int drain(intake_t *in)
     }
     batch_clear(&in->batches[0]);
     batch_clear(&in->batches[1]);
-    if (in->position > in->deleted) {
-        ahead_delete(in->source.spool, in->position);
-        in->deleted = in->position;
-    }
+    /* also what could not be deleted a turn ago */
+    ahead_delete(in->source.spool, in->position, &in->deleted);
     return rc;
 }
 

@@ -1,6 +1,9 @@
 /* intake: bad events, dead letters, replaced stores, a full disk, kills. */
 #include "intake_fixture.h"
 
+#include <errno.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/log.h"
@@ -252,6 +255,44 @@ static void full_database_loses_nothing(void **state)
     assert_int_equal(ASK(r->f, "SELECT count(*) FROM dead_letters"), 0);
 }
 
+/* ---- the spool does not take a deletion ---- */
+
+/* Before libc's: how many times write.lock cannot be taken. */
+static atomic_int refused;
+
+int flock(int fd, int how)
+{
+    int left = atomic_load(&refused);
+
+    while ((how & LOCK_EX) != 0 && left > 0) {
+        if (atomic_compare_exchange_weak(&refused, &left, left - 1)) {
+            errno = ENOLCK;
+            return -1;
+        }
+    }
+    return (int)syscall(SYS_flock, fd, how);
+}
+
+/* No event need come for what is left to go. */
+static void deletion_is_tried_again(void **state)
+{
+    rig_t *r = *state;
+    uint64_t last = 0;
+
+    for (int i = 0; i < 200; i++) { /* batches, one ahead of the other */
+        char id[24];
+
+        snprintf(id, sizeof(id), "D%d", i);
+        last = put(r, "6281234567", id, "halo");
+    }
+    atomic_store(&refused, 2);
+    intake_up(r);
+    wait_for(r, last);
+    wait_empty(r);
+    assert_int_equal(atomic_load(&refused), 0);
+    assert_int_equal(ASK(r->f, "SELECT count(*) FROM messages"), 200);
+}
+
 /* ---- kill -9 ---- */
 
 static void child(rig_t *r)
@@ -330,6 +371,7 @@ int main(void)
         TEST(replaced_spool_starts_anew),
         TEST(restored_database_goes_on),
         TEST(full_database_loses_nothing),
+        TEST(deletion_is_tried_again),
     };
 
     log_setup(LOG_ERROR, 2);
