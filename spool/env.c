@@ -112,6 +112,7 @@ static int make_env(spool_t *s, size_t size, int *rc)
     static const char part[] = "data.mdb.new";
     char path[PATH_MAX];
     MDB_env *env;
+    int ours;
     int fd;
 
     if (snprintf(path, sizeof(path), "%s/%s", s->dir.path, part) >=
@@ -122,6 +123,11 @@ static int make_env(spool_t *s, size_t size, int *rc)
     if ((unlinkat(s->dir.fd, part, 0) != 0 && errno != ENOENT) ||
         (unlinkat(s->dir.fd, "lock.mdb", 0) != 0 && errno != ENOENT)) {
         return spool_errno_code(*rc = errno);
+    }
+    /* Here, as whoever made it may have been killed before he came here. */
+    ours = spool_dir_sync_parent(&s->dir);
+    if (ours != SPOOL_OK) {
+        return ours;
     }
     *rc = mdb_env_create(&env);
     if (*rc != MDB_SUCCESS) {

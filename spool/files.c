@@ -1,5 +1,6 @@
 #include "spool/internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -75,51 +76,73 @@ int spool_errno_code(int err)
     }
 }
 
-/* A new directory's name is durable when its parent is. */
-static int sync_parent(const char *path)
+int spool_dir_sync_parent(const spool_dir_t *dir)
 {
-    char *parent = strdup(path);
+    char *parent = strdup(dir->path);
     char *slash;
+    int rc = SPOOL_OK;
     int fd;
-    int rc;
 
     if (parent == NULL) {
-        return -1;
+        return SPOOL_NOMEM;
     }
     slash = strrchr(parent, '/');
     slash[slash == parent ? 1 : 0] = '\0';
     fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     free(parent);
     if (fd < 0) {
-        return -1;
+        return errno == EACCES ? SPOOL_OK : spool_errno_code(errno);
     }
-    rc = fsync(fd);
+    if (fsync(fd) != 0) {
+        rc = spool_errno_code(errno);
+    }
     close(fd);
     return rc;
 }
 
+static bool is_empty(const char *path)
+{
+    DIR *d = opendir(path);
+    struct dirent *e;
+    bool empty = d != NULL;
+
+    while (empty && (e = readdir(d)) != NULL) {
+        empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+    }
+    if (d != NULL) {
+        closedir(d);
+    }
+    return empty;
+}
+
+/* As mkdir() leaves it, so that only its owner comes in, who was killed before
+ * he gave it its mode. One that holds anything is another's. */
+static bool is_half_made(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+           st.st_uid == geteuid() && (st.st_mode & 01777) == 0700 &&
+           is_empty(path);
+}
+
+static int set_mode(const char *path, spool_options_t *opt)
+{
+    return chmod(path, DIR_MODE) == 0
+               ? SPOOL_OK
+               : fail(opt, SPOOL_INVAL, path, "cannot set its mode", errno);
+}
+
 static int make_dir(const char *path, spool_options_t *opt)
 {
-    char *real;
-    int rc;
-
-    if (mkdir(path, 0700) != 0) {
-        return errno == EEXIST ? SPOOL_OK
-                               : fail(opt, spool_errno_code(errno), path,
-                                      "cannot make the directory", errno);
+    if (mkdir(path, 0700) == 0) {
+        return set_mode(path, opt);
     }
-    if (chmod(path, DIR_MODE) != 0) {
-        return fail(opt, SPOOL_INVAL, path, "cannot set its mode", errno);
+    if (errno != EEXIST) {
+        return fail(opt, spool_errno_code(errno), path,
+                    "cannot make the directory", errno);
     }
-    real = realpath(path, NULL);
-    if (real == NULL) {
-        return fail(opt, spool_errno_code(errno), path, "no real path", errno);
-    }
-    rc = sync_parent(real);
-    free(real);
-    return rc == 0 ? SPOOL_OK
-                   : fail(opt, spool_errno_code(errno), path,
-                          "cannot sync its parent", errno);
+    return is_half_made(path) ? set_mode(path, opt) : SPOOL_OK;
 }
 
 int spool_dir_open(spool_dir_t *dir, const char *path, spool_options_t *opt)

@@ -54,6 +54,24 @@ static void test_half_made(void **state)
     spool_close(&s);
 }
 
+/* Whoever made its directory was killed before he gave it its mode. */
+static void test_half_made_dir(void **state)
+{
+    spool_options_t opt = {.size = MIB, .create = true};
+    spool_t *s;
+
+    (void)state;
+    assert_int_equal(mkdir(dir.spool, 0700), 0);
+    s = open_sized(MIB);
+    assert_int_equal(mode_of("."), 02770);
+    spool_close(&s);
+    /* one that holds something has another's mode for his reasons */
+    assert_int_equal(chmod(dir.spool, 0700), 0);
+    assert_int_equal(spool_open(&s, dir.spool, &opt), SPOOL_OK);
+    assert_int_equal(mode_of("."), 0700);
+    spool_close(&s);
+}
+
 /* Before libc's: what a disk may answer that is about to die. */
 static bool stat_fails;
 
@@ -239,10 +257,12 @@ static void test_held(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_moved),        TEST(test_half_made),   TEST(test_cannot_look),
-        TEST(test_file_systems), TEST(test_same_handle), TEST(test_moved_away),
-        TEST(test_modes),        TEST(test_flags),       TEST(test_damaged),
-        TEST(test_held),
+        TEST(test_moved),         TEST(test_half_made),
+        TEST(test_cannot_look),   TEST(test_file_systems),
+        TEST(test_same_handle),   TEST(test_moved_away),
+        TEST(test_modes),         TEST(test_flags),
+        TEST(test_damaged),       TEST(test_held),
+        TEST(test_half_made_dir),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
