@@ -113,14 +113,14 @@ static int compare(const unsigned char *b, const node_t *x, const node_t *y,
 }
 
 /* A long record, in pages of its own: the head of the first, and, where it is
- * wanted whole, the data behind it. Freed by the caller. */
+ * wanted whole, the data behind it. Freed by the caller. The head comes first:
+ * a length that is damaged is not to be believed. */
 static unsigned char *long_data(walk_t *w, const unsigned char *b,
                                 const node_t *n, bool whole)
 {
     uint64_t page = get64(b + n->data);
     uint64_t pages = (PAGE_HEAD - 1 + n->dsize) / w->psize + 1;
-    size_t len = PAGE_HEAD + (whole ? n->dsize : 0);
-    unsigned char *buf = spool_walk_load(w, page, pages, len);
+    unsigned char *buf = spool_walk_load(w, page, pages, PAGE_HEAD);
 
     if (buf != NULL &&
         (get64(buf) != page || (get16(buf + 10) & P_KINDS) != P_OVERFLOW ||
@@ -128,9 +128,17 @@ static unsigned char *long_data(walk_t *w, const unsigned char *b,
         (void)spool_walk_bad(w->p, "page %llu is not what it must be",
                              (unsigned long long)page);
         free(buf);
-        buf = NULL;
+        return NULL;
     }
-    return buf;
+    if (buf != NULL && !spool_walk_meet(w, page, get32(buf + 12))) {
+        free(buf);
+        return NULL;
+    }
+    if (buf == NULL || !whole) {
+        return buf;
+    }
+    free(buf);
+    return spool_walk_load(w, page, pages, PAGE_HEAD + n->dsize);
 }
 
 /* The numbers of free pages: how many, then each. LMDB gives them out. */
@@ -143,8 +151,13 @@ static void sound_list(walk_t *w, const unsigned char *data, size_t len)
         return;
     }
     for (uint64_t i = 1; i <= n; i++) {
-        if (!in_use(w, get64(data + i * sizeof(n)), 1)) {
+        uint64_t page = get64(data + i * sizeof(n));
+
+        if (!in_use(w, page, 1)) {
             (void)spool_walk_bad(w->p, "the list of free pages is damaged");
+            return;
+        }
+        if (!spool_walk_meet(w, page, 1)) {
             return;
         }
     }
@@ -258,7 +271,8 @@ static void walk_page(walk_t *w, uint64_t page, tree_e tree, int depth)
         return;
     }
     b = spool_walk_load(w, page, 1, w->psize);
-    if (b != NULL && sound_page(w, b, page, tree)) {
+    if (b != NULL && sound_page(w, b, page, tree) &&
+        spool_walk_meet(w, page, 1)) {
         walk_nodes(w, b, tree, depth);
     }
     free(b);
@@ -331,10 +345,17 @@ int spool_pages_check(int fd, spool_pages_t *p)
                        "holds a database, but no spool");
         return SPOOL_INVAL;
     }
+    if (p->budget == 0 && p->cb == NULL && p->bad == 0) {
+        w.met = calloc(w.pages / 8 + 1, 1);
+        if (w.met == NULL) {
+            return SPOOL_NOMEM;
+        }
+    }
     walk_from(&w, metas[0], false);
     if (p->budget > 0 && p->cb == NULL && p->bad == 0) {
         walk_from(&w, metas[0], true);
     }
+    free(w.met);
     if (w.fault != SPOOL_OK) {
         return w.fault;
     }

@@ -37,8 +37,9 @@ typedef struct {
 
 /*
  * fd: of data.mdb, for reading. SPOOL_OK: sound as far as it was looked at;
- * SPOOL_CORRUPT: damaged for certain (with cb: the walk went on beside it);
- * SPOOL_INVAL: sound, perhaps, but of no spool's tables (without cb);
+ * which, where it is all of them without cb, is also that no page is used
+ * twice; SPOOL_CORRUPT: damaged for certain (with cb: the walk went on beside
+ * it); SPOOL_INVAL: sound, perhaps, but of no spool's tables (without cb);
  * SPOOL_FUTURE: of another version of LMDB; SPOOL_IO, SPOOL_NOMEM: cannot be
  * told; or what cb returned.
  */

@@ -55,7 +55,9 @@ int spool_state_get(spool_t *s, MDB_txn *txn, spool_state_t *state)
     state->next_seq = spool_get64(val.mv_data);
     state->records = spool_get64((char *)val.mv_data + 8);
     state->bytes = spool_get64((char *)val.mv_data + 16);
-    return state->next_seq == 0 ? SPOOL_CORRUPT : SPOOL_OK;
+    /* a database's position has 63 bits */
+    return state->next_seq == 0 || state->next_seq > INT64_MAX ? SPOOL_CORRUPT
+                                                               : SPOOL_OK;
 }
 
 int spool_state_put(spool_t *s, MDB_txn *txn, const spool_state_t *state)
@@ -148,6 +150,30 @@ int spool_state_settled(spool_t *s, MDB_txn *txn)
     return rc == MDB_SUCCESS ? SPOOL_BUSY : spool_rc(s, rc);
 }
 
+/* LMDB would refuse each record that comes, were its number not the last. */
+static int is_behind(spool_t *s, MDB_txn *txn, uint64_t next_seq)
+{
+    MDB_cursor *cursor;
+    MDB_val key;
+    MDB_val val;
+    int rc = mdb_cursor_open(txn, s->events, &cursor);
+
+    if (rc != MDB_SUCCESS) {
+        return spool_rc(s, rc);
+    }
+    rc = mdb_cursor_get(cursor, &key, &val, MDB_LAST);
+    mdb_cursor_close(cursor);
+    if (rc == MDB_NOTFOUND) {
+        return SPOOL_OK;
+    }
+    if (rc != MDB_SUCCESS) {
+        return spool_rc(s, rc);
+    }
+    return key.mv_size == SPOOL_SEQ_LEN && spool_get64(key.mv_data) < next_seq
+               ? SPOOL_OK
+               : SPOOL_CORRUPT;
+}
+
 int spool_state_init(spool_t *s, MDB_txn *txn, bool create)
 {
     MDB_val key = key_val("layout");
@@ -184,7 +210,8 @@ int spool_state_init(spool_t *s, MDB_txn *txn, bool create)
     key = key_val(UNSETTLED);
     atomic_store(&s->unsettled,
                  mdb_get(txn, s->meta, &key, &val) != MDB_NOTFOUND);
-    return spool_state_get(s, txn, &state);
+    rc = spool_state_get(s, txn, &state);
+    return rc == SPOOL_OK ? is_behind(s, txn, state.next_seq) : rc;
 }
 
 uint64_t spool_layout(unsigned page_size, size_t len)

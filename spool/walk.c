@@ -79,6 +79,24 @@ unsigned char *spool_walk_load(walk_t *w, uint64_t page, uint64_t n, size_t len)
     return buf;
 }
 
+bool spool_walk_meet(walk_t *w, uint64_t page, uint64_t n)
+{
+    if (w->met == NULL || w->names) {
+        return true;
+    }
+    /* behind the end of the file lie free ones that nobody has written yet */
+    for (uint64_t i = page; i < page + n && i < w->pages; i++) {
+        unsigned char bit = (unsigned char)(1u << (i % 8));
+
+        if ((w->met[i / 8] & bit) != 0) {
+            return spool_walk_bad(w->p, "page %llu is used twice",
+                                  (unsigned long long)i);
+        }
+        w->met[i / 8] |= bit;
+    }
+    return true;
+}
+
 /* One of the two meta pages, at that place of the file. */
 static bool read_meta(walk_t *w, unsigned char *meta, uint64_t at, int *rc)
 {

@@ -44,6 +44,8 @@ typedef struct {
     uint64_t last;  /* page that is in use */
     uint64_t pages; /* in the file */
     uint64_t seen;  /* pages of this tree; a long record is one */
+    unsigned char
+        *met; /* a bit for each in the file; NULL: some are looked at */
     bool backward;
     bool names; /* the tables are only to be named */
     bool has_events, has_meta;
@@ -88,6 +90,11 @@ __attribute__((format(printf, 2, 3))) bool spool_walk_bad(spool_pages_t *p,
  * freed by him; NULL: damaged, or w->fault says why. */
 unsigned char *spool_walk_load(walk_t *w, uint64_t page, uint64_t n,
                                size_t len);
+/*
+ * Page by page, that nothing leads to one of these for the second time, nor to
+ * one that is free: LMDB would give it out while it is in use. False: a damage.
+ */
+bool spool_walk_meet(walk_t *w, uint64_t page, uint64_t n);
 /*
  * Both meta pages, as LMDB wants each to be one; metas[0] is the newer one
  * then. With cb either will do: the older one's pages are not used again before

@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 
 #include "spool/internal.h"
-#include "spool/pages.h"
+#include "spool/walk.h"
 
 /* ---- the disk; before libc's ---- */
 
@@ -195,6 +195,188 @@ static void test_inconclusive(void **state)
     spool_close(&s);
 }
 
+/* ---- what looks sound, page by page ---- */
+
+/* One page of data.mdb, by its number. */
+static unsigned char *page_of(bytes_t *b, uint64_t page)
+{
+    assert_true((page + 1) * PAGE <= b->len);
+    return (unsigned char *)b->data + page * PAGE;
+}
+
+/* The root of a tree, as the newer meta page has it. */
+static uint64_t root_page(bytes_t *b, int dbi)
+{
+    unsigned char *m0 = page_of(b, 0) + 16;
+    unsigned char *m1 = page_of(b, 1) + 16;
+    unsigned char *m = get64(m1 + 128) > get64(m0 + 128) ? m1 : m0;
+
+    return get64(m + META_DBS + dbi * DB_LEN + DB_ROOT);
+}
+
+static unsigned char *node_of(unsigned char *page, unsigned i)
+{
+    return page + get16(page + PAGE_HEAD + 2 * (size_t)i);
+}
+
+/* The root of that table. */
+static uint64_t table_page(bytes_t *b, const char *name)
+{
+    unsigned char *page = page_of(b, root_page(b, MAIN_DBI));
+
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned char *node = node_of(page, i);
+
+        if (get16(node + 6) == strlen(name) &&
+            memcmp(node + NODE_HEAD, name, strlen(name)) == 0) {
+            return get64(node + NODE_HEAD + strlen(name) + DB_ROOT);
+        }
+    }
+    fail_msg("no table %s", name);
+    return 0;
+}
+
+static void put_back(bytes_t *b)
+{
+    overwrite("data.mdb", b->data, b->len, 0);
+    free(b->data);
+}
+
+/* A page that is free, and in use: the next commit would overwrite it. */
+static void test_free_and_used(void **state)
+{
+    spool_t *s;
+    bytes_t b;
+    unsigned char *list;
+    uint64_t used;
+
+    (void)state;
+    fill(RECORDS, LEN);
+    s = open_sized(64 * MIB);
+    assert_int_equal(spool_delete(s, 200), SPOOL_OK);
+    spool_close(&s);
+    assert_int_equal(look(0), SPOOL_OK);
+    b = slurp("data.mdb");
+    used = table_page(&b, "meta");
+    list = node_of(page_of(&b, root_page(&b, FREE_DBI)), 0);
+    assert_int_equal(get16(list + 4), 0); /* its data is beside its key */
+    list += NODE_HEAD + get16(list + 6);
+    assert_true(get64(list) > 0);
+    memcpy(list + 8, &used, sizeof(used));
+    put_back(&b);
+    assert_int_equal(look(50), SPOOL_OK);
+    assert_int_equal(look(0), SPOOL_CORRUPT);
+}
+
+/* Two branches that lead to one leaf. */
+static void test_reached_twice(void **state)
+{
+    unsigned char *root;
+    bytes_t b;
+
+    (void)state;
+    fill(RECORDS, LEN);
+    assert_int_equal(look(0), SPOOL_OK);
+    b = slurp("data.mdb");
+    root = page_of(&b, table_page(&b, "events"));
+    assert_int_equal(get16(root + 10) & P_KINDS, P_BRANCH);
+    memcpy(node_of(root, 0), node_of(root, 1), 6); /* the child's number */
+    put_back(&b);
+    assert_int_equal(look(0), SPOOL_CORRUPT);
+}
+
+/* Whatever is done to a sound one, it stays so. */
+static void test_stays_sound(void **state)
+{
+    static const size_t lens[] = {10, 700, 2022, 2100, 9000};
+    spool_t *s = open_sized(8 * MIB);
+    unsigned seed = 11;
+    spool_stat_t st;
+
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        spool_revoked_t entry = {.id = i % 2 ? "one" : "two", .expires = i};
+        int rc = SPOOL_OK;
+
+        assert_int_equal(spool_stat(s, &st), SPOOL_OK);
+        switch (rand_r(&seed) % 6) {
+        case 0:
+            rc = spool_delete(s, st.first_seq + (uint64_t)i);
+            break;
+        case 1:
+            rc = spool_quarantine(s, st.first_seq, "a reason");
+            break;
+        case 2:
+            rc = spool_revoke_reset(s, &entry, (size_t)i % 2);
+            break;
+        default:
+            rc = append(s, 1, 1 + (size_t)rand_r(&seed) % BATCH,
+                        lens[rand_r(&seed) % 5], NULL);
+        }
+        assert_true(rc == SPOOL_OK || rc == SPOOL_EMPTY || rc == SPOOL_FULL);
+        assert_int_equal(look(0), SPOOL_OK);
+    }
+    spool_close(&s);
+}
+
+/* A number that is given already: no record would ever be taken again. */
+static void test_next_number(void **state)
+{
+    static const uint64_t wrong[] = {1, BATCH, (uint64_t)INT64_MAX + 1};
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        spool_options_t opt = {.create = true, .set_aside = true};
+        spool_state_t now;
+        MDB_txn *txn;
+        spool_t *s;
+
+        fill(BATCH, LEN);
+        s = open_sized(64 * MIB);
+        assert_int_equal(spool_txn_begin(s, 0, &txn), SPOOL_OK);
+        assert_int_equal(spool_state_get(s, txn, &now), SPOOL_OK);
+        now.next_seq = wrong[i];
+        assert_int_equal(spool_state_put(s, txn, &now), SPOOL_OK);
+        assert_int_equal(spool_txn_commit(s, &txn), SPOOL_OK);
+        spool_close(&s);
+        assert_int_equal(spool_open(&s, dir.spool, &opt), SPOOL_OK);
+        assert_string_not_equal(opt.aside, "");
+        assert_int_equal(append(s, 1, 1, LEN, NULL), SPOOL_OK);
+        spool_close(&s);
+        assert_int_equal(teardown_aside(state), 0);
+        assert_int_equal(setup(state), 0);
+    }
+}
+
+/* A length of half a gigabyte, in a file that might hold it: of it no more is
+ * read than shows that it is not true. */
+static void test_long_length(void **state)
+{
+    uint64_t last = 200000;
+    told_t told = {0};
+    spool_salvage_t got;
+    unsigned char *leaf;
+    bytes_t b;
+
+    (void)state;
+    fill(BATCH, 20000);
+    b = slurp("data.mdb");
+    memcpy(page_of(&b, 0) + 16 + META_LAST, &last, sizeof(last));
+    memcpy(page_of(&b, 1) + 16 + META_LAST, &last, sizeof(last));
+    leaf = page_of(&b, table_page(&b, "events"));
+    assert_int_equal(get16(node_of(leaf, 3) + 4), F_BIGDATA);
+    node_of(leaf, 3)[3] |= 1 << 5; /* bit 29 */
+    put_back(&b);
+    assert_int_equal(truncate(in_spool("data.mdb"), (off_t)(last + 1) * PAGE),
+                     0);
+    lay_aside();
+    bytes_read = 0;
+    assert_int_equal(spool_salvage(dir.spool, aside, tell, &told, &got),
+                     SPOOL_OK);
+    assert_int_equal(told.n, BATCH - 1);
+    assert_int_equal(got.bad, 1);
+    assert_in_range(bytes_read, 1, MIB);
+}
+
 /* ---- somebody else's database, where a wrong path leads to ---- */
 
 /* Keys of up to three values in that table, "": the main one, each with three
@@ -264,9 +446,12 @@ static void test_foreign(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_PAGES(test_long_records), TEST_PAGES(test_long_damage),
-        TEST_PAGES(test_unreadable),   TEST_PAGES(test_stopped),
-        TEST_PAGES(test_inconclusive), TEST_PAGES(test_foreign),
+        TEST_PAGES(test_long_records),  TEST_PAGES(test_long_damage),
+        TEST_PAGES(test_unreadable),    TEST_PAGES(test_stopped),
+        TEST_PAGES(test_inconclusive),  TEST_PAGES(test_foreign),
+        TEST_PAGES(test_free_and_used), TEST_PAGES(test_reached_twice),
+        TEST_PAGES(test_stays_sound),   TEST_PAGES(test_next_number),
+        TEST_PAGES(test_long_length),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
