@@ -244,6 +244,8 @@ void alarm_look(alarm_t *a)
         firing += now[i].firing;
     }
     atomic_store(&a->counters.firing, firing);
+    log_debug("alarm", "msg=\"looked for alarms\" firing=%lld",
+              (long long)firing);
 }
 
 int alarm_new(alarm_t **out, const alarm_options_t *o, domain_t *d,

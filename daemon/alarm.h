@@ -24,6 +24,7 @@ typedef struct {
     int repeat_s;
     int session_down_s;
     int outbox_age_s;
+    int backup_age_s;      /* 0: nobody asks for it */
     int64_t disk_free;     /* bytes */
     const char *state_dir; /* whose disk it is */
 } alarm_options_t;

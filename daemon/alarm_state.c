@@ -34,6 +34,7 @@ static const char *const names[ALARM_END] = {
     [ALARM_DATABASE] = "database_fault",
     [ALARM_DISK] = "disk_low",
     [ALARM_BACKUP] = "backup_failed",
+    [ALARM_BACKUP_OLD] = "backup_old",
 };
 
 const char *alarm_name(alarm_kind_t kind)
@@ -148,23 +149,36 @@ static void read_failing(const outbox_t *outbox, alarm_memory_t *m,
         m->failing);
 }
 
-static void read_database(store_t *store, alarm_memory_t *m, alarm_state_t *out,
-                          alarm_state_t *backup)
+static void read_database(const store_stat_t *st, alarm_memory_t *m,
+                          alarm_state_t *out)
 {
     int64_t now = clock_mono_ms();
-    store_stat_t st;
 
-    store_stat(store, &st);
-    if (st.faults > m->faults) {
+    if (st->faults > m->faults) {
         m->fault_ms = now;
     }
-    m->faults = st.faults;
-    set(out, m->fault_ms != 0 && now - m->fault_ms < FAULT_LASTS_MS, st.faults);
+    m->faults = st->faults;
+    set(out, m->fault_ms != 0 && now - m->fault_ms < FAULT_LASTS_MS,
+        st->faults);
     say(out,
         "The database cannot be written; events wait in the spool. See the "
         "log of wacrmd and the disk.");
-    set(backup, st.backup_is_bad, st.backups_failed);
-    say(backup, "The last backup has failed. See the log of wacrmd.");
+}
+
+/* Where there was none, the age is that of the database. */
+static void read_backups(const alarm_options_t *o, const store_stat_t *st,
+                         alarm_state_t *failed, alarm_state_t *old)
+{
+    int64_t since = st->backup_at > 0 ? st->backup_at : st->made_at;
+    int64_t age = (clock_now_ms() - since) / 1000;
+
+    set(failed, st->backup_is_bad, st->backups_failed);
+    say(failed, "The last backup has failed. See the log of wacrmd.");
+    set(old, o->backup_age_s > 0 && age >= o->backup_age_s, age);
+    say(old,
+        "There was no good backup for %" PRId64 " hours. Is the timer on? "
+        "systemctl enable --now wacrm-backup.timer",
+        age / 3600);
 }
 
 static void read_spool(spool_t *spool, alarm_state_t *out)
@@ -204,13 +218,16 @@ int alarm_read(const alarm_options_t *o, domain_t *d, db_t *db, spool_t *spool,
                const outbox_t *outbox, alarm_memory_t *memory,
                const int64_t *told, alarm_state_t *out)
 {
+    store_stat_t st;
     int rc;
 
     memset(out, 0, ALARM_END * sizeof(*out));
+    store_stat(d->store, &st);
     read_spool(spool, &out[ALARM_SPOOL]);
     read_disk(o, &out[ALARM_DISK]);
     read_failing(outbox, memory, &out[ALARM_OUTBOX_FAILING]);
-    read_database(d->store, memory, &out[ALARM_DATABASE], &out[ALARM_BACKUP]);
+    read_database(&st, memory, &out[ALARM_DATABASE]);
+    read_backups(o, &st, &out[ALARM_BACKUP], &out[ALARM_BACKUP_OLD]);
     rc = read_dead(db, told[ALARM_DEAD_LETTERS], &out[ALARM_DEAD_LETTERS]);
     if (rc == WERR_OK) {
         rc = read_sessions(o, db, &out[ALARM_SESSION_DOWN]);

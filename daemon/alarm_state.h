@@ -16,6 +16,7 @@ typedef enum {
     ALARM_DATABASE,
     ALARM_DISK,
     ALARM_BACKUP,
+    ALARM_BACKUP_OLD,
     ALARM_END
 } alarm_kind_t;
 

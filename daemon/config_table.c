@@ -206,6 +206,10 @@ const option_t config_options[] = {
      86400, false, "How long a WhatsApp number may be disconnected."},
     {"alarm", "outbox_age", OPTION_SECONDS, AT(alarm.outbox_age_s), "10m", 1,
      30 * 86400, false, "How long a message may wait to be sent."},
+    {"alarm", "backup_age", OPTION_SECONDS, AT(alarm.backup_age_s), "2d", 0,
+     365 * 86400, false,
+     "How old the last good backup may be; `0s` where backups are made in "
+     "another way than by wacrmctl."},
     {"alarm", "disk_free", OPTION_SIZE, AT(alarm.disk_free), "512m", 0,
      INT64_C(1) << 50, false, "What the disk of `state_dir` should have left."},
 

@@ -65,7 +65,8 @@ if (!$child) {
         my $status = $refused && $text =~ /"alarm":"$refused"/ ? '302 Found'
             : '200 OK';
         print {$s} "HTTP/1.1 $status\r\nContent-Length: 0\r\n"
-            . "Connection: close\r\nLocation: http://127.0.0.1:1/\r\n\r\n";
+            . "Connection: close\r\n"
+            . "Location: http://127.0.0.1:$port/elsewhere\r\n\r\n";
         close $s;
     }
 }
@@ -141,21 +142,42 @@ session(1);
 # ---- the database cannot be written, and the spool fills ----
 
 my $lock = $d->hold;
-my $status = 200;
-for (1 .. 400) {
-    $status = $d->event('message.received', { from => '6281210000007',
-        message => 'x' x 3000, id => "FILL$_", timestamp => time });
-    last if $status != 200;
+my $filled = 0;
+
+sub fill_to {
+    my ($percent) = @_;
+    for (1 .. 400) {
+        my (undef, $out) = $d->ctl(['spool', 'stat']);
+        my ($bytes, $limit) = $out =~ / bytes=(\d+) limit=(\d+)/ or return;
+        return 100 * $bytes / $limit if $bytes >= $limit * $percent / 100;
+        $filled++;
+        my $status = $d->event('message.received', { from => '6281210000007',
+            message => 'x' x 3000, id => "FILL$filled", timestamp => time });
+        return if $status != 200;
+    }
+    return;
 }
+
+sub looks { scalar(() = $d->log =~ /msg="looked for alarms"/g) }
+
+my $full = fill_to(44);
+ok($full && $full < 49, 'a spool that is not half full') or diag $full;
+my $looks = looks();
+ok($d->wait_for(sub { looks() >= $looks + 2 }, 60), 'is looked at twice');
+is(scalar calls('spool_half_full'), 0, 'and nobody is called for it');
 ok(told('session_down', 'ended'), 'the end of one');
-ok(told('spool_half_full', 'firing'), 'a spool that is half full');
+$full = fill_to(53);
+ok($full && $full < 60, 'half full') or diag $full;
+ok(told('spool_half_full', 'firing'), 'it is told');
 ok(told('database_fault', 'firing'), 'and why');
 ($c) = calls('spool_half_full');
-cmp_ok($c->{value}, '>', 50, 'how full');
+ok($c->{value} > 50 && $c->{value} < 60, 'how full') or diag $c->{value};
 $d->let_go($lock);
 ok($d->applied(60), 'it empties');
 ok($d->wait_for(sub { calls('backup_failed') >= 2 }, 60),
     'the backup is told again, as the hook did not take it');
+is(scalar(grep { $_->{head} !~ m{^POST /hook } } calls()), 0,
+    'a redirect is not followed');
 my @ids = map { $_->{head} =~ /^webhook-id: (\S+)\r$/m } calls('backup_failed');
 is($ids[0], $ids[1], 'with the same id');
 is(($d->ctl(['backup', "$dir/copy.db"]))[0], 0, 'one that succeeds');
@@ -204,8 +226,20 @@ $d->allow(qr/database|locked|busy|batch put back|write failed|backup failed/i);
     $d->{nginx}->write('wacrmd.conf', $conf);
 }
 my $open = calls('dead_letters');
+my $three_days = 3 * 86_400 * 1000;
+$d->change('UPDATE settings SET value = CAST(value AS INTEGER) - '
+    . "$three_days WHERE name = 'backup_at'");
 $d->wacrmd_start;
 ok(told('disk_low', 'firing'), 'a disk that is nearly full');
+ok(told('backup_old', 'firing'), 'no backup for too long, over a restart');
+($c) = calls('backup_old');
+like($c->{text}, qr/for 72 hours.*wacrm-backup\.timer/, 'and what to do');
+cmp_ok(abs($c->{value} - 3 * 86_400), '<', 600, 'how long');
+$m = $d->{nginx}->metrics('/metrics/wacrmd');
+cmp_ok(abs(time - 3 * 86_400 - $m->{wacrm_backup_time_seconds}), '<', 600,
+    'the metric');
+is(($d->ctl(['backup', "$dir/copy2.db"]))[0], 0, 'a new one');
+ok(told('backup_old', 'ended'), 'is its end');
 ok($d->wait_for(sub { calls('dead_letters') > $open }, 60),
     'a new start tells once more what is open');
 
@@ -218,8 +252,17 @@ my $n = calls();
     $conf =~ s/^url = .*\n//m or die 'no url';
     $d->{nginx}->write('wacrmd.conf', $conf);
 }
+$d->change("DELETE FROM settings WHERE name = 'backup_at'");
+$d->change("UPDATE schema_version SET applied_at = applied_at - $three_days");
+my $mark = length $d->log;
 $d->wacrmd_start;
 ok($d->wait_for(sub { $d->{nginx}->metrics('/metrics/wacrmd')->{wacrm_alarms}
     >= 1 }, 60), 'without url the metric still tells');
+like(substr($d->log, $mark), qr/alarm=backup_old value=2592\d\d$/m,
+    'also of no backup at all');
+$m = $d->{nginx}->metrics('/metrics/wacrmd');
+is($m->{wacrm_backup_time_seconds}, 0, 'which the metric says');
+cmp_ok(abs(time - 3 * 86_400 - $m->{wacrm_database_time_seconds}), '<', 600,
+    'and since when');
 is(scalar calls(), $n, 'and nobody is called');
 $d->done;

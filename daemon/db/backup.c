@@ -1,12 +1,21 @@
 /*
  * backup.c - copies of the store, checks.
  */
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "db/file.h"
 #include "db/store_internal.h"
+
+DB_QUERY(backup_note,
+         "INSERT INTO settings (name, value) VALUES ('backup_at', $1) "
+         "ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+DB_QUERY(backup_last, "SELECT value FROM settings WHERE name = 'backup_at'");
+DB_QUERY(backup_made, "SELECT applied_at FROM schema_version "
+                      "WHERE version = 1");
 
 /* One at a time: the callers are the commands of one socket, one by one. */
 static int watch(store_t *store, db_t *db)
@@ -83,8 +92,36 @@ static int copy(store_t *store, const char *path)
     return rc;
 }
 
+/* It stays known over a restart: an alarm counts from it. */
+static int note(db_t *db, void *arg)
+{
+    const int64_t *at = arg;
+    db_stmt_t *s = db_stmt(db, &backup_note);
+    char text[24];
+
+    (void)snprintf(text, sizeof(text), "%" PRId64, *at);
+    db_bind_text(s, 1, text);
+    return db_exec(s);
+}
+
+int backup_recall(store_t *store)
+{
+    db_stmt_t *s = db_stmt(store->writer, &backup_last);
+    int rc = db_first(s);
+
+    if (rc == DB_ROW) {
+        store->backup_at = strtoll(db_text(s, 0), NULL, 10);
+        db_done(s);
+    }
+    return rc < 0 && rc != WERR_NOTFOUND
+               ? rc
+               : db_first_i64(db_stmt(store->writer, &backup_made),
+                              &store->made_at);
+}
+
 int store_backup(store_t *store, const char *path)
 {
+    int64_t now = clock_now_ms();
     int rc = copy(store, path);
 
     if (rc == WERR_CONFLICT) {
@@ -95,7 +132,10 @@ int store_backup(store_t *store, const char *path)
         store->backups_failed++;
     } else {
         store->backups++;
-        store->backup_at = clock_now_ms();
+        store->backup_at = now;
+        if (store_write(store, note, &now) < 0) {
+            log_warn("db", "msg=\"the time of the backup is not kept\"");
+        }
     }
     return rc;
 }

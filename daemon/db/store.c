@@ -127,6 +127,9 @@ int store_open(store_t **out, store_options_t *o)
         rc = forget_statistics(store->writer);
     }
     if (rc == WERR_OK) {
+        rc = backup_recall(store);
+    }
+    if (rc == WERR_OK) {
         rc = touched_watch(&store->touched, store->writer);
     }
     if (rc == WERR_OK) {
@@ -351,6 +354,7 @@ void store_stat(store_t *store, store_stat_t *st)
         .backups = store->backups,
         .backups_failed = store->backups_failed,
         .backup_at = store->backup_at,
+        .made_at = store->made_at,
         .backup_is_bad = store->backup_is_bad,
     };
     if (asprintf(&wal, "%s-wal", store->path) >= 0) {

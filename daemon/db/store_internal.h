@@ -42,8 +42,12 @@ struct store_s {
 
     _Atomic int64_t checkpoints, commits, commit_us;
     _Atomic int64_t faults, backups, backups_failed, backup_at;
+    int64_t made_at;
     _Atomic bool backup_is_bad;
 };
+
+/* When it was made, and when a copy of it was. */
+int backup_recall(store_t *store) WACRM_CHECKED;
 
 int checkpoint_start(store_t *store) WACRM_CHECKED;
 void checkpoint_stop(store_t *store);

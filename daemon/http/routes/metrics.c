@@ -153,8 +153,10 @@ static void write_store(const request_t *r, buf_t *b)
              "wacrm_backups_total{result=\"failed\"} %lld\n",
              (long long)st.backups, (long long)st.backups_failed);
     line(b, "backup_time_seconds", "gauge",
-         "When the last good backup ended; 0: none since the start.",
+         "When the last good backup was made; 0: none of this database.",
          st.backup_at / 1000);
+    line(b, "database_time_seconds", "gauge", "When the database was made.",
+         st.made_at / 1000);
 }
 
 static void write_spool(const request_t *r, buf_t *b)
