@@ -155,6 +155,8 @@ SKIP: {
     mkdir "$root/var";
     ($rc, $out) = run($setup, $root);
     is($rc, 0, 'wacrm-setup') or diag $out;
+    like($out, qr/systemctl enable --now wacrm-backup\.timer/,
+        'tells how backups begin');
     my ($uid, $gid) = bytes('etc/passwd') =~ /^wacrm:[^:]*:(\d+):(\d+):/m;
     ok($uid && $uid < 1000 && $gid, 'a system user wacrm');
     like(bytes('etc/passwd'), qr{^wacrm:.*:/var/lib/wacrm:/usr/sbin/nologin$}m,
