@@ -90,7 +90,9 @@ until new workers are there and, with wait => 1, the old ones are gone),
 pid(), workers(), port($n = 1), log() the error log, mark() and log_since($m),
 wait_for(sub {...}, $seconds) (a minute at least: for what comes sooner or
 later), within($seconds, sub {...}) (no longer: for what is promised to come
-soon), wait_log(qr/.../), kill_all (SIGKILL for all of it).
+soon), wait_log(qr/.../), kill_all (SIGKILL for all of it),
+kill_master (only for the master; the pids of those it leaves behind, which go
+on until kill_orphans(@pids)).
 
 =head2 Requests
 
@@ -475,17 +477,39 @@ sub _first_line {
 sub kill_all {
     my ($self) = @_;
 
+    $self->kill_orphans($self->kill_master);
+}
+
+# What they hold is free afterwards.
+sub kill_orphans {
+    my ($self, @pids) = @_;
+
+    kill 'KILL', @pids;
+    for my $pid (@pids) {
+        $self->wait_for(sub { _state($pid) =~ /^[XZ]?$/ });
+    }
+}
+
+# The letter of ps; '' where it is gone.
+sub _state {
+    my ($pid) = @_;
+
+    open my $fh, '<', "/proc/$pid/stat" or return '';
+    return (<$fh> // '') =~ /^\d+ \(.*\) (\S) / ? $1 : '';
+}
+
+sub kill_master {
+    my ($self) = @_;
+
     return unless $self->{pid};
     # a master that stands still starts no worker behind our back
     kill 'STOP', $self->{pid};
-    $self->wait_for(sub {
-        open my $fh, '<', "/proc/$self->{pid}/stat" or return 1;
-        (<$fh> // '') =~ /^\d+ \(.*\) [TZ] /;
-    }, 2);
-    my @all = ($self->workers(qr/^nginx/), $self->{pid});
-    kill 'KILL', @all;
+    $self->wait_for(sub { _state($self->{pid}) =~ /^[TXZ]?$/ }, 2);
+    my @orphans = $self->workers(qr/^nginx/);
+    kill 'KILL', $self->{pid};
     waitpid $self->{pid}, 0;
     delete $self->{pid};
+    return @orphans;
 }
 
 sub reload {

@@ -8,7 +8,7 @@ Wacrm::Soak - kills under load, and a ledger that knows every 200
 
     my ($d, %n) = Wacrm::Soak::run(kills => 40, seconds => 60,
         say => sub { diag(@_) });
-    # kills acked sent followed lost doubled unsent wrong
+    # kills acked sent asked unknown followed lost doubled unsent wrong
     $d->done;
 
     # the same load and ledgers for another harm
@@ -29,7 +29,9 @@ the simulated gateway was asked for.
 lost: events with a 200 that are not in the database, and stored ones that a
 follower was never told of. doubled: events that are there twice, or were told
 twice, and messages that the gateway was asked for twice. unsent:
-messages with a 200 that are neither sent nor said to be unknown. wrong:
+messages with a 200 that are neither sent nor said to be unknown; in run() only
+those may be unknown that were in flight when wacrmd was killed, and none may
+have failed. asked: messages with a 200 that the gateway was asked for. wrong:
 answers that may not be (answers: only these), and what else the database must
 not show.
 
@@ -52,6 +54,9 @@ my $AGENTS    = 2;
 my $FOLLOWERS = 2;
 # answers after which one asks again; 0: none came
 our $PASSING = qr/^(?:0|50[234])$/;
+# of the outbox, at once
+my $FLIGHTS = 8;
+my ($QUEUED, $UNKNOWN, $FAILED) = (0, 1, 6);
 my $SECRET   = 'webhook-secret-of-the-test-00001';
 
 sub desk {
@@ -63,7 +68,8 @@ sub desk {
         },
         wacrmd => sub {
             Wacrm::Desk::outbox_at_once(
-                backoff => "1s 1s 1s\nunknown_hold = 2s");
+                backoff => "1s 1s 1s\nunknown_hold = 2s\n"
+                    . "max_inflight = $FLIGHTS");
             s/^log_level = debug$/log_level = info/m;
         });
     # what a killed process leaves its peers to say
@@ -145,7 +151,8 @@ sub _agent {
         _insist($ledger, $text, sub { $d->api(
             POST => '/api/crm/messages/send', token => $token,
             headers => { 'Idempotency-Key' => $text },
-            json => { phone => sprintf('62812%07d', $i % 997),
+            # some to the same donor: they wait for each other
+            json => { phone => sprintf('62812%07d', ($i >> 2) % 997),
                 message => $text }) });
         sleep 0.05;
     }
@@ -172,23 +179,47 @@ sub _follower {
     print {$ledger} "TOLD $f->{live} $f->{fetched} $f->{connections}\n";
 }
 
+# Kills wacrmd, and keeps in mind what may be unknown from now on.
+sub _kill_wacrmd {
+    my ($d, $count) = @_;
+
+    $d->wacrmd_kill;
+    my @flights = map { $_->[0] }
+        $d->sql('SELECT message_id FROM outbox WHERE state = 1');
+    $count->{inflight}{$_} = 1 for @flights;
+    $count->{crowded}++ if @flights > $FLIGHTS;
+    $count->{wacrmd}++;
+}
+
 # One process of the house ends without a word, and what it was comes back.
 sub _kill_one {
     my ($d, $count) = @_;
 
-    my $turn = $count->{worker} + $count->{master} + $count->{wacrmd};
+    my $turn = $count->{turn}++ % 10;
     my $n = $d->{nginx};
-    if ($turn % 10 < 6) {
+    if ($turn < 5) {
         my @workers = $n->workers;
         $count->{worker} += kill 'KILL', $workers[rand @workers] if @workers;
-    } elsif ($turn % 10 < 7) {
+    } elsif ($turn == 5) {
         $n->kill_all;
         $n->start;
         $count->{master}++;
+    } elsif ($turn == 6) {
+        # workers without a master go on taking events
+        my @orphans = $n->kill_master;
+        sleep 0.3;
+        $n->kill_orphans(@orphans);
+        $n->start;
+        $count->{master}++;
     } else {
-        $d->wacrmd_kill;
+        _kill_wacrmd($d, $count);
+        if ($turn == 7) {
+            # and once more while it starts
+            $d->wacrmd_spawn;
+            sleep rand 0.1;
+            _kill_wacrmd($d, $count);
+        }
         $d->wacrmd_start;
-        $count->{wacrmd}++;
     }
 }
 
@@ -218,8 +249,9 @@ sub _count_events {
 }
 
 # Messages that left: what the gateway was asked for, and what the row says.
+# inflight: ids of those that may be unknown; none: all of them.
 sub _count_sends {
-    my ($d, $acked, $say) = @_;
+    my ($d, $acked, $say, $inflight) = @_;
 
     my %asked;
     # of some only the head came, before the caller was killed
@@ -234,10 +266,15 @@ sub _count_sends {
                 . ' LEFT JOIN outbox o ON o.message_id = m.id'
                 . " WHERE m.body = '$text'"));
     }
-    my %status = map { $_->[0] => $_->[1] }
-        $d->sql("SELECT body, status FROM messages WHERE direction = 1");
-    for my $text (grep { !defined $status{$_} || $status{$_} == 0
-            || $status{$_} != 1 && !$asked{$_} } @$acked) {
+    my %row = map { $_->[0] => { id => $_->[1], status => $_->[2] } }
+        $d->sql('SELECT body, id, status FROM messages WHERE direction = 1');
+    my @unsent = grep {
+        my $m = $row{$_};
+        !$m || $m->{status} == $QUEUED || ($m->{status} == $UNKNOWN
+            ? $inflight && !$inflight->{$m->{id}}
+            : !$asked{$_} || $inflight && $m->{status} == $FAILED)
+    } @$acked;
+    for my $text (@unsent) {
         $say->("unsent: $text: " . join ' ', map { "(@$_)" }
             $d->sql('SELECT m.id, m.status, m.error_code, m.error_title,'
                 . ' o.state, o.attempts, o.reason FROM messages m LEFT JOIN'
@@ -245,12 +282,10 @@ sub _count_sends {
     }
     return (
         sent => scalar(@$acked),
+        asked => scalar(grep { $asked{$_} } @$acked),
         doubled => scalar(grep { @$_ > 1 } values %asked),
-        unsent => scalar(grep {
-            !defined $status{$_} || $status{$_} == 0
-                || $status{$_} != 1 && !$asked{$_}
-        } @$acked),
-        unknown => scalar(grep { $_ == 1 } values %status));
+        unsent => scalar(@unsent),
+        unknown => scalar(grep { $_->{status} == $UNKNOWN } values %row));
 }
 
 # What every follower was told of: each stored message once.
@@ -302,7 +337,7 @@ sub begin {
 
 # Lets all come to rest, and counts.
 sub finish {
-    my ($d, $load, $say) = @_;
+    my ($d, $load, $say, $inflight) = @_;
 
     $d->{nginx}->write('enough', '');
     waitpid $_, 0 for @{$load->{children}};
@@ -315,7 +350,7 @@ sub finish {
     waitpid $_, 0 for @{$load->{followers}};
     my %n = (acked => scalar(@$events));
     my %events = _count_events($d, $events);
-    my %sends = _count_sends($d, $sends, $say);
+    my %sends = _count_sends($d, $sends, $say, $inflight);
     my %follow = _count_followed($d, $say);
     $n{doubled} = $events{twice} + $follow{again} + delete $sends{doubled};
     $n{lost} = $events{lost} + $follow{missed};
@@ -331,20 +366,27 @@ sub run {
 
     my $d = desk()->start;
     my $load = begin($d);
-    my %kills = (worker => 0, master => 0, wacrmd => 0);
+    # calls are under way when something is killed
+    $d->sim('/_sim/behaviour', { route => 'send.text', do => 'slow', ms => 100,
+        times => -1 });
+    my %count = (turn => 0, worker => 0, master => 0, wacrmd => 0,
+        inflight => {}, crowded => 0);
     my $end = time + $opt{seconds};
     my $told = time;
-    my $sum = sub { $kills{worker} + $kills{master} + $kills{wacrmd} };
+    my $sum = sub { $count{worker} + $count{master} + $count{wacrmd} };
     while ($sum->() < $opt{kills} && time < $end) {
         sleep 0.03 + rand 0.15;
-        _kill_one($d, \%kills);
+        _kill_one($d, \%count);
         if (time - $told > 10) {
             $told = time;
             $opt{say}->(sprintf 'kills=%d of %d', $sum->(), $opt{kills});
         }
     }
     sleep 1; # followers hear of some by their sockets
-    my %n = (kills => $sum->(), %kills, finish($d, $load, $opt{say}));
+    my %n = (kills => $sum->(), (map { $_ => $count{$_} } qw(worker master wacrmd)),
+        inflight => scalar(keys %{$count{inflight}}),
+        finish($d, $load, $opt{say}, $count{inflight}));
+    $n{wrong} += $count{crowded};
     return ($d, %n);
 }
 
