@@ -1,4 +1,5 @@
 // Debian's chromium, driven by playwright-core, at the desk of Wacrm::Node.
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
@@ -120,6 +121,7 @@ export async function person(who, { path = '/inbox', settings = {},
             localStorage.setItem('wacrm.settings', JSON.stringify(chosen));
         }
     }, [tokens && { token: tokens.token, refresh: tokens.refresh_token,
+        key: randomBytes(16).toString('hex'),
         expires: Date.now() + tokens.expires_in * 1000, user: tokens.user },
     settings]);
     const tab = async () => {

@@ -12,7 +12,7 @@ export async function login(email, password) {
     }
 }
 
-export const logout = () => post('/auth/logout');
+export const logout = () => post('/auth/logout', {}, { timeout: 10000 });
 export const me = () => get('/auth/me').then((body) => body.user);
 
 /** Ends every sign-in of the caller; the answer is as that of login. */

@@ -1,6 +1,8 @@
 import axios from 'axios';
 import { ApiError, apiError } from './errors.js';
-import { alone, keepRenewal, keepTokens, readTokens } from './tokens.js';
+import { alone, keepTokens, newKey, readTokens } from './tokens.js';
+
+export { newKey };
 
 const EARLY_MS = 30000;
 /* The server knows an Idempotency-Key for a day. */
@@ -38,12 +40,10 @@ export function renew(stale) {
         if (kept.token !== stale) {
             return kept;
         }
-        // The page may be left, or the line cut, before the answer is here:
-        // the next try, by whatever page, is the same exchange.
-        const key = keepRenewal(kept.refresh, newKey);
+        // An older desk has kept no key.
         const answer = await axios.post('/api/auth/refresh',
             { refresh_token: kept.refresh },
-            { timeout: 15000, headers: { 'Idempotency-Key': key } });
+            { timeout: 15000, headers: { 'Idempotency-Key': kept.key ?? newKey() } });
         return keepTokens(answer.data);
     }).finally(() => {
         renewing = null;
@@ -71,7 +71,11 @@ async function tokenAfter(stale) {
             throw it;
         }
     }
-    await askAgain();
+    // It may have been given meanwhile.
+    const now = readTokens();
+    if (!now || now.token === stale) {
+        await askAgain();
+    }
     return readTokens()?.token ?? null;
 }
 
@@ -90,7 +94,13 @@ http.interceptors.request.use(async (config) => {
     return config;
 });
 
-http.interceptors.response.use(null, async (error) => {
+http.interceptors.response.use((answer) => {
+    if (answer.status === 200 && typeof answer.data !== 'object') {
+        // The page of a proxy that wants to be looked at first.
+        throw new ApiError({ status: 0 });
+    }
+    return answer;
+}, async (error) => {
     const { config, response } = error;
     if (response?.status === 401 && config && !config.again) {
         const token = await tokenAfter(config.token);
@@ -156,9 +166,3 @@ export async function download(path, query = {}) {
 
 /** For post(): what carries this key is done once. */
 export const keyed = (key) => ({ headers: { 'Idempotency-Key': key } });
-
-/** For Idempotency-Key: one a message, the same at every try. */
-export function newKey() {
-    const bytes = crypto.getRandomValues(new Uint8Array(16));
-    return [...bytes].map((b) => b.toString(16).padStart(2, '0')).join('');
-}

@@ -1,13 +1,16 @@
+import { ApiError } from './errors.js';
+
 /*
  * The pair of tokens, shared by all tabs through localStorage. A refresh
  * token is good for one use: two tabs must not use the same one.
  */
 const KEY = 'wacrm.auth';
-const RENEWAL = 'wacrm.renewal';
 const LOCK = 'wacrm.refresh';
 
-/** @returns {{token, refresh, expires, life, user}|null} expires: ms since
- *           1970; life: ms that it had */
+/** @returns {{token, refresh, key, expires, life, user}|null} key: of the one
+ *           exchange of the refresh token, whose answer may be lost, as the
+ *           page is left or the line cut: the next try, by whatever page, is
+ *           the same; expires: ms since 1970; life: ms that it had */
 export function readTokens() {
     try {
         return JSON.parse(localStorage.getItem(KEY));
@@ -18,28 +21,19 @@ export function readTokens() {
 
 /** From the answer of login or refresh. */
 export function keepTokens(answer) {
+    if (!answer?.token) {
+        throw new ApiError({ status: 0 }); // it is a proxy's
+    }
     const tokens = {
         token: answer.token,
         refresh: answer.refresh_token,
+        key: newKey(),
         expires: Date.now() + answer.expires_in * 1000,
         life: answer.expires_in * 1000,
         user: answer.user,
     };
     localStorage.setItem(KEY, JSON.stringify(tokens));
-    localStorage.removeItem(RENEWAL);
     return tokens;
-}
-
-/** The key of the exchange of a refresh token: that of an earlier try, whose
- *  answer did not come, or a new one. */
-export function keepRenewal(refresh, make) {
-    const [key, of] = localStorage.getItem(RENEWAL)?.split(' ') ?? [];
-    if (of === refresh) {
-        return key;
-    }
-    const fresh = make();
-    localStorage.setItem(RENEWAL, `${fresh} ${refresh}`);
-    return fresh;
 }
 
 export function keepUser(user) {
@@ -51,7 +45,6 @@ export function keepUser(user) {
 
 export function dropTokens() {
     localStorage.removeItem(KEY);
-    localStorage.removeItem(RENEWAL);
 }
 
 /** Tells when another tab has signed in or out. */
@@ -63,31 +56,13 @@ export function onTokensChanged(told) {
     });
 }
 
-/** Web Locks exist in secure contexts only; else a lease of 10 s. */
-async function withLease(work) {
-    const mine = `${Math.random()}`;
-    for (let i = 0; i < 100; i++) {
-        const held = localStorage.getItem(LOCK)?.split(' ');
-        if (!held || Number(held[0]) < Date.now()) {
-            localStorage.setItem(LOCK, `${Date.now() + 10000} ${mine}`);
-            await new Promise((done) => setTimeout(done, 50));
-            if (localStorage.getItem(LOCK)?.endsWith(mine)) {
-                break;
-            }
-        }
-        await new Promise((done) => setTimeout(done, 100));
-    }
-    try {
-        return await work();
-    } finally {
-        if (localStorage.getItem(LOCK)?.endsWith(mine)) {
-            localStorage.removeItem(LOCK);
-        }
-    }
-}
+/** One tab at a time; where a browser has no Web Locks, two of them make the
+ *  same exchange, by its key. */
+export const alone = (work) => navigator.locks
+    ? navigator.locks.request(LOCK, work) : work();
 
-/** One tab at a time. */
-export function alone(work) {
-    return navigator.locks
-        ? navigator.locks.request(LOCK, work) : withLease(work);
+/** For Idempotency-Key: one a message, the same at every try. */
+export function newKey() {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    return [...bytes].map((b) => b.toString(16).padStart(2, '0')).join('');
 }

@@ -21,6 +21,9 @@ export const useAuth = defineStore('auth', {
     actions: {
         listen() {
             onExpired(() => this.ask());
+            // "Back", to a page as it was kept: nobody is signed in any more.
+            window.addEventListener('pageshow', () =>
+                this.leaving && location.reload());
             onTokensChanged((tokens) => {
                 if (tokens && (!this.user || tokens.user.id === this.user.id)) {
                     this.signedIn(tokens.user);
