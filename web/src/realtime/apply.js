@@ -2,6 +2,7 @@ import { notifyMessage, notifyReminder } from '../notify.js';
 import { useAuth } from '../stores/auth.js';
 import { useChat } from '../stores/chat.js';
 import { useInbox } from '../stores/inbox.js';
+import { usePeople } from '../stores/people.js';
 import { useSessions } from '../stores/sessions.js';
 import { useTyping } from '../stores/typing.js';
 
@@ -80,6 +81,7 @@ const APPLY = {
         putLines();
         useAuth().reload().catch(() => {});
         useSessions().load().catch(() => {});
+        usePeople().reload().catch(() => {});
         useInbox().load();
         useInbox().loadUnread().catch(() => {});
         useChat().forget();
@@ -128,6 +130,7 @@ export async function reloadAll() {
         useInbox().loadUnread(),
         useChat().check(),
         useSessions().load(),
+        usePeople().reload(),
     ]);
     const { error } = useInbox();
     if (error && !error.missing) {
