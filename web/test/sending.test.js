@@ -15,7 +15,7 @@ axios.defaults.adapter = async (config) => {
         throw new AxiosError('away', null, config, null);
     }
     asked.push({ url: config.url, key: config.headers['Idempotency-Key'],
-        body: typeof config.data === 'string' ? JSON.parse(config.data)
+        signal: config.signal, body: typeof config.data === 'string' ? JSON.parse(config.data)
             : config.data });
     const [status, data] = await answer(asked.at(-1), asked.length);
     const response = { status, data, headers: {}, config };
@@ -25,6 +25,7 @@ axios.defaults.adapter = async (config) => {
     return response;
 };
 const { useSending } = await import('../src/stores/sending.js');
+const { useDrafts } = await import('../src/stores/drafts.js');
 const { useAuth } = await import('../src/stores/auth.js');
 const { onExpired } = await import('../src/api/client.js');
 
@@ -192,7 +193,10 @@ test('another tab withdraws one, sends one, and has one refused', async () => {
     await quiet();
     assert.deepEqual([asked, states(sending)], [[], ['refused']]);
     answer = sent;
-    elsewhere('wacrm.sending.7.baru', entry('baru'));
+    elsewhere('wacrm.sending.7.baru', entry('baru', { tries: 0 }));
+    await quiet();
+    assert.deepEqual(asked, [], 'what it has just written is its own');
+    sending.hurry();
     await quiet();
     assert.deepEqual(asked.map(({ key }) => key), ['baru'],
         'what it wrote leaves, should it be closed');
@@ -225,6 +229,109 @@ test('a file is only in the page where it was chosen', async () => {
         [key, state, error.code]), [['foto', 'refused', 'file_gone']]);
 });
 
+test('a file that was changed since cannot be read: it is told', async () => {
+    const sending = useSending();
+    const file = new File(['x'], 'a.pdf');
+    file.slice = () => ({ arrayBuffer: () =>
+        Promise.reject(new Error('NotReadableError')) });
+    sending.add(CHAT, [{ text: 'satu', file }]);
+    sending.add(CHAT, [{ text: 'dua' }]);
+    await quiet();
+    assert.deepEqual(sending.entries.map(({ state, error, file: left }) =>
+        [state, error.code, left]), [['refused', 'file_gone', null]]);
+    assert.deepEqual(texts(), ['dua'], 'and holds up nothing else');
+    sending.add(CHAT, [{ text: '', file: new File([], 'kosong.txt') }]);
+    answer = ({ url }) => /media/.test(url) ? [415, {}] : sent({ body: {} });
+    await quiet();
+    assert.match(asked.at(-1).url, /media/, 'an empty one can be read');
+});
+
+test('an upload ends when it is thrown away', async () => {
+    answer = ({ signal }) => new Promise((done, failed) => {
+        signal.addEventListener('abort', () =>
+            failed(new AxiosError('canceled', 'ERR_CANCELED')));
+    });
+    const sending = useSending();
+    sending.add(CHAT, [{ text: 'satu', file: new File(['x'], 'a.pdf') }]);
+    await quiet();
+    const { signal } = asked[0];
+    sending.hurry();
+    assert.equal(signal.aborted, false, 'not when the line is back');
+    sending.discard(sending.entries[0].key);
+    await quiet();
+    assert.deepEqual([signal.aborted, sending.entries, kept()],
+        [true, [], []]);
+    answer = sent;
+    sending.add(CHAT, [{ text: 'dua' }]);
+    await quiet();
+    assert.deepEqual(texts().slice(1), ['dua'], 'and the next one goes');
+});
+
+test('an upload that gets no further begins anew', async () => {
+    const real = setTimeout;
+    globalThis.setTimeout = (work, ms) => real(work, ms > 60000 ? 10 : ms);
+    try {
+        answer = ({ signal }) => new Promise((done, failed) => {
+            signal.addEventListener('abort', () =>
+                failed(new AxiosError('canceled', 'ERR_CANCELED')));
+        });
+        const sending = useSending();
+        sending.add(CHAT, [{ text: 'satu', file: new File(['x'], 'a.pdf') }]);
+        await quiet();
+        await quiet();
+        assert.deepEqual([states(sending), asked.length], [['waiting'], 1]);
+        answer = (request) => /media/.test(request.url)
+            ? [200, { data: { media_id: 'm1' } }] : sent(request);
+        sending.hurry();
+        await quiet();
+        assert.deepEqual([asked.at(-1).body.media_id, sending.entries],
+            ['m1', []]);
+    } finally {
+        globalThis.setTimeout = real;
+    }
+});
+
+test('an answer of somebody else is none', async () => {
+    for (const strange of ['<html>Masuk ke Wi-Fi</html>', '', {}]) {
+        answer = () => [200, strange];
+        const sending = useSending();
+        sending.add(CHAT, [{ text: 'satu' }]);
+        sending.add({ ...CHAT, id: 'c2' },
+            [{ text: 'dua', file: new File(['x'], 'a.pdf') }]);
+        await quiet();
+        assert.deepEqual([states(sending), kept().length],
+            [['waiting', 'waiting'], 2]);
+        answer = (request) => /media/.test(request.url)
+            ? [200, { data: { media_id: 'm1' } }] : sent(request);
+        sending.hurry();
+        await quiet();
+        assert.deepEqual(sending.entries, []);
+    }
+});
+
+test('a file that the server has forgotten is uploaded anew', async () => {
+    const forgotten = [422, { message: 'The selected media_id is invalid.',
+        errors: { media_id: ['The selected media_id is invalid.'] } }];
+    leave(entry('termuat', { name: 'b.png', mediaId: 'm1',
+        body: { phone: '62811', media_id: 'm1' } }));
+    answer = () => forgotten;
+    const sending = useSending();
+    sending.resume();
+    await quiet();
+    const [it] = sending.entries;
+    assert.deepEqual([it.state, it.error.code, it.mediaId, it.body],
+        ['refused', 'file_gone', null, { phone: '62811' }]);
+    assert.equal(JSON.parse(localStorage.getItem('wacrm.sending.7.termuat'))
+        .state, 'refused', 'which all tabs know');
+    it.file = new File(['x'], 'b.png'); // as in the tab that has it
+    answer = (request) => /media/.test(request.url)
+        ? [200, { data: { media_id: 'm2' } }] : sent(request);
+    sending.again('termuat');
+    await quiet();
+    assert.deepEqual([asked.at(-1).body.media_id, sending.entries],
+        ['m2', []]);
+});
+
 test('who leaves is held back where something would be lost', async () => {
     answer = () => [503, {}];
     const sending = useSending();
@@ -249,6 +356,10 @@ test('who leaves is held back where something would be lost', async () => {
     await quiet();
     assert.deepEqual([states(sending), asks()], [['refused'], true],
         'a file that was not taken is only here');
+    sending.discard(sending.entries[0].key);
+    assert.equal(asks(), false);
+    useDrafts().files.set('c1', [{ file: new File(['x'], 'a.pdf') }]);
+    assert.equal(asks(), true, 'as is one that is attached');
 });
 
 test('what was sent before the one that is refused goes on', async () => {

@@ -14,8 +14,6 @@ export const send = (body, key, sessionId, since) =>
 /** @param {{phone, template_id, variables, seen_seq}} body */
 export const sendTemplate = (body, key, sessionId, since) =>
     post('/crm/messages/template', body, from(key, sessionId, since));
-export const sendQuickReply = (body, key, sessionId) =>
-    post('/crm/messages/quick-reply', body, from(key, sessionId));
 export const retry = (messageId, key) =>
     post(`/crm/messages/${messageId}/retry`, {}, keyed(key));
 /** What is to leave later. @param {{limit, before}} query */
@@ -30,17 +28,29 @@ export const cancel = (messageId) => del(`/crm/messages/${messageId}`);
 export const retryMedia = (messageId) =>
     post(`/crm/messages/${messageId}/media/retry`);
 
+/* What lies in the buffers of a slow line takes its time. */
+const SILENT_MS = 180000;
+
 /**
  * Uploads a file to be sent by its media_id.
  * @param {(share: number) => void} told 0..1
- * @param {AbortSignal} signal
+ * @param {AbortController} stop ends it; so does a line that is silent
  */
-export function upload(file, told, signal) {
+export function upload(file, told, stop) {
     const form = new FormData();
     form.append('file', file, file.name);
+    let timer;
+    const moves = () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => stop.abort(), SILENT_MS);
+    };
+    moves();
     return post('/crm/media', form, {
         timeout: 0,
-        signal,
-        onUploadProgress: (event) => told(event.progress ?? 0),
-    });
+        signal: stop.signal,
+        onUploadProgress(event) {
+            moves();
+            told(event.progress ?? 0);
+        },
+    }).finally(() => clearTimeout(timer));
 }

@@ -137,7 +137,7 @@ export function linesOf(list) {
     return lines;
 }
 
-const onItsWay = ({ state }) => state === 'sending' || state === 'waiting';
+export const onItsWay = ({ state }) => state === 'sending' || state === 'waiting';
 
 /**
  * A message on its way whose answer is not here yet may be in the list

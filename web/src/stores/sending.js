@@ -3,8 +3,10 @@ import { markRaw } from 'vue';
 import { newKey } from '../api/client.js';
 import { ApiError } from '../api/errors.js';
 import * as api from '../api/messages.js';
+import { onItsWay } from '../inbox/thread.js';
 import { useAuth } from './auth.js';
 import { useChat } from './chat.js';
+import { useDrafts } from './drafts.js';
 import { useInbox } from './inbox.js';
 import { shelf } from './shelf.js';
 
@@ -13,17 +15,27 @@ const LONGEST_WAIT_MS = 30000;
 /** how much later another tab's word may come than its lock */
 const LATE_MS = 250;
 const PATIENCE_MS = 60000;
+/** so long is what another tab has just written that tab's, without locks */
+const ITS_OWN_MS = 5000;
 
 /** One chat's messages leave one after another. */
 const lanes = new Map();
 const timers = new Map();
+/** What ends an upload. */
+const stops = new Map();
 
 const kept = () => shelf('sending', useAuth().user.id);
-const onItsWay = ({ state }) => state === 'sending' || state === 'waiting';
 const undecided = ({ state }) => state === 'refused' || state === 'stale';
 /** Only the page that has a file can upload it. */
 const whole = ({ name, mediaId }) => name && !mediaId;
 const away = (entry) => whole(entry) && !entry.file && onItsWay(entry);
+/** What ours would say: else it is the answer of a proxy. */
+function ours(id) {
+    if (!id) {
+        throw new ApiError({ status: 0 });
+    }
+    return id;
+}
 const late = () => new Promise((done) => setTimeout(done, LATE_MS));
 
 /** One tab at a time; where a browser has no locks, the server tells by the
@@ -59,7 +71,9 @@ export const useSending = defineStore('sending', {
         resume() {
             window.addEventListener('beforeunload', (event) => {
                 if (this.entries.some((entry) => entry.loose
-                    || (entry.file && !entry.mediaId))) {
+                    || (entry.file && !entry.mediaId))
+                    || [...useDrafts().files.values()].some(
+                        (files) => files.length)) {
                     event.preventDefault();
                 }
             });
@@ -71,7 +85,7 @@ export const useSending = defineStore('sending', {
         },
         /** As it is kept, or as another tab has changed it.
          *  @param {boolean} left by an earlier page */
-        adopt(key, told, left) {
+        adopt(key, told, left = false) {
             const before = this.find(key);
             const entry = { batch: key, ...told, error: told.error
                 && markRaw(new ApiError(told.error)),
@@ -151,14 +165,18 @@ export const useSending = defineStore('sending', {
             });
         },
         /** Behind what this chat sends already. The page that has a file
-         *  keeps the others off until it is uploaded, and sent. */
+         *  keeps the others off until it is uploaded, and sent.
+         *  @param {boolean} [left] as adopt() has it; not: written here */
         queue(key, left) {
             const entry = this.find(key);
             const { chatId } = entry;
             const before = lanes.get(chatId) ?? Promise.resolve();
             const own = whole(entry) && !away(entry);
+            const its = !own && left === false && !navigator.locks
+                && this.pause(key, ITS_OWN_MS);
             const run = async () => {
                 await before;
+                await its;
                 if (!own) {
                     await this.settled(key, left);
                 }
@@ -215,13 +233,19 @@ export const useSending = defineStore('sending', {
         },
         async post(entry) {
             if (whole(entry)) {
-                if (!entry.file) {
+                // One that was changed since cannot be read: an upload fails
+                // of it as of a line that is cut.
+                if (!await entry.file?.slice(0, 1).arrayBuffer()
+                    .catch(() => null)) {
+                    entry.file = null;
                     throw new ApiError({ status: 422, code: 'file_gone' });
                 }
+                const stop = new AbortController();
+                stops.set(entry.key, stop);
                 const answer = await api.upload(entry.file, (share) => {
                     entry.share = share;
-                }, undefined);
-                entry.mediaId = answer.data.media_id;
+                }, stop);
+                entry.mediaId = ours(answer.data?.media_id);
                 entry.body = { ...entry.body, media_id: entry.mediaId };
                 if (!this.find(entry.key)) {
                     throw new ApiError({ code: 'withdrawn' });
@@ -230,12 +254,21 @@ export const useSending = defineStore('sending', {
             }
             const send = entry.kind === 'template'
                 ? api.sendTemplate : api.send;
-            return (await send(entry.body, entry.key, entry.sessionId,
-                entry.at)).data;
+            const { data } = await send(entry.body, entry.key,
+                entry.sessionId, entry.at);
+            ours(data?.id);
+            return data;
         },
         /** @returns ms to wait before the next try, or null: none */
         failed(entry, error) {
             let wait = null;
+            const here = error.code === 'file_gone';
+            if (error.of?.('media_id')) {
+                // Unused, it is kept for a day.
+                entry.mediaId = null;
+                delete entry.body.media_id;
+                error = new ApiError({ status: 422, code: 'file_gone' });
+            }
             entry.error = markRaw(error);
             if (error.status === 409 && error.code === 'stale') {
                 entry.state = 'stale';
@@ -257,7 +290,7 @@ export const useSending = defineStore('sending', {
             held.forEach((other) => {
                 other.state = 'held';
             });
-            if (error.code !== 'file_gone') {
+            if (!here) {
                 [entry, ...held].forEach((one) => this.save(one));
             }
             return wait;
@@ -281,6 +314,8 @@ export const useSending = defineStore('sending', {
         forget(key) {
             this.entries = this.entries.filter((entry) => entry.key !== key);
             timers.get(key)?.();
+            stops.get(key)?.abort();
+            stops.delete(key);
             this.release();
         },
         remove(key) {
