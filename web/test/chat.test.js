@@ -74,3 +74,16 @@ test('the next one has nothing of that', async () => {
     await checked;
     assert.deepEqual([ids(chat), chat.error], [[5], null]);
 });
+
+test('where one has looked at is gone: the newest ones are shown', async () => {
+    const chat = await opened();
+    answer = ({ params }) => [200, { ...page(params.around ? 7 : 9)[1],
+        meta: { hasMore: true, before: 7, hasNewer: Boolean(params.around),
+            after: 7 } }];
+    await chat.reach(7);
+    assert.deepEqual([ids(chat), chat.hasNewer], [[7], true]);
+    const there = answer;
+    answer = (config) => config.params.around ? [422] : there(config);
+    await chat.check();
+    assert.deepEqual([ids(chat), chat.hasNewer], [[9], false]);
+});

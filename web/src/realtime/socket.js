@@ -69,6 +69,7 @@ export async function openSocket(onState) {
     const secure = location.protocol === 'https:';
     const port = config.port
         ?? (location.port ? Number(location.port) : secure ? 443 : 80);
+    Pusher.instances.length = 0; // else none is ever let go
     const client = new Pusher(config.key ?? 'wacrm', {
         cluster: '',
         wsHost: config.host ?? location.hostname,

@@ -74,8 +74,16 @@ export const useChat = defineStore('chat', () => {
         }
         const thread = threads.get(id) ?? empty();
         if (thread.hasNewer) {
-            await goTo(id, thread.around);
-            return true;
+            try {
+                await goTo(id, thread.around);
+                return true;
+            } catch (failure) {
+                if (failure.status !== 422) {
+                    throw failure;
+                }
+                threads.delete(id); // that message is gone
+                return refresh(id);
+            }
         }
         const before = told;
         const page = await api.messagesChanged(id, { limit: PAGE },
