@@ -278,6 +278,23 @@ async function notices() {
     await page.evaluate(() => window.last.onclick());
     await sees(page, page.getByTestId('message')
         .filter({ hasText: 'Assalamualaikum' }), 'a click leads there');
+
+    // a phone has the name, but a page cannot make one
+    await page.addInitScript(() => {
+        window.Notification = class {
+            static permission = 'default';
+
+            constructor() {
+                throw new TypeError('Illegal constructor');
+            }
+        };
+    });
+    await page.goto('/settings');
+    await sees(page, page.getByText('Chrome di ponsel Android'),
+        'where there are none, the settings say so');
+    ok(await page.getByTestId('notify').isDisabled()
+        && !await page.getByTestId('notify').isChecked(), 'and are off');
+    await shot(page, 'settings-no-notices');
     await context.close();
 }
 

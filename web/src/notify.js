@@ -5,15 +5,30 @@ import { useToasts } from './stores/toasts.js';
 
 const LONGEST = 140;
 
+let unsupported = false;
+
+/** @returns {Notification|undefined} Android's Chrome has the name, but throws:
+ *           a page has none there */
+function notice(title, options) {
+    try {
+        return new Notification(title, options);
+    } catch {
+        unsupported = true;
+    }
+}
+
 /** Is a notice possible in this browser, and allowed? */
 export function notifyState() {
-    return 'Notification' in window ? Notification.permission : 'unsupported';
+    if (window.Notification?.permission !== 'granted') {
+        notice(''); // it is not shown, as it is not allowed
+    }
+    return unsupported ? 'unsupported' : Notification.permission;
 }
 
 /** Asks the person, who has switched it on in the settings. */
 export async function askToNotify() {
-    return 'Notification' in window
-        ? Notification.requestPermission() : 'unsupported';
+    await Notification.requestPermission();
+    return notifyState();
 }
 
 /** A notice of the desktop, where nobody is looking at the page. */
@@ -22,13 +37,15 @@ function show(title, body, tag, path) {
         || (document.visibilityState === 'visible' && document.hasFocus())) {
         return;
     }
-    const notice = new Notification(title,
+    const shown = notice(title,
         { body: body.slice(0, LONGEST), tag, icon: '/favicon.svg' });
-    notice.onclick = () => {
-        window.focus();
-        router.push(path);
-        notice.close();
-    };
+    if (shown) {
+        shown.onclick = () => {
+            window.focus();
+            router.push(path);
+            shown.close();
+        };
+    }
 }
 
 export function notifyMessage({ message, conversation }) {
