@@ -30,7 +30,7 @@ const OURS = [
     ['chart', /\/charts\/Chart\.vue/],
     ['qr', /\/(?:SessionConnect|QrCode)\.vue/],
     ['dialogs', /\/inbox\/(?:\w+Dialog|EmojiPicker|Lightbox)\.vue|\/(?:Confirm|Relogin)Dialog\.vue|\/emoji\.js/],
-    ['donor', /\/donor\/|\/(?:RupiahInput|Reminder\w+)\.vue|\/(?:rupiah|gifts|due)\.js/],
+    ['donor', /\/donor\/|\/(?:RupiahInput|Reminder\w+)\.vue|\/(?:rupiah|gifts)\.js/],
     ['manage', /\/(?:agents|imports|reports)\/|\/(?:Agents|Import|Audit|Reports)Page\.vue|\/(?:csv|rfm)\.js/],
     ['work', /\/(?:sessions|templates)\/|\/(?:Dashboard|Reminders|Sessions|Settings|Templates)Page\.vue|\/ScheduledList\.vue/],
     ['texts-id', /\/i18n\/id\/(?:common|inbox|login)\./],

@@ -341,7 +341,7 @@ async function troubles(page, context, how) {
             success: false, code, message: 'no' }) }));
     allow(/422 /);
     await page.getByTestId('send').click();
-    await page.getByTestId('pending-drop').waitFor();
+    await page.locator('[data-state=refused]').waitFor();
     is(await page.getByTestId('pending-again').count(), 0,
         'what they do not want is not sent again');
     await look(page, 'refused', how);

@@ -1,5 +1,9 @@
 // What is written and has not left: never another donor's, never twice, never
 // gone without a word.
+import { mkdtempSync, rmSync, utimesSync,
+    writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+
 import { allow, api, ask, attempt, axe, calls, close, eventually, is, main, ok,
     open, person, sees, shot, sim } from './browser.mjs';
 
@@ -105,6 +109,20 @@ async function elsewhere() {
     sent.go();
     await eventually(async () => await left('jangan hilang') === 1,
         'a reload at once loses nothing');
+
+    // and what was searched for has not come before another chat is open
+    const around = await hold(page, `**/api/crm/inbox/${id}?*`, (url) =>
+        url.searchParams.has('around'));
+    await page.goto(`/inbox/${id}?m=${old.id}`);
+    await eventually(() => around.came() > 0, 'a hit is asked for');
+    await openChat(page, 'Budi');
+    await page.getByTestId('message').filter({ hasText: 'halo' }).waitFor();
+    const came = page.waitForResponse(/around=/);
+    around.go();
+    await came;
+    await page.waitForTimeout(200);
+    is(await page.getByTestId('toast').count(), 0,
+        'nobody is told that it is gone');
     await context.close();
 }
 
@@ -213,8 +231,8 @@ async function together() {
     await page.getByTestId('file').setInputFiles(
         ['empat.pdf', 'lima.pdf', 'enam.pdf'].map(file));
     await page.getByTestId('send').click();
-    await page.getByTestId('pending-drop').first().waitFor();
-    is(await stateOf(page, 'lima.pdf'), 'refused', 'one is refused');
+    await eventually(async () => await stateOf(page, 'lima.pdf')
+        === 'refused', 'one is refused');
     is(await stateOf(page, 'enam.pdf'), 'held', 'the next one waits for it');
     await shot(page, 'sending-refused-held');
     await axe(page, 'refused and held');
@@ -242,6 +260,14 @@ async function dialogs() {
     await openChat(page, 'Budi');
     await openChat(page, 'Aminah');
     await input(page).fill('/terima');
+    await eventually(() => page.evaluate(() => {
+        const { ariaSelected, textContent, parentElement } = document
+            .getElementById(document.activeElement
+                .getAttribute('aria-activedescendant'));
+        return ariaSelected === 'true' && /terima kasih/.test(textContent)
+            && parentElement.id === document.activeElement
+                .getAttribute('aria-controls');
+    }), 'what Enter takes is told where one types');
     await page.getByTestId('quick-replies').getByText('/terima kasih')
         .click();
     await page.getByTestId('template-form').locator('input').first()
@@ -450,6 +476,155 @@ async function fileGone() {
     await context.close();
 }
 
+/* A file that is changed after it was attached; one whose upload hangs. */
+async function fileChanged() {
+    const { page, context } = await person('cs1');
+    const dir = mkdtempSync(`${tmpdir()}/wacrm-`);
+    allow(/ERR_(?:UPLOAD_FILE_CHANGED|FAILED|ABORTED)/);
+    await openChat(page, 'Budi');
+    writeFileSync(`${dir}/laporan.pdf`, '%PDF-1.4\n% satu\n%%EOF\n');
+    await page.getByTestId('file').setInputFiles(`${dir}/laporan.pdf`);
+    await attachments(page).waitFor();
+    writeFileSync(`${dir}/laporan.pdf`, '%PDF-1.4\n% dua dua\n%%EOF\n');
+    // browsers go by whole seconds
+    utimesSync(`${dir}/laporan.pdf`, Date.now() / 1000, Date.now() / 1000 + 60);
+    await type(page, 'laporannya');
+    await eventually(async () => await stateOf(page, 'laporan.pdf')
+        === 'refused', 'a file that was changed is refused');
+    await shot(page, 'sending-file-changed');
+    await type(page, 'tidak tertahan');
+    await eventually(async () => await left('tidak tertahan') === 1,
+        'and holds up nothing');
+    await pending(page, 'laporan.pdf').getByTestId('pending-drop').click();
+    rmSync(dir, { recursive: true });
+
+    const held = await hold(page, UPLOAD);
+    await page.getByTestId('file').setInputFiles([file('menggantung.pdf')]);
+    await type(page, 'bersama berkas');
+    await eventually(() => held.came() > 0, 'an upload that hangs');
+    await type(page, 'di belakangnya');
+    await sees(page, pending(page, 'menggantung.pdf').getByRole('progressbar'),
+        'is seen');
+    await shot(page, 'sending-uploading');
+    await axe(page, 'uploading');
+    await pending(page, 'menggantung.pdf').getByTestId('pending-drop').click();
+    await eventually(async () => await left('di belakangnya') === 1,
+        'and can be ended: the next one goes');
+    is(await left('bersama berkas'), 0, 'without it');
+    held.go();
+    await context.close();
+}
+
+/* While it is tried again, nobody is interrupted. */
+async function tried() {
+    const { page, context } = await person('cs1');
+    await openChat(page, 'Budi');
+    allow(/503 \(Service/);
+    let tries = 0;
+    let free;
+    const held = new Promise((go) => {
+        free = go;
+    });
+    await page.route(SEND, async (route) => {
+        tries += 1;
+        if (tries === 2) {
+            await held;
+        }
+        await route.fulfill({ status: 503, contentType: 'application/json',
+            body: '{"success":false,"message":"busy"}' });
+    });
+    await type(page, 'dicoba lagi');
+    const it = pending(page, 'dicoba lagi');
+    await it.getByTestId('pending-drop').focus();
+    const alert = await it.getByRole('alert').elementHandle();
+    const stays = async () => [await alert.evaluate((e) => e.isConnected),
+        await page.evaluate(() => document.activeElement.dataset.testid)];
+    await eventually(() => tries === 2, 'it is tried again', 30);
+    is(await stays(), [true, 'pending-drop'],
+        'what is said, and the button, stay meanwhile');
+    free();
+    await eventually(async () => await it.getAttribute('data-state')
+        === 'waiting', 'and it waits again');
+    is(await stays(), [true, 'pending-drop'], 'as they do afterwards');
+    await page.keyboard.press('Enter');
+    await eventually(async () => await it.count() === 0, 'so it can be pressed');
+    await context.close();
+}
+
+/* Names of colleagues that cannot be had, and that change. */
+async function names() {
+    const { page, context } = await person('cs1', { path: null });
+    const people = /\/api\/crm\/agents/;
+    let asked = 0;
+    allow(/ERR_FAILED/);
+    await page.route(people, (route) => {
+        asked += 1;
+        return route.abort();
+    });
+    await page.goto('/inbox');
+    await openChat(page, 'Aminah');
+    await page.getByTestId('message').filter({ hasText: 'Sudah saya jawab' })
+        .waitFor();
+    await page.waitForTimeout(1000);
+    ok(asked > 0 && asked < 5, 'a name is not asked for in a loop', asked);
+    await page.unroute(people);
+    await openChat(page, 'Budi');
+    await openChat(page, 'Aminah');
+    const { data } = await api('admin', 'GET', '/agents');
+    const who = data.find((a) => a.email === 'cs2@test.example');
+    const message = page.getByTestId('message')
+        .filter({ hasText: 'Sudah saya jawab' });
+    await sees(page, message.getByText(who.name), 'it is known later');
+    await api('admin', 'PATCH', `/agents/${who.id}`, { name: 'Nama Baru' });
+    await sees(page, message.getByText('Nama Baru'), 'as it is changed');
+    await api('admin', 'PATCH', `/agents/${who.id}`, { name: who.name });
+    await context.close();
+}
+
+/* What is needed without a line is there before. */
+async function offline() {
+    const { page, context } = await person('cs1', { path: null });
+    allow(/ERR_(?:INTERNET_DISCONNECTED|FAILED|NAME)|dynamically imported/);
+    const dialogs = page.waitForResponse(/assets\/dialogs-/);
+    await page.goto('/inbox');
+    await openChat(page, 'Budi');
+    await (await dialogs).finished();
+    await page.getByTestId('file').setInputFiles([file('terlampir.pdf')]);
+    await context.setOffline(true);
+    await page.getByTestId('nav-templates').click();
+    await sees(page, page.getByTestId('toast').filter({
+        hasText: 'tidak terjangkau' }), 'a page that cannot be had is told of');
+    await shot(page, 'offline-page');
+    is(await attachments(page).count(), 1, 'and what is attached stays');
+    await page.getByTestId('logout').click();
+    await sees(page, page.getByTestId('confirm-ok'),
+        'whoever signs out is asked');
+    await page.getByTestId('confirm-cancel').click();
+    await context.setOffline(false);
+    await page.getByTestId('nav-templates').click();
+    await sees(page, page.getByRole('heading', { name: 'Templat' }),
+        'and back again, the page is there');
+    await context.close();
+}
+
+/* The session ends where files come badly. */
+async function badLine() {
+    const { page, context } = await person('cs1', { path: null });
+    allow(/ERR_FAILED|401 \(Unauth|403 \(Forb|dynamically imported|WebSocket/);
+    let refused = 0;
+    await page.route('**/assets/dialogs-*.js', (route) => {
+        refused += 1;
+        return refused > 3 ? route.continue() : route.abort();
+    });
+    await page.route(/\/api\/(?:auth|crm)\//, (route) => route.fulfill(
+        { status: 401, json: { message: 'Unauthenticated.' } }));
+    await page.goto('/inbox');
+    await sees(page, page.getByTestId('relogin'),
+        'the password is asked for as soon as that can be had');
+    ok(refused > 3, 'which was asked for again', refused);
+    await context.close();
+}
+
 /* What is attached, or has its time, is not gone without a word. */
 async function attached() {
     const { page, context } = await person('cs1');
@@ -532,8 +707,14 @@ async function leaving() {
     await openChat(page, 'Budi');
     await sees(page, pending(page, 'belum berangkat'),
         'and may stay until it has left');
+    const held = await hold(page, '**/api/auth/logout');
     await page.getByTestId('logout').click();
     await page.getByTestId('confirm-ok').click();
+    await eventually(async () => held.came() > 0
+        && await page.getByTestId('chat-list').count() === 0,
+    'while the server is told, nothing is shown');
+    await shot(page, 'leaving');
+    held.go();
     await page.waitForURL((url) => url.pathname === '/login');
     is(await kept(page), [], 'whoever leaves leaves nothing behind');
     is(await left('belum berangkat'), 0, 'what was discarded has not left');
@@ -557,8 +738,8 @@ await main(async () => {
     await writes(BUDI, 'Budi', 'halo');
     await ask('applied');
     for (const test of [elsewhere, quicker, together, dialogs, asleep,
-        leftOver, tabs, fileGone, attached, chatGone,
-        leaving]) {
+        leftOver, tabs, fileGone, fileChanged, tried, names, attached,
+        offline, badLine, chatGone, leaving]) {
         await attempt(test);
     }
     await close();

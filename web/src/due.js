@@ -30,7 +30,7 @@ export function timeInput(date) {
     return `${dateInput(date)}T${pad(date.getHours())}:${pad(date.getMinutes())}`;
 }
 
-/** Nine o'clock of the next morning: when most reminders are meant for. */
-export function nextMorning(now = new Date()) {
-    return new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1, 9);
+/** The next morning; at nine, when most reminders are meant for. */
+export function nextMorning(now = new Date(), hour = 9) {
+    return new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1, hour);
 }

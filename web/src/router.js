@@ -1,8 +1,10 @@
 import { createRouter, createWebHistory } from 'vue-router';
+import { ApiError } from './api/errors.js';
 import { chatOf } from './api/inbox.js';
 import { need } from './i18n/index.js';
 import { can } from './roles.js';
 import { useAuth } from './stores/auth.js';
+import { useToasts } from './stores/toasts.js';
 
 /*
  * meta.texts: files of src/i18n/ that the page needs, loaded beside it.
@@ -99,7 +101,13 @@ export function insideOf(path) {
     return /^\/(?![/\\])/.test(to) ? to : '/inbox';
 }
 
+let leaving = false;
+window.addEventListener('beforeunload', () => {
+    leaving = true;
+});
+
 router.beforeEach((to) => {
+    leaving = false;
     const auth = useAuth();
     if (!to.meta.public && !auth.user) {
         return { name: 'login', query: { next: to.fullPath } };
@@ -118,15 +126,16 @@ router.beforeResolve(async (to) => {
 });
 
 // After an update of the server the old hashed files are gone: load the page
-// anew, once.
-let leaving = false;
-window.addEventListener('beforeunload', () => {
-    leaving = true;
-});
-router.onError((error, to) => {
-    if (!leaving && /dynamically imported module|module script/i.test(error.message)
-        && sessionStorage.getItem('wacrm.reloaded') !== to.fullPath) {
+// anew, once. Where the server is away, that would lose this one.
+router.onError(async (error, to) => {
+    if (leaving || !/dynamically imported module|module script/i.test(error.message)) {
+        return;
+    }
+    const { ok } = await fetch('/').catch(() => ({}));
+    if (ok && sessionStorage.getItem('wacrm.reloaded') !== to.fullPath) {
         sessionStorage.setItem('wacrm.reloaded', to.fullPath);
         location.assign(to.fullPath);
+    } else {
+        useToasts().error(new ApiError({ status: ok ? 503 : 0 }));
     }
 });
