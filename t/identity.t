@@ -9,6 +9,7 @@ use warnings;
 use IO::Socket::INET;
 use Test::More;
 use lib 't/lib';
+use Wacrm::Http2;
 use Wacrm::Jwt;
 use Wacrm::Nginx;
 
@@ -293,42 +294,12 @@ is($t->get('/crm')->{status}, 401, 'no token');
 
 # ---- HTTP/2 ----
 
-sub h2_string { chr(length $_[0]) . $_[0] }
-
-# HEADERS without compression, then all DATA of the answer
 sub h2_get {
     my ($path, @headers) = @_;
 
-    my $block = "\x82\x86";
-    $block .= "\x04" . h2_string($path) . "\x01" . h2_string('a');
-    while (my ($name, $value) = splice @headers, 0, 2) {
-        my $len = length $value;
-        my $coded = chr($len < 127 ? $len : 127);
-        for ($len -= 127; length $value >= 127; $len >>= 7) {
-            $coded .= chr($len > 127 ? $len & 127 | 128 : $len);
-            last if $len <= 127;
-        }
-        $block .= "\0" . h2_string(lc $name) . $coded . $value;
-    }
-
-    my $s = $t->connect(2);
-    syswrite $s, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-        . pack('x3Cx5', 4)
-        . substr(pack('N', length $block), 1) . pack('CCN', 1, 5, 1) . $block;
-
-    my ($buf, $data) = ('', '');
-    while (1) {
-        while (length $buf >= 9) {
-            my $len = unpack 'N', "\0" . substr $buf, 0, 3;
-            last if length $buf < 9 + $len;
-            my ($type, $flags) = unpack 'CC', substr $buf, 3, 2;
-            $data .= substr $buf, 9, $len if $type == 0;
-            substr $buf, 0, 9 + $len, '';
-            return $data if $type == 7 || $type < 2 && $flags & 1;
-        }
-        IO::Select->new($s)->can_read(5)
-            && sysread($s, $buf, 65536, length $buf) or return $data;
-    }
+    $headers[$_ * 2] = lc $headers[$_ * 2] for 0 .. $#headers / 2;
+    return h2_call($t->connect(2), [':method' => 'GET', ':scheme' => 'http',
+        ':path' => $path, ':authority' => 'a', @headers])->{body};
 }
 
 is_deeply(identity(h2_get('/', @bearer, @forged)), $us,

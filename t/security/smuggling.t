@@ -2,7 +2,8 @@
 # Two readings of the same bytes: between nginx and wacrmd none may differ. As
 # many requests reach wacrmd as were meant, each with the identity of its own
 # token, and who comes next on the kept connection gets their own answer. Then
-# the same straight at wacrmd's socket, as one who has come that far.
+# the same straight at wacrmd's socket, as one who has come that far, and what
+# HTTP/2 can carry that no request line and no header of HTTP/1 can.
 
 use strict;
 use warnings;
@@ -15,9 +16,12 @@ use Time::HiRes qw(sleep);
 
 use lib 't/lib';
 use Wacrm::Desk;
+use Wacrm::Http2;
 
 my $d = Wacrm::Desk->new(nginx => sub {
     s/keepalive 64;/keepalive 1;/ or die 'no keepalive';
+    s/^( *listen 127\.0\.0\.1:%%PORT%%;\n)/$1listen 127.0.0.1:%%PORT2%% http2;\n/m
+        or die 'no listen';
 })->start;
 $d->allow(qr/client sent|client intended/);
 my %token = map { $_ => $d->login("$_\@test.example") } qw(cs1 cs2);
@@ -178,6 +182,74 @@ for my $name ("X-Wacrm-User ", "X-Wacrm-User\t", " X-Wacrm-User",
     like(codes(through_nginx("$me$name: $admin\r\n"
         . ($identity =~ s/^\S+ \S+\r\n//r)
         . "Connection: close\r\n\r\n", 5)), qr/^40[01]$/, "$shown: nobody");
+}
+
+# ---- over HTTP/2 ----
+
+# all that wacrmd was asked, but for its counters
+sub asked_at_all {
+    my $m = $d->{nginx}->metrics('/metrics/wacrmd');
+    my $sum = 0;
+    $sum += $m->{$_} for grep { /^wacrm_http_requests_total\{/
+        && !/"\/metrics"/ } keys %$m;
+    return $sum;
+}
+
+sub h2 {
+    my ($headers, %opt) = @_;
+    return h2_call($d->{nginx}->connect(2), [':scheme' => 'http',
+        ':authority' => 'x', @$headers,
+        authorization => "Bearer $token{cs1}"], %opt);
+}
+
+my @me = (':method' => 'GET', ':path' => '/api/auth/me');
+my @read = (':method' => 'POST', ':path' => '/api/crm/inbox/1/read');
+my $line = "/api/auth/me HTTP/1.1\r\nHost: x\r\n\r\n$hidden";
+my $whole = h2([@me, 'x-a' => 'b']);
+is($whole->{status}, 200, 'HTTP/2: what is whole is answered');
+like($whole->{body}, qr/"id":\s*$cs1\b/, 'HTTP/2: as who they are');
+
+# how many requests it is (a trailer: up to nginx), name, headers, what else
+for ([1, 'a length and the same data', [@read, 'content-length' => $inner],
+        data => $hidden],
+     [0, 'a length below the data', [@read, 'content-length' => 0],
+        data => $hidden],
+     [0, 'a length above the data', [@read, 'content-length' => $inner + 9],
+        data => $hidden],
+     [0, 'a length and no data', [@read, 'content-length' => $inner]],
+     [0, 'two lengths', [@read, 'content-length' => 0,
+        'content-length' => $inner], data => $hidden],
+     [1, 'chunks', [@read, 'transfer-encoding' => 'chunked'],
+        data => "0\r\n\r\n$hidden"],
+     [0, 'chunks and a length', [@read, 'transfer-encoding' => 'chunked',
+        'content-length' => 5], data => "0\r\n\r\n$hidden"],
+     (map { [0, 'in a value: ' . s/[\r\n\0]/./gr, [@me, 'x-a' => $_]] }
+        "b\r\nX-Wacrm-User: $admin", "b\nX-Wacrm-User: $admin",
+        "b\rX-Wacrm-User: $admin", "b\0", "b\r\n\r\n$hidden"),
+     (map { [0, 'in a name: ' . s/[\r\n\0]/./gr, [@me, $_ => 'b']] }
+        "x-a: b\r\nx-wacrm-user", "x-a\0", "x-a\nb"),
+     (map { [0, 'in the path: ' . s/[\r\n\0]/./gr, [':method' => 'GET',
+        ':path' => $_]] } $line, "/api/auth/me\0", "/api/auth/me\n", ''),
+     [0, 'in the method', [':method' => "GET $line", ':path' => '/']],
+     [0, 'two paths', [@me, ':path' => '/api/crm/agents']],
+     [0, 'two methods', [@me, ':method' => 'POST']],
+     [0, 'no path', [':method' => 'GET']],
+     [undef, 'a trailer with an identity', [@read], data => 'x',
+        trailers => ['x-wacrm-user' => $admin]]) {
+    my ($passes, $name, $headers, @opt) = @$_;
+    my ($all, $agents) = (asked_at_all(), asked('/api/crm/agents'));
+    my $got = h2($headers, @opt);
+    unlike($got->{status}, qr/^(?:2|5)/, "HTTP/2, $name: $got->{status}");
+    unlike($got->{body}, qr/admin\@test\.example/,
+        "HTTP/2, $name: nobody's answer but ours");
+    is(asked_at_all(), $all + $passes, "HTTP/2, $name: "
+        . ($passes ? 'one request' : 'nothing comes to wacrmd'))
+        if defined $passes;
+    is(asked('/api/crm/agents'), $agents,
+        "HTTP/2, $name: the hidden one is not read");
+    my ($mine) = map { $_->{json}{user}{id} } $d->api(GET => '/api/auth/me',
+        token => $token{cs2});
+    is($mine, $cs2, "HTTP/2, $name: the next one is answered as themselves");
 }
 
 # ---- straight at the socket ----
