@@ -149,6 +149,7 @@ is(scalar(() = $d->calls(text => 'menggantung')), 1, 'called once');
 # ---- SIGTERM while old rows go, more of them than an hour has seen ----
 
 $d->wacrmd_stop;
+$d->change('DELETE FROM raw_events'); # the young ones would be the first
 $d->change('INSERT INTO raw_events (spool, seq, received_at, record) WITH'
     . ' RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE'
     . " i < 210000) SELECT 1, -i, 0, x'00' FROM n");
@@ -160,6 +161,50 @@ $d->wacrmd_start;
 ok($d->wait_for(sub {
     $d->sql('SELECT count(*) FROM raw_events WHERE received_at = 0') == 0
 }, 60), 'all of them go');
+
+# ---- SIGTERM while a file is imported and a message is on its way ----
+
+my $admin = $d->login('admin@test.example');
+my $GIFTS = 20_000;
+my $csv = "phone,name,date,amount\n" . join '',
+    map { sprintf "62815%08d,Nama %d,2026-03-01,%d\n", $_, $_, 100_000 + $_ }
+    1 .. $GIFTS;
+sub import_csv {
+    return $d->api(POST => '/api/crm/import', token => $admin, body => $csv,
+        headers => { 'Content-Type' => 'text/csv' });
+}
+$d->sim('/_sim/behaviour', { route => 'send.text', do => 'slow', ms => 3000 });
+$r = $d->api(POST => '/api/crm/messages/send', token => $token,
+    json => { phone => '6281700000098', message => 'perjalanan' });
+ok($d->wait_for(sub { $d->calls(text => 'perjalanan') == 1 }), 'a call is out');
+my $importing = fork;
+die "fork: $!" unless defined $importing;
+if (!$importing) {
+    my $answer = import_csv();
+    open my $fh, '>', "$dir/imported" or POSIX::_exit(1);
+    print {$fh} "$answer->{status} $answer->{body}";
+    close $fh;
+    POSIX::_exit(0);
+}
+ok($d->wait_for(sub { $d->sql('SELECT count(*) FROM donations') > 0 }, 30),
+    'an import has begun');
+$begin = time;
+ok($d->wacrmd_stop('TERM'), 'SIGTERM');
+cmp_ok(time - $begin, '<', 10, 'in time');
+waitpid $importing, 0;
+like($d->{nginx}->read('imported'), qr/^503 .*Import it again/,
+    'who imports is told what to do');
+$d->wacrmd_start;
+is($d->sql("SELECT status FROM messages WHERE id = $r->{json}{data}{id}"), 2,
+    'the message is known to be sent');
+my $part = $d->sql('SELECT count(*) FROM donations');
+ok($part > 0 && $part < $GIFTS, "$part gifts are stored");
+$r = import_csv();
+is($r->{status}, 200, 'the file, again') or diag $r->{body};
+is("$r->{json}{data}{known} $r->{json}{data}{donations}",
+    "$part " . ($GIFTS - $part), 'brings the rest');
+is(join(' ', map { @$_ } $d->sql('SELECT count(*), count(DISTINCT amount) '
+    . 'FROM donations')), "$GIFTS $GIFTS", 'each gift is there once');
 
 # ---- SIGHUP, good and bad, under load ----
 

@@ -7,6 +7,7 @@
 #include <microhttpd.h>
 
 #include "base/jsonr.h"
+#include "http/server.h"
 
 const char *request_header(const request_t *r, const char *name)
 {
@@ -33,6 +34,11 @@ bool parse_int(const char *text, int64_t min, int64_t max, int64_t *out)
     }
     *out = v;
     return v >= min && v <= max;
+}
+
+bool request_stopping(const request_t *r)
+{
+    return atomic_load(&r->server->stopping);
 }
 
 bool request_id(const request_t *r, size_t i, int64_t *id)

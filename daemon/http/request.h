@@ -74,6 +74,9 @@ struct request_s {
 const char *request_header(const request_t *r, const char *name);
 const char *request_query(const request_t *r, const char *name);
 
+/* The server ends: what takes long is best left. */
+bool request_stopping(const request_t *r);
+
 /* Path parameter i as a row id: decimal, > 0. */
 bool request_id(const request_t *r, size_t i, int64_t *id);
 

@@ -18,6 +18,7 @@
 /* ---- import ---- */
 
 typedef struct {
+    const request_t *request;
     buf_t rows;
     int n;
     const char *last; /* reason */
@@ -34,6 +35,13 @@ static void note_refused(void *ctx, int64_t row, const char *reason)
         jw_str(&f->rows, "reason", reason);
         jw_close_object(&f->rows);
     }
+}
+
+static bool is_to_stop(void *ctx)
+{
+    const refused_t *f = ctx;
+
+    return request_stopping(f->request);
 }
 
 static void write_report(request_t *r, const donor_import_t *n, bool dry_run,
@@ -58,9 +66,9 @@ static void write_report(request_t *r, const donor_import_t *n, bool dry_run,
 static void import(request_t *r, const char *csv, size_t len, bool dry_run)
 {
     donor_import_t n = {0};
-    refused_t f = {.last = "it is no CSV"};
+    refused_t f = {.request = r, .last = "it is no CSV"};
     donor_import_options_t o = {
-        .dry_run = dry_run, .bad = note_refused, .ctx = &f};
+        .dry_run = dry_run, .bad = note_refused, .stop = is_to_stop, .ctx = &f};
     invalid_t invalid = {0};
     FILE *in = fmemopen((void *)(uintptr_t)csv, len, "r");
     int rc = WERR_NOMEM;
@@ -76,6 +84,12 @@ static void import(request_t *r, const char *csv, size_t len, bool dry_run)
         invalid_add(&invalid, "file", "The file cannot be imported: %s.",
                     f.last);
         (void)invalid_answer(&invalid, &r->response);
+    } else if (rc == WERR_STOPPING && !dry_run) {
+        response_busy(&r->response,
+                      "The server stops: a part of the file is imported. "
+                      "Import it again then: that brings the rest and doubles "
+                      "nothing.",
+                      10);
     } else if (rc != WERR_OK || f.rows.failed) {
         response_error(&r->response, rc != WERR_OK ? rc : WERR_NOMEM);
     } else {
