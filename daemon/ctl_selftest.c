@@ -32,11 +32,12 @@ typedef struct {
     const char *webhook_path;
     const char *secret;
     size_t secret_len;
+    char secret_file[4096];
     int64_t number, since;
     int timeout_ms;
     ctl_socket_t *socket;
     char socket_error[300];
-    char error[400];
+    char error[700];
     /* how far it got; us since 1970, 0: not */
     int64_t sent_us, answered_us;
     int64_t received_us, taken_us, committed_us, told_us, heard_us;
@@ -63,15 +64,18 @@ static bool read_secret(road_t *r)
 {
     const char *file = jsonr_str(r->args->request, "secret-file");
     const char *slash = strrchr(r->c->jwt_secret_file, '/');
-    char reason[CONFIG_REASON_MAX], path[4096];
+    char reason[CONFIG_REASON_MAX];
+    int n =
+        file ? snprintf(r->secret_file, sizeof(r->secret_file), "%s", file)
+             : snprintf(r->secret_file, sizeof(r->secret_file), "%.*s/webhook",
+                        (int)(slash ? slash - r->c->jwt_secret_file : 0),
+                        r->c->jwt_secret_file);
 
-    if (!file) {
-        (void)snprintf(path, sizeof(path), "%.*s/webhook",
-                       (int)(slash ? slash - r->c->jwt_secret_file : 0),
-                       r->c->jwt_secret_file);
-        file = path;
+    if (n < 0 || (size_t)n >= sizeof(r->secret_file)) {
+        return fail(r, "--secret-file: too long");
     }
-    r->secret = config_value_file(file, &r->secret_len, r->c->memory, reason);
+    r->secret =
+        config_value_file(r->secret_file, &r->secret_len, r->c->memory, reason);
     return r->secret ||
            fail(r, "no secret of the webhook: %s (--secret-file)", reason);
 }
@@ -200,13 +204,14 @@ static bool sign(const road_t *r, const char *body, size_t len, char *out,
     return true;
 }
 
-/* The status, 0 with why. */
+/* The status, 0 with why; elsewhere: where a redirect leads, or "". */
 static long post(road_t *r, const char *url, const char *body,
-                 const char *signature, char *why)
+                 const char *signature, char *why, char *elsewhere, size_t size)
 {
     struct curl_slist *headers = curl_slist_append(NULL, signature);
     CURL *easy = curl_easy_init();
     CURLcode code = CURLE_OUT_OF_MEMORY;
+    char *location = NULL;
     long status = 0;
 
     if (easy && headers &&
@@ -226,6 +231,8 @@ static long post(road_t *r, const char *url, const char *body,
     }
     if (code == CURLE_OK) {
         (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+        (void)curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &location);
+        (void)snprintf(elsewhere, size, "%s", location ? location : "");
     } else if (!why[0]) {
         (void)snprintf(why, CURL_ERROR_SIZE, "%s", curl_easy_strerror(code));
     }
@@ -234,10 +241,32 @@ static long post(road_t *r, const char *url, const char *body,
     return status;
 }
 
+static bool refused(road_t *r, const char *url, long status, const char *why,
+                    const char *elsewhere)
+{
+    if (status == 0) {
+        return fail(r, "%s: %s", url, why);
+    }
+    if (status == 401) {
+        return fail(r,
+                    "%s: 401: not the secret of wacrm_webhook_secret_file: "
+                    "that of %s was used (--secret-file names another); or "
+                    "another signature than waapi",
+                    url, r->secret_file);
+    }
+    if (elsewhere[0]) {
+        return fail(r,
+                    "%s: %ld: nginx sends it on to %s: call that (--url, or "
+                    "public_url of wacrmd.conf)",
+                    url, status, elsewhere);
+    }
+    return fail(r, "%s: %ld: nginx's error log says why", url, status);
+}
+
 static bool deliver(road_t *r)
 {
     char body[PROBE_BODY_MAX], signature[128], url[2048];
-    char why[CURL_ERROR_SIZE] = "";
+    char why[CURL_ERROR_SIZE] = "", elsewhere[200] = "";
     size_t len = probe_write(r->number, body);
     long status;
 
@@ -246,19 +275,12 @@ static bool deliver(road_t *r)
             sizeof(url)) {
         return fail(r, "no request");
     }
-    status = post(r, url, body, signature, why);
+    status = post(r, url, body, signature, why, elsewhere, sizeof(elsewhere));
     explicit_bzero(signature, sizeof(signature));
     if (status == 200) {
         return true;
     }
-    return status == 0 ? fail(r, "%s: %s", url, why)
-           : status == 401
-               ? fail(r,
-                      "%s: 401: not the secret of "
-                      "wacrm_webhook_secret_file, or another signature "
-                      "than waapi",
-                      url)
-               : fail(r, "%s: %ld: nginx's error log says why", url, status);
+    return refused(r, url, status, why, elsewhere);
 }
 
 /* ---- the road ---- */

@@ -59,6 +59,19 @@ edit('nginx.conf', sub {
 $n->reload;
 is(signed('new'), 200, 'then the new one');
 is(signed('old'), 401, 'alone');
+my @selftest = ('selftest', '--url', 'http://127.0.0.1:' . $n->port);
+{
+    my ($rc, $out) = $d->ctl(\@selftest);
+    is($rc, 1, 'a selftest reads the old file');
+    like($out, qr{401: not .*: that of $dir/secrets/webhook .*--secret-file},
+        'and says which it was, and how to name another');
+}
+rename "$dir/secrets/webhook-new", "$dir/secrets/webhook" or die $!;
+edit('nginx.conf', sub {
+    s{(wacrm_webhook_secret_file \S+/webhook)-new;}{$1;}
+});
+$n->reload;
+is(signed('new'), 200, 'it has the name of the old one');
 
 # ---- the key of the tokens ----
 
@@ -150,5 +163,6 @@ $n->reload;
 ok($d->wait_for(sub { ($n->read('error.log') || '') =~ /\S/ }),
     'and writes there');
 is(signed('new'), 200, 'at work all the time');
+is(($d->ctl(\@selftest))[0], 0, 'the whole road, with all that is new');
 ok($d->applied, 'all is applied');
 $d->done;

@@ -101,6 +101,13 @@ is(curl("$url/api/crm/inbox")->{code}, 401, 'not without a token');
 my $clear = 'http://127.0.0.1:' . $d->{nginx}->port(3);
 $r = curl("$clear/api/crm/inbox?x=1");
 is($r->{code}, 308, 'the clear is redirected');
+{
+    my $clear = 'http://127.0.0.1:' . $d->{nginx}->port(3);
+    my ($rc, $out) = $d->ctl(['selftest', '--url', $clear]);
+    is($rc, 1, 'no way for a selftest');
+    like($out, qr{failed at webhook: \S+: 308: .* https://127\.0\.0\.1.*--url},
+        'which tells where it leads');
+}
 like($r->{head}, qr{^location: https://127\.0\.0\.1/api/crm/inbox\?x=1\r}mi,
     'to the same address');
 unlike($r->{body}, qr/conversations/, 'and tells nothing');
