@@ -82,7 +82,7 @@ cmp_ok($ms{$_}, '<', $ms{database}, "$_: $ms{$_} ms")
 # But for the webhook's answer, which nobody waits for, they follow each other;
 # threads note their times when they come to it.
 my $sum = $ms{spool} + $ms{database} + $ms{feed} + $ms{socket};
-cmp_ok($sum, '<=', $ms{ok} + 100, "the hops, $sum ms, are within the whole time");
+cmp_ok($sum, '<=', $ms{ok} + 100, "the hops, $sum ms, are in the whole");
 cmp_ok($sum, '>=', $ms{ok} - $ms{webhook} - 1, 'and are all of it');
 
 # ---- nobody sees it ----

@@ -1,7 +1,9 @@
 #!/usr/bin/env perl
 # A backup made under load, restored on an empty machine whose spool goes on:
 # what was there before the backup, and what the spool still holds, is there
-# once; the desk is told that its numbers are another's.
+# once; the desk is told that its numbers are another's. Then another machine,
+# with what docs/operations.md has copied: the backup, secrets, configuration
+# and files. It is the same desk.
 
 use strict;
 use warnings;
@@ -14,11 +16,36 @@ use lib 't/lib';
 use Wacrm::Desk;
 
 my $d = Wacrm::Desk->new(
-    wacrmd => sub { s/^welcome = on/welcome = off/m or die 'no welcome' })
-    ->start;
+    wacrmd => sub { Wacrm::Desk::outbox_at_once(gap => '0s') });
 $d->allow(qr/upstream/); # wacrmd is away for a while
 my $dir = $d->{dir};
+# as no other machine has it
+$d->{nginx}->write('secrets/jwt', 'jwt-secret-of-one-machine-00000001');
+$ENV{WACRM_PUBLIC_URL} = 'http://127.0.0.1:' . $d->{nginx}->port;
+$d->start;
 my $token = $d->login('supervisor@test.example');
+
+# ---- people at work: what a donor wrote, and a file that was sent ----
+
+my $png = "\x89PNG\r\n\x1a\n" . join '', map { chr($_ * 7 % 256) } 0 .. 4999;
+{
+    my $r = $d->api(POST => '/api/crm/media', token => $token,
+        body => "--x\r\nContent-Disposition: form-data; name=\"file\"; "
+            . "filename=\"kuitansi.png\"\r\n\r\n$png\r\n--x--\r\n",
+        headers => { 'Content-Type' => 'multipart/form-data; boundary=x' });
+    is($r->{status}, 201, 'a file') or diag $r->{body};
+    $r = $d->api(POST => '/api/crm/messages/send', token => $token,
+        json => { phone => '6281400000001', message => 'Kuitansi zakat Ibu',
+            media_id => $r->{json}{data}{media_id} });
+    is($r->{status}, 200, 'is sent') or diag $r->{body};
+    my $id = $r->{json}{data}{id};
+    ok($d->wait_for(sub {
+        $d->sql("SELECT status FROM messages WHERE id = $id") == 2 }),
+        'by the gateway');
+    is($d->event('message.received', { id => 'DONOR1', from => '6281400000001',
+        pushName => 'Siti', message => 'Terima kasih, semoga berkah',
+        timestamp => int time }), 200, 'and answered');
+}
 sub feed {
     my ($query) = @_;
     return $d->api(GET => "/api/crm/events?$query", token => $token)->{json};
@@ -97,5 +124,50 @@ cmp_ok($new->{next}, '>', $old->{next}, 'that has grown past the old one');
 ok(feed("since=$old->{next}&feed=$old->{feed}")->{resync},
     'who followed the old one is told');
 ok(!feed("since=$new->{next}&feed=$new->{feed}")->{resync}, 'others are not');
+
+subtest 'another machine' => sub {
+    my $e = Wacrm::Desk->new(agents => 0);
+    ok(!-e $e->{db}, 'where nothing is');
+    my $conf = $d->{nginx}->read('wacrmd.conf');
+    $conf =~ s/\Q$dir\E/$e->{dir}/g;
+    $conf =~ s/127\.0\.0\.1:$d->{sim_port}\b/127.0.0.1:$e->{sim_port}/g;
+    $e->{nginx}->write('wacrmd.conf', $conf);
+    is(system('cp', '-a', "$dir/secrets", "$dir/media", "$dir/backup.db",
+        "$e->{dir}/"), 0, 'configuration, secrets, files, and the backup');
+    $ENV{WACRM_PUBLIC_URL} = 'http://127.0.0.1:' . $e->{nginx}->port;
+    ($rc, $out) = $e->ctl(['restore', "$e->{dir}/backup.db"]);
+    is($rc, 0, 'restored') or diag $out;
+    is($out, "restored $e->{dir}/backup.db\n", 'and nothing was there before');
+    ($rc, $out) = $e->ctl(['check']);
+    is($rc, 0, 'check, before the start') or diag $out;
+    $e->start;
+    is($e->api(GET => '/api/crm/inbox', token => $token)->{status}, 200,
+        'who was signed in still is');
+    $token = $e->login('supervisor@test.example'); # with the old password
+    my $r = $e->api(GET => '/api/crm/inbox?search=Siti', token => $token);
+    my ($chat) = grep { $_->{name} eq 'Siti' } @{$r->{json}{conversations}};
+    ok($chat, 'the inbox') or diag $r->{body};
+    $r = $e->api(GET => "/api/crm/inbox/$chat->{id}", token => $token);
+    my ($said) = grep { $_->{message} =~ /semoga berkah/ }
+        @{$r->{json}{messages}};
+    ok($said, 'what was written');
+    my ($sent) = grep { $_->{media} } @{$r->{json}{messages}};
+    ok($e->api(GET => $sent->{media}{url})->{body} eq $png,
+        'the file, each byte');
+    $r = $e->api(GET => '/api/crm/search?q=berkah', token => $token);
+    is($r->{json}{data}{messages}[0]{message}, 'Terima kasih, semoga berkah',
+        'search finds') or diag $r->{body};
+    is($e->event('message.received', { id => 'DONOR2', from => '6281400000001',
+        message => 'Sampai di sini?', timestamp => int time }), 200,
+        'the gateway goes on');
+    ok($e->applied, 'which is applied');
+    is($e->sql("SELECT chat_id FROM messages WHERE wa_id = 'DONOR2'"),
+        $chat->{id}, 'in the same chat');
+    ($rc, $out) = $e->ctl(['check']);
+    is($rc, 0, 'check') or diag $out;
+    like($out, qr/^media \S+: ok, 1 files$/m, 'of the files, too');
+    $e->sound;
+    $e->done;
+};
 
 $d->done;
