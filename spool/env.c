@@ -219,7 +219,8 @@ static int try_open(spool_t *s, spool_options_t *opt, size_t size, int *rc)
     }
     ours = spool_files_settle(&s->dir);
     if (ours != SPOOL_OK) {
-        return fail(opt, s, ours, "cannot set the files' modes",
+        return fail(opt, s, ours,
+                    "cannot set the files' modes or sync the directory",
                     strerror(errno));
     }
     *rc = mdb_env_info(s->env, &info);

@@ -48,7 +48,7 @@ sub check {
 }
 
 my ($rc, $out);
-for (['spool', 220, 10_000], ['store', 60, 4_000]) {
+for (['spool', 300, 14_000], ['store', 60, 4_000]) {
     my ($what, $commits, $least) = @$_;
     ($rc, $out) = check($what, $commits);
     is($rc, 0, "$what: every state has what was acknowledged")
@@ -75,5 +75,25 @@ ok(!-e "$dir/new/data.mdb", 'there is no spool yet');
 ($rc, $out) = run(["$tools/crash_spool", 'make', "$dir/new"]);
 is($rc, 0, 'the next start makes it') or diag($out);
 ok(-e "$dir/new/data.mdb" && !-e "$dir/new/data.mdb.new", 'whole');
+
+# Nor is it open before the names are: that of the file in the directory, at
+# each start, as who made it may have died before; and that of the directory in
+# its parent.
+mkdir "$dir/parent" or die "$dir/parent: $!";
+for my $case (['its parent', 'parent', qr{cannot be opened: I/O error}],
+    ['itself', 'parent/named', qr/sync the directory: Input/])
+{
+    my ($what, $file, $says) = @$case;
+    for my $start ('first', 'second') {
+        ($rc, $out) = run(LD_PRELOAD => "$unit/shim.so",
+            WACRM_FAULT_CALL => 'fsync', WACRM_FAULT_NTH => 1,
+            WACRM_FAULT_FILE => "$dir/$file",
+            ["$tools/crash_spool", 'make', "$dir/parent/named"]);
+        is($rc, 1, "a sync of the directory, $what, fails: the $start start");
+        like($out, $says, 'and is told');
+    }
+}
+($rc, $out) = run(["$tools/crash_spool", 'make', "$dir/parent/named"]);
+is($rc, 0, 'then it opens') or diag($out);
 
 done_testing();

@@ -7,7 +7,8 @@
  *
  * In every state: the spool opens; each record whose append had returned is
  * there, whole, unless its deletion was begun; none whose deletion had
- * returned is; any other is whole; the next number is a new one.
+ * returned is; any other is whole; the token that was revoked is, for as long
+ * as it was said; the next number is a new one.
  */
 #include <errno.h>
 #include <signal.h>
@@ -23,12 +24,13 @@
 #define RECORD_MAX  6000
 #define RECORDS_MAX 4096
 #define BATCH_MAX   6
+#define TOKEN       "token"
 
-typedef enum { APPENDED, DELETING, DELETED } what_t;
+typedef enum { APPENDED, DELETING, DELETED, REVOKED } what_t;
 
 typedef struct {
     uint64_t what;
-    uint64_t seq; /* the first; the last of what is deleted */
+    uint64_t seq; /* the first; the last of what is deleted; when it ends */
     uint64_t n;
     uint64_t id; /* of the first */
 } mark_t;
@@ -132,6 +134,18 @@ static int delete_some(spool_t *spool, uint64_t upto)
     return rc;
 }
 
+/* Each time for a longer while. */
+static int revoke_token(spool_t *spool, int64_t expires)
+{
+    spool_revoked_t entry = {.id = TOKEN, .expires = expires};
+    int rc = spool_revoke(spool, &entry, 1);
+
+    if (rc == SPOOL_OK) {
+        mark(REVOKED, (uint64_t)expires, 0, 0);
+    }
+    return rc;
+}
+
 static int record(const char *dir, unsigned commits)
 {
     uint64_t id = 1, last = 0;
@@ -139,12 +153,10 @@ static int record(const char *dir, unsigned commits)
     int rc = open_spool(&spool, dir, false);
 
     for (unsigned i = 0; rc == SPOOL_OK && i < commits; i++) {
-        spool_revoked_t entry = {.id = "token", .expires = 1000 + (int64_t)i};
-
         if (i % 5 == 4 && last > 6) {
             rc = delete_some(spool, last - mix(i) % 6);
         } else if (i % 17 == 16) {
-            rc = spool_revoke(spool, &entry, 1);
+            rc = revoke_token(spool, 1000 + (int64_t)i);
         } else {
             rc = append_some(spool, &id, &last);
         }
@@ -159,6 +171,7 @@ typedef struct {
     const char *dir;
     uint64_t ids[RECORDS_MAX]; /* by number; 0: none was acknowledged */
     uint64_t last, deleting, deleted;
+    int64_t revoked; /* when it ends; 0: it is not */
     size_t marks;
 } known_t;
 
@@ -197,6 +210,9 @@ static void take_mark(void *arg, const void *data, size_t len)
         break;
     case DELETED:
         k->deleted = m.seq;
+        break;
+    case REVOKED:
+        k->revoked = (int64_t)m.seq;
         break;
     }
 }
@@ -260,6 +276,25 @@ static bool check_records(const known_t *k, spool_t *spool)
     return ok;
 }
 
+/* It outlives all that ended before it does. */
+static bool check_revoked(const known_t *k, spool_t *spool)
+{
+    const spool_str_t jti = {TOKEN, sizeof(TOKEN) - 1};
+    int rc;
+
+    if (k->revoked == 0) {
+        return true;
+    }
+    rc = spool_revoke_expire(spool, k->revoked);
+    if (rc == SPOOL_OK) {
+        rc = spool_revoked(spool, jti, (spool_str_t){"", 0}, 0);
+    }
+    if (rc < 0) {
+        return bad(spool_strerror(rc), 0);
+    }
+    return rc == 1 || bad("a revoked token counts again", 0);
+}
+
 static bool check_next(const known_t *k, spool_t *spool)
 {
     spool_str_t rec = {"12345678", 8};
@@ -283,7 +318,8 @@ static bool check_state(void *arg, const crash_state_t *state)
     if (open_spool(&spool, k->dir, false) != SPOOL_OK) {
         return bad("it does not open", 0);
     }
-    ok = check_records(k, spool) && check_next(k, spool);
+    ok = check_records(k, spool) && check_revoked(k, spool) &&
+         check_next(k, spool);
     spool_close(&spool);
     return ok;
 }
