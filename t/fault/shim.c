@@ -2,8 +2,9 @@
  * shim.c - makes one system call fail, for LD_PRELOAD.
  *
  *   WACRM_FAULT_CALL   pwrite, pwritev, writev, fdatasync, fsync, msync, or
- * meta: a pwrite of LMDB's meta page (below 8192) WACRM_FAULT_NTH    the one
- * that fails, from 1; 0 = none WACRM_FAULT_ERRNO  EIO (default) or ENOSPC
+ *                      meta: a pwrite of LMDB's meta page (below 8192)
+ *   WACRM_FAULT_NTH    the one that fails, from 1; 0 = none
+ *   WACRM_FAULT_ERRNO  EIO (default), ENOSPC or EINTR
  *   WACRM_FAULT_FILE   only on descriptors whose path ends so (default
  *                      data.mdb)
  *   WACRM_FAULT_STICKY if set, every later one fails, too
@@ -47,12 +48,27 @@ static bool of_file(int fd)
     return n >= (ssize_t)wlen && memcmp(path + n - wlen, want, wlen) == 0;
 }
 
+static int wanted_errno(void)
+{
+    const char *err = getenv("WACRM_FAULT_ERRNO");
+
+    if (err == NULL || strcmp(err, "EIO") == 0) {
+        return EIO;
+    }
+    if (strcmp(err, "ENOSPC") == 0) {
+        return ENOSPC;
+    }
+    if (strcmp(err, "EINTR") == 0) {
+        return EINTR;
+    }
+    abort();
+}
+
 /* Whether this one has to fail; errno is set then. */
 static bool fails(const char *call)
 {
     const char *want = getenv("WACRM_FAULT_CALL");
     const char *nth = getenv("WACRM_FAULT_NTH");
-    const char *err = getenv("WACRM_FAULT_ERRNO");
     unsigned n;
     unsigned at;
 
@@ -64,7 +80,7 @@ static bool fails(const char *call)
     if (at == 0 || n < at || (n > at && getenv("WACRM_FAULT_STICKY") == NULL)) {
         return false;
     }
-    errno = err != NULL && strcmp(err, "ENOSPC") == 0 ? ENOSPC : EIO;
+    errno = wanted_errno();
     return true;
 }
 
