@@ -69,6 +69,15 @@ static const ctl_command_t commands[] = {
      .operand = "name",
      .help = "gives the events of a damaged spool that lies aside (check names "
              "it) to the\n      one in use, but for those that were applied"},
+    {.name = "spool requeue",
+     .usage = "SEQ|all",
+     .operand = "seq",
+     .help = "gives a quarantined record to be applied once more, after an "
+             "upgrade; what\n      still cannot be read is quarantined anew"},
+    {.name = "spool drop",
+     .usage = "SEQ",
+     .operand = "seq",
+     .help = "deletes a quarantined record for good"},
     {.name = "dead list",
      .usage = "[--limit N]",
      .limit = true,

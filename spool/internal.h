@@ -173,6 +173,10 @@ int spool_tree_bytes(spool_t *s, MDB_txn *txn, MDB_dbi dbi, uint64_t *bytes);
 int spool_fill(spool_t *s, MDB_txn *txn, const spool_state_t *state,
                uint64_t *fill, uint64_t *limit);
 
+/* queue.c: spool_append() as a part of the transaction. */
+int spool_append_within(spool_t *s, MDB_txn *txn, const spool_str_t *recs,
+                        size_t n, uint64_t *first);
+
 /* Keys and numbers, big-endian, at any alignment. */
 void spool_put64(void *p, uint64_t v);
 uint64_t spool_get64(const void *p);

@@ -18,6 +18,7 @@ typedef enum {
     TREE_MAIN,
     TREE_EVENTS,
     TREE_META,
+    TREE_QUARANTINE,
     TREE_OTHER
 } tree_e;
 
@@ -185,6 +186,8 @@ static void found_tree(walk_t *w, const unsigned char *b, const node_t *n)
     } else if (named(b, n, "meta")) {
         tree = TREE_META;
         w->has_meta = true;
+    } else if (named(b, n, "quarantine")) {
+        tree = TREE_QUARANTINE;
     }
     if (w->names) {
         return;
@@ -192,6 +195,23 @@ static void found_tree(walk_t *w, const unsigned char *b, const node_t *n)
     below.seen = 0;
     walk_tree(&below, get64(b + n->data + DB_ROOT), tree);
     w->fault = below.fault;
+}
+
+/* A reason, of one byte of length, stands before the record in quarantine. */
+static void found_record(walk_t *w, const unsigned char *key, bool quarantined,
+                         const unsigned char *data, size_t len)
+{
+    size_t before = 0;
+
+    if (quarantined) {
+        before = len > 0 ? 1 + (size_t)data[0] : 1;
+        if (before > len || before > 1 + SPOOL_REASON_MAX) {
+            (void)spool_walk_bad(w->p, "a record in quarantine is damaged");
+            return;
+        }
+    }
+    w->fault = w->p->cb(w->p->ctx, spool_get64(key), quarantined, data + before,
+                        len - before);
 }
 
 static void found_data(walk_t *w, const unsigned char *b, const node_t *n,
@@ -214,10 +234,13 @@ static void found_data(walk_t *w, const unsigned char *b, const node_t *n,
     } else if (tree == TREE_META && named(b, n, "id") &&
                n->dsize == SPOOL_ID_LEN) {
         memcpy(w->p->id, data, SPOOL_ID_LEN);
-    } else if (tree == TREE_EVENTS && n->ksize != SPOOL_SEQ_LEN) {
-        (void)spool_walk_bad(w->p, "a record without a number");
-    } else if (tree == TREE_EVENTS && w->p->cb != NULL) {
-        w->fault = w->p->cb(w->p->ctx, spool_get64(b + n->key), data, n->dsize);
+    } else if (tree == TREE_EVENTS || tree == TREE_QUARANTINE) {
+        if (n->ksize != SPOOL_SEQ_LEN) {
+            (void)spool_walk_bad(w->p, "a record without a number");
+        } else if (w->p->cb != NULL) {
+            found_record(w, b + n->key, tree == TREE_QUARANTINE, data,
+                         n->dsize);
+        }
     }
     free(own);
 }

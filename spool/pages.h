@@ -17,10 +17,11 @@
 
 #include "spool/spool.h"
 
-/* One record of `events` that can be read; other than 0 ends the walk, and is
- * its result. data lives until it returns. */
-typedef int (*spool_pages_cb)(void *ctx, uint64_t seq, const void *data,
-                              size_t len);
+/* One record of `events`, or of `quarantine`, without its reason, that can be
+ * read; other than 0 ends the walk, and is its result. data lives until it
+ * returns. */
+typedef int (*spool_pages_cb)(void *ctx, uint64_t seq, bool quarantined,
+                              const void *data, size_t len);
 
 typedef struct {
     /* Pages of each tree to look at, from either end, a long record, of which

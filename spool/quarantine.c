@@ -195,3 +195,48 @@ int spool_quarantine_walk(spool_t *s, spool_quarantine_cb cb, void *ctx)
     }
     return stop || rc == SPOOL_EMPTY ? SPOOL_OK : rc;
 }
+
+/* Copied first, and gone from here before it comes there: it frees its room. */
+static int requeue_one(spool_t *s, MDB_txn *txn, uint64_t seq)
+{
+    unsigned char buf[SPOOL_SEQ_LEN];
+    MDB_val key = {sizeof(buf), buf};
+    spool_str_t rec;
+    uint64_t first;
+    MDB_val val;
+    entry_t e;
+    int rc;
+
+    spool_put64(buf, seq);
+    rc = spool_rc(s, mdb_get(txn, s->quarantine, &key, &val));
+    if (rc == SPOOL_OK) {
+        rc = copy_entry(&key, &val, &e);
+    }
+    if (rc != SPOOL_OK) {
+        return rc;
+    }
+    rec = (spool_str_t){e.data, e.len};
+    rc = e.len > 0 ? spool_rc(s, mdb_del(txn, s->quarantine, &key, NULL))
+                   : SPOOL_CORRUPT;
+    if (rc == SPOOL_OK) {
+        rc = spool_append_within(s, txn, &rec, 1, &first);
+    }
+    free(e.data);
+    return rc;
+}
+
+int spool_requeue(spool_t *s, uint64_t seq)
+{
+    MDB_txn *txn;
+    int rc = spool_txn_begin(s, 0, &txn);
+
+    if (rc != SPOOL_OK) {
+        return rc;
+    }
+    rc = requeue_one(s, txn, seq);
+    if (rc == SPOOL_OK) {
+        rc = spool_txn_commit(s, &txn);
+    }
+    spool_txn_abort(s, &txn);
+    return rc;
+}

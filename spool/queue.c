@@ -79,9 +79,28 @@ static int put_records(spool_t *s, MDB_txn *txn, const spool_str_t *recs,
     return spool_rc(s, rc);
 }
 
-int spool_append(spool_t *s, const spool_str_t *recs, size_t n, uint64_t *first)
+int spool_append_within(spool_t *s, MDB_txn *txn, const spool_str_t *recs,
+                        size_t n, uint64_t *first)
 {
     spool_state_t state;
+    int rc;
+
+    rc = spool_state_get(s, txn, &state);
+    if (rc == SPOOL_OK) {
+        *first = state.next_seq;
+        rc = make_room(s, txn, recs, n, &state);
+    }
+    if (rc == SPOOL_OK) {
+        rc = put_records(s, txn, recs, n, *first);
+    }
+    if (rc == SPOOL_OK) {
+        rc = check_fill(s, txn, &state);
+    }
+    return rc == SPOOL_OK ? spool_state_put(s, txn, &state) : rc;
+}
+
+int spool_append(spool_t *s, const spool_str_t *recs, size_t n, uint64_t *first)
+{
     uint64_t seq = 0;
     MDB_txn *txn;
     int rc;
@@ -94,20 +113,7 @@ int spool_append(spool_t *s, const spool_str_t *recs, size_t n, uint64_t *first)
     if (rc != SPOOL_OK) {
         return rc;
     }
-    rc = spool_state_get(s, txn, &state);
-    if (rc == SPOOL_OK) {
-        seq = state.next_seq;
-        rc = make_room(s, txn, recs, n, &state);
-    }
-    if (rc == SPOOL_OK) {
-        rc = put_records(s, txn, recs, n, seq);
-    }
-    if (rc == SPOOL_OK) {
-        rc = check_fill(s, txn, &state);
-    }
-    if (rc == SPOOL_OK) {
-        rc = spool_state_put(s, txn, &state);
-    }
+    rc = spool_append_within(s, txn, recs, n, &seq);
     if (rc == SPOOL_OK) {
         rc = spool_txn_commit(s, &txn);
     }

@@ -12,17 +12,19 @@
 typedef struct {
     spool_salvage_cb cb;
     void *ctx;
-    uint64_t records;
+    uint64_t records, quarantined;
     int rc; /* of cb */
 } found_t;
 
-static int found(void *ctx, uint64_t seq, const void *data, size_t len)
+static int found(void *ctx, uint64_t seq, bool quarantined, const void *data,
+                 size_t len)
 {
     found_t *f = ctx;
 
-    f->records++;
+    f->records += !quarantined;
+    f->quarantined += quarantined;
     if (f->cb != NULL) {
-        f->rc = f->cb(f->ctx, seq, (spool_str_t){data, len});
+        f->rc = f->cb(f->ctx, seq, quarantined, (spool_str_t){data, len});
     }
     return f->rc;
 }
@@ -49,11 +51,12 @@ int spool_salvage(const char *path, const char *name, spool_salvage_cb cb,
     rc = spool_pages_check(fd, &p);
     close(fd);
     out->records = f.records;
+    out->quarantined = f.quarantined;
     out->bad = p.bad;
     memcpy(out->id, p.id, sizeof(out->id));
     memcpy(out->why, p.why, sizeof(out->why));
     if (f.rc != SPOOL_OK) {
         return f.rc;
     }
-    return rc == SPOOL_CORRUPT && f.records > 0 ? SPOOL_OK : rc;
+    return rc == SPOOL_CORRUPT && f.records + f.quarantined > 0 ? SPOOL_OK : rc;
 }

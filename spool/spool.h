@@ -133,6 +133,11 @@ int spool_quarantine_walk(spool_t *spool, spool_quarantine_cb cb, void *ctx);
 
 /* Deletes one record of the quarantine; SPOOL_EMPTY if it is not there. */
 int spool_quarantine_drop(spool_t *spool, uint64_t seq);
+/*
+ * Moves one record of the quarantine to the end of the queue, under a sequence
+ * of its own, in one transaction. SPOOL_EMPTY, SPOOL_FULL: it stays.
+ */
+int spool_requeue(spool_t *spool, uint64_t seq);
 
 typedef struct {
     uint64_t next_seq;   /* that the next record will get */
@@ -173,7 +178,8 @@ int spool_aside_walk(const char *path, spool_aside_cb cb, void *ctx);
 
 typedef struct {
     char id[SPOOL_ID_LEN + 1]; /* of the damaged one; "": cannot be read */
-    uint64_t records;          /* that can be read */
+    uint64_t records;          /* that can be read, of its queue */
+    uint64_t quarantined;      /* and of its quarantine */
     uint64_t bad;  /* places that cannot, each of one page or more */
     char why[120]; /* the first of them, in words */
 } spool_salvage_t;
@@ -181,12 +187,14 @@ typedef struct {
 /*
  * Reads what can be read of the damaged one that lies aside under that name in
  * the spool at path: each record that was in its queue to cb, in the order of
- * their numbers, unless the damage is there; data lives until cb returns, and
- * may be damaged itself. cb NULL: only counts. SPOOL_OK, whatever was passed
- * over; SPOOL_INVAL: nothing lies there; SPOOL_CORRUPT: nothing can be read;
- * SPOOL_IO, SPOOL_NOMEM, SPOOL_FUTURE; or what cb returned, if not 0.
+ * their numbers, unless the damage is there; then each of its quarantine. data
+ * lives until cb returns, and may be damaged itself. cb NULL: only counts.
+ * SPOOL_OK, whatever was passed over; SPOOL_INVAL: nothing lies there;
+ * SPOOL_CORRUPT: nothing can be read; SPOOL_IO, SPOOL_NOMEM, SPOOL_FUTURE; or
+ * what cb returned, if not 0.
  */
-typedef int (*spool_salvage_cb)(void *ctx, uint64_t seq, spool_str_t data);
+typedef int (*spool_salvage_cb)(void *ctx, uint64_t seq, bool quarantined,
+                                spool_str_t data);
 int spool_salvage(const char *path, const char *name, spool_salvage_cb cb,
                   void *ctx, spool_salvage_t *out);
 

@@ -66,7 +66,7 @@ sub everywhere {
 everywhere('down');
 for my $cmd (['token', 'admin@test.example'], [qw(spool stat)],
     [qw(dead list)], [qw(dead show 1)], [qw(dead replay 1)],
-    [qw(dead drop 1)]) {
+    [qw(dead drop 1)], [qw(spool requeue all)], [qw(spool drop 1)]) {
     my ($rc, $out) = $d->ctl($cmd);
     is($rc, 1, "down: @$cmd");
     like($out, qr/^wacrmctl: @$cmd[0] .*start it first$/, 'down: what to do');
@@ -109,13 +109,49 @@ for my $how (qw(down up)) {
         'and private');
 }
 
+# ---- the quarantine: of a later version, of none ----
+
+my $tools = $ENV{WACRM_TOOLS} || 'build/release/tools';
+open my $hex, '<', 't/data/spool/record-v1.hex' or die $!;
+my $record = pack 'H*', join '', map { s/#.*//r =~ s/\s//gr } <$hex>;
+substr($record, 3, 1) eq "\1" or die 'no version';
+substr $record, 3, 1, "\2";
+for my $bytes ($record, 'no record') {
+    open my $put, '|-', "$tools/spool_put", "$dir/spool" or die $!;
+    print {$put} $bytes;
+    ok(close $put, 'a record that nobody can read');
+}
+
+# The numbers of what is in quarantine.
+sub quarantined { ($d->ctl([qw(spool stat)]))[1] =~ /^quarantined=(\d+)/mg }
+
+ok($d->wait_for(sub { 2 == (() = quarantined()) }), 'is quarantined');
+my @first = quarantined();
+($rc, $out) = $d->ctl([qw(spool requeue all)]);
+is($rc, 0, 'requeue all') or diag $out;
+like($out, qr/^2 records are in the spool again$/, 'both, once');
+ok($d->wait_for(sub { my @now = quarantined();
+    @now == 2 && $now[0] > $first[1] }), 'are judged anew');
+my @now = quarantined();
+is(($d->ctl(['spool', 'drop', $now[1]]))[0], 0, 'drop');
+is_deeply([quarantined()], [$now[0]], 'is for good');
+is(($d->ctl(['spool', 'requeue', $now[0]]))[0], 0, 'requeue');
+for my $cmd ([qw(spool drop), $now[1]], [qw(spool requeue), $now[1]],
+    [qw(spool drop x)], [qw(spool requeue -1)], [qw(spool drop all)]) {
+    isnt(($d->ctl($cmd))[0], 0, "@$cmd: there is none");
+}
+is(rows("audit WHERE action IN ('dead.replay', 'dead.drop')"
+    . " AND detail LIKE 'quarantine %'"), 5, 'all of it is in the audit');
+ok($d->wait_for(sub { my @left = quarantined();
+    @left == 1 && $left[0] > $now[0] }), 'still of a later version');
+
 # ---- wrong usage ----
 
 for my $wrong ([], ['frobnicate'], ['user'], [qw(user add)], [qw(user list x)],
     [qw(dead)], [qw(dead show)], [qw(dead replay)], ['token'], ['import'],
     ['backup'], ['restore'], [qw(check x)], [qw(check --deep)],
     [qw(user add --role)], [qw(user add a@b.c d@e.f)], ['--nosuch', 'check'],
-    [qw(spool)], [qw(spool stat x)]) {
+    [qw(spool)], [qw(spool stat x)], [qw(spool requeue)], [qw(spool drop)]) {
     my ($status, $text) = $d->ctl($wrong);
     is($status, 2, "usage: wacrmctl @$wrong");
     like($text, qr/usage:|--help/, 'with what would be right');

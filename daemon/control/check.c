@@ -138,7 +138,8 @@ static void tell_spool(check_t *k, spool_t *spool)
     k->findings++;
     command_text(k->c,
                  "spool %s: %lld damaged events of %lld, %llu in quarantine: "
-                 "keep a copy of the spool; the others are applied",
+                 "wacrmctl spool stat says why, and after an upgrade spool "
+                 "requeue all gives them once more; the others are applied",
                  path, (long long)bad, (long long)n,
                  (unsigned long long)st.quarantine);
 }

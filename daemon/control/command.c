@@ -159,6 +159,8 @@ static const struct {
     {"token", command_token, false, false},
     {"spool stat", show_spool, false, false},
     {"spool salvage", command_spool_salvage, false, false},
+    {"spool requeue", command_spool_requeue, false, false},
+    {"spool drop", command_spool_drop, false, false},
     {"dead list", command_dead_list, false, false},
     {"dead show", command_dead_show, false, false},
     {"dead replay", command_dead_replay, false, false},

@@ -74,6 +74,8 @@ bool command_user_add(command_t *c, const json_t *request);
 bool command_user_passwd(command_t *c, const json_t *request);
 bool command_user_list(command_t *c, const json_t *request);
 bool command_spool_salvage(command_t *c, const json_t *request);
+bool command_spool_requeue(command_t *c, const json_t *request);
+bool command_spool_drop(command_t *c, const json_t *request);
 bool command_token(command_t *c, const json_t *request);
 bool command_dead_list(command_t *c, const json_t *request);
 bool command_dead_show(command_t *c, const json_t *request);

@@ -1,7 +1,8 @@
 /*
  * salvage.c - wacrmctl spool salvage: what can be read of a damaged spool that
- * lies aside goes into the one in use, but for what was applied. A record that
- * is given twice is found by intake, as one that a gateway sends twice.
+ * lies aside goes into the one in use, but for what was applied; what was in
+ * its quarantine, too, to be judged anew. A record that is given twice is found
+ * by intake, as one that a gateway sends twice.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -56,19 +57,24 @@ static int append(salvage_t *s)
     return rc;
 }
 
-static int take(void *ctx, uint64_t seq, spool_str_t data)
+static int take(void *ctx, uint64_t seq, bool quarantined, spool_str_t data)
 {
     salvage_t *s = ctx;
     spool_record_t rec;
+    int rc;
 
     if (command_stopping(s->c)) {
         return SPOOL_BUSY;
     }
-    if (seq <= s->after) {
+    if (seq <= s->after && !quarantined) {
         s->applied++;
         return SPOOL_OK;
     }
-    if (spool_record_decode(data.data, data.len, &rec) != SPOOL_OK) {
+    rc = spool_record_decode(data.data, data.len, &rec);
+    if (rc == SPOOL_NOMEM) {
+        return rc;
+    }
+    if (rc != SPOOL_OK && rc != SPOOL_FUTURE) {
         s->bad++;
         return SPOOL_OK;
     }

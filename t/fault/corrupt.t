@@ -314,7 +314,17 @@ isnt($d->api(GET => '/api/crm/sessions', token => $token)->{status}, 503,
     'and tokens are judged');
 is($d->sql("SELECT count(*) FROM messages WHERE wa_id = 'BAD$n'"), 1, 'once');
 
-# A page in its midst, which ends the process that meets it.
+# A page in its midst, which ends the process that meets it. Beside it one event
+# of a later version is in quarantine.
+open my $hex, '<', 't/data/spool/record-v1.hex' or die $!;
+my $record = pack 'H*', join '', map { s/#.*//r =~ s/\s//gr } <$hex>;
+substr $record, 3, 1, "\2";
+open my $put, '|-', ($ENV{WACRM_TOOLS} || 'build/release/tools') . '/spool_put',
+    "$dir/spool" or die $!;
+print {$put} $record;
+close $put or die 'not put';
+sub quarantined { ($d->ctl([qw(spool stat)]))[1] =~ /^quarantined=\d+/mg }
+ok($d->wait_for(sub { 1 == (() = quarantined()) }), 'one is in quarantine');
 $d->wacrmd_kill;
 my $first = $n + 1;
 event() for 1 .. 30;
@@ -345,6 +355,8 @@ is($rc, 0, 'salvage') or diag $out;
 like($out, qr/^[1-9]\d* events are in the spool again/m, 'some of the events');
 like($out, qr/^[1-9]\d* places of the file cannot be read/m, 'others are lost');
 ok($d->applied, 'they are applied');
+ok($d->wait_for(sub { 1 == (() = quarantined()) }),
+    'and what was in quarantine is there again');
 for my $bad ('corrupt-no', '../spool', '/etc', '') {
     ($rc, $out) = $d->ctl([qw(spool salvage), $bad]);
     isnt($rc, 0, "salvage '$bad': there is none");

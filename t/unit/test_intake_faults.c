@@ -293,6 +293,28 @@ static void deletion_is_tried_again(void **state)
     assert_int_equal(ASK(r->f, "SELECT count(*) FROM messages"), 200);
 }
 
+/* What a later version can read leaves the quarantine, and is applied. */
+static void requeued_is_applied(void **state)
+{
+    rig_t *r = *state;
+    uint64_t seq = put(r, "6281234567", "Q1", "halo");
+    spool_stat_t st;
+
+    assert_int_equal(spool_quarantine(r->spool, seq, "of a later version"),
+                     SPOOL_OK);
+    intake_up(r);
+    wait_for(r, put(r, "6281234567", "Q2", "halo"));
+    assert_int_equal(ASK(r->f, "SELECT count(*) FROM messages"), 1);
+    assert_int_equal(spool_requeue(r->spool, seq), SPOOL_OK);
+    wait_for(r, seq + 2);
+    wait_empty(r);
+    assert_int_equal(ASK(r->f, "SELECT count(*) FROM messages "
+                               "WHERE wa_id = 'Q1'"),
+                     1);
+    assert_int_equal(spool_stat(r->spool, &st), SPOOL_OK);
+    assert_int_equal(st.quarantine, 0);
+}
+
 /* ---- kill -9 ---- */
 
 static void child(rig_t *r)
@@ -372,6 +394,7 @@ int main(void)
         TEST(restored_database_goes_on),
         TEST(full_database_loses_nothing),
         TEST(deletion_is_tried_again),
+        TEST(requeued_is_applied),
     };
 
     log_setup(LOG_ERROR, 2);

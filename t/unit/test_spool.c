@@ -250,6 +250,41 @@ static void test_quarantine(void **state)
     spool_close(&s);
 }
 
+/* What was in quarantine comes last, as a new record. */
+static void test_requeue(void **state)
+{
+    spool_t *s = open_sized(MIB);
+    spool_batch_t b;
+    spool_stat_t st;
+
+    (void)state;
+    assert_int_equal(append(s, 1, 3, 3000, NULL), SPOOL_OK);
+    assert_int_equal(spool_quarantine(s, 2, "bad"), SPOOL_OK);
+    assert_int_equal(spool_requeue(s, 1), SPOOL_EMPTY);
+    assert_int_equal(spool_requeue(s, 2), SPOOL_OK);
+    assert_int_equal(spool_requeue(s, 2), SPOOL_EMPTY);
+    assert_int_equal(spool_stat(s, &st), SPOOL_OK);
+    assert_true(st.records == 3 && st.quarantine == 0 && st.next_seq == 5);
+    assert_int_equal(spool_read(s, 3, 9, MIB, &b), SPOOL_OK);
+    assert_int_equal(b.n, 1);
+    assert_int_equal(b.items[0].seq, 4);
+    assert_int_equal(b.items[0].data.len, 3000);
+    assert_int_equal(test_record_get(b.items[0].data), 2);
+    spool_batch_free(&b);
+    assert_int_equal(spool_delete(s, 4), SPOOL_OK);
+    assert_int_equal(spool_stat(s, &st), SPOOL_OK);
+    assert_true(st.bytes == 0 && st.records == 0);
+    /* in a full one it takes the room that it had */
+    assert_int_equal(append(s, 5, 1, 3000, NULL), SPOOL_OK);
+    assert_int_equal(spool_quarantine(s, 5, "bad"), SPOOL_OK);
+    while (append(s, 1, 1, 3000, NULL) == SPOOL_OK) {
+    }
+    while (append(s, 1, 1, 10, NULL) == SPOOL_OK) {
+    }
+    assert_int_equal(spool_requeue(s, 5), SPOOL_OK);
+    spool_close(&s);
+}
+
 /* A full spool can still move every record into the quarantine. */
 static void test_quarantine_full(void **state)
 {
@@ -338,6 +373,7 @@ int main(void)
         TEST(test_layout),
         TEST(test_full),
         TEST(test_quarantine),
+        TEST(test_requeue),
         TEST(test_quarantine_full),
         TEST(test_threads),
     };

@@ -102,10 +102,11 @@ typedef struct {
     int stop; /* what to answer to the tenth */
 } told_t;
 
-static int tell(void *ctx, uint64_t seq, spool_str_t data)
+static int tell(void *ctx, uint64_t seq, bool quarantined, spool_str_t data)
 {
     told_t *told = ctx;
 
+    assert_false(quarantined);
     assert_int_equal(test_record_get(data), seq);
     return ++told->n == 10 ? told->stop : SPOOL_OK;
 }

@@ -3,10 +3,11 @@
 
 /* ---- what can be read of it ---- */
 
-static int see(void *ctx, uint64_t seq, spool_str_t data)
+static int see(void *ctx, uint64_t seq, bool quarantined, spool_str_t data)
 {
     bool *seen = ctx;
 
+    (void)quarantined;
     assert_true(seq >= 1 && seq <= RECORDS && !seen[seq]);
     seen[seq] = true;
     assert_int_equal(data.len, LEN);
@@ -70,9 +71,11 @@ static void test_salvage(void **state)
     }
 }
 
-static int stop_at_ten(void *ctx, uint64_t seq, spool_str_t data)
+static int stop_at_ten(void *ctx, uint64_t seq, bool quarantined,
+                       spool_str_t data)
 {
     (void)ctx;
+    (void)quarantined;
     (void)data;
     return seq == 10 ? 77 : SPOOL_OK;
 }
@@ -102,13 +105,59 @@ static void test_salvage_names(void **state)
     spool_close(&s);
 }
 
+typedef struct {
+    uint64_t waiting, quarantined;
+} kinds_t;
+
+static int see_kind(void *ctx, uint64_t seq, bool quarantined, spool_str_t data)
+{
+    kinds_t *k = ctx;
+
+    k->waiting += !quarantined;
+    k->quarantined += quarantined;
+    assert_int_equal(data.len, LEN);
+    assert_int_equal(test_record_get(data), seq);
+    return SPOOL_OK;
+}
+
+/* What was in its quarantine is told of, too, without its reason. */
+static void test_salvage_quarantine(void **state)
+{
+    kinds_t k = {0};
+    spool_options_t opt;
+    spool_salvage_t got;
+    spool_t *s;
+
+    (void)state;
+    fill();
+    s = open_sized(8 * MIB);
+    for (uint64_t seq = 1; seq <= 40; seq++) {
+        assert_int_equal(spool_quarantine(s, seq, seq % 2 ? "a reason" : ""),
+                         SPOOL_OK);
+    }
+    spool_close(&s);
+    first_meta();
+    assert_int_equal(reopen(&s, &opt), SPOOL_OK);
+    assert_int_equal(spool_salvage(dir.spool, opt.aside, see_kind, &k, &got),
+                     SPOOL_OK);
+    assert_in_range(k.quarantined, 39, 40); /* the older meta page's, perhaps */
+    assert_int_equal(got.quarantined, k.quarantined);
+    assert_int_equal(got.records, k.waiting);
+    assert_int_equal(k.waiting + k.quarantined, RECORDS);
+    spool_close(&s);
+}
+
 /* ---- whoever reads it without LMDB ---- */
 
-static int count_record(void *ctx, uint64_t seq, const void *data, size_t len)
+static int count_record(void *ctx, uint64_t seq, bool quarantined,
+                        const void *data, size_t len)
 {
     uint64_t *n = ctx;
 
-    assert_true(seq >= 1 && len <= 8 * MIB);
+    assert_true((seq >= 1 || quarantined) && len <= 8 * MIB);
+    if (len == 0) {
+        return 0;
+    }
     *n += ((const char *)data)[0] != 0; /* it can be read */
     return 0;
 }
@@ -154,6 +203,7 @@ int main(void)
         TEST_ASIDE(test_any_bytes),
         TEST_ASIDE(test_salvage),
         TEST_ASIDE(test_salvage_names),
+        TEST_ASIDE(test_salvage_quarantine),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
