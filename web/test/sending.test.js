@@ -465,6 +465,32 @@ test('so it is where tabs have locks, until that tab is closed', async () => {
         [key, state, error.code]), [['dua', 'refused', 'file_gone']]);
 });
 
+test('a tab that hangs with its file holds nobody up for ever', async () => {
+    withLocks();
+    let close;
+    navigator.locks.request('wacrm.sending.foto', () => new Promise((go) => {
+        close = go;
+    }));
+    const sending = useSending();
+    sending.resume();
+    elsewhere('wacrm.sending.7.foto', entry('foto',
+        { state: 'sending', name: 'a.png' }));
+    sending.add(CHAT, [{ text: 'kemudian' }]);
+    await late();
+    elsewhere('wacrm.sending.7.foto', entry('foto', { state: 'sending',
+        name: 'a.png', mediaId: 'm1', body: { media_id: 'm1' } }));
+    await late();
+    assert.deepEqual(asked, [], 'nor before it has left');
+    Date.now = () => realNow() + HOUR;
+    signIn(2 * HOUR);
+    await late();
+    assert.deepEqual([texts(), states(sending)],
+        [['kemudian'], ['sending']], 'the file waits for its tab');
+    close();
+    await late();
+    assert.deepEqual(states(sending), []);
+});
+
 test('the tab that has a file keeps it, whichever sends it again', async () => {
     answer = ({ url }) => /media/.test(url) ? [415, {}] : sent({ body: {} });
     const sending = useSending();

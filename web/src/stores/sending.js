@@ -15,6 +15,8 @@ const LONGEST_WAIT_MS = 30000;
 /** how much later another tab's word may come than its lock */
 const LATE_MS = 250;
 const PATIENCE_MS = 60000;
+/** so long may the upload of another tab take */
+const HANGS_MS = 300000;
 /** so long is what another tab has just written that tab's, without locks */
 const ITS_OWN_MS = 5000;
 
@@ -37,6 +39,13 @@ function ours(id) {
     return id;
 }
 const late = () => new Promise((done) => setTimeout(done, LATE_MS));
+/** As long as it waits, but not for ever. */
+async function patience(ms, waits) {
+    const until = Date.now() + ms;
+    while (waits() && Date.now() < until) {
+        await late();
+    }
+}
 
 /** One tab at a time; where a browser has no locks, the server tells by the
  *  key that it is the same message. */
@@ -182,7 +191,11 @@ export const useSending = defineStore('sending', {
                 }
                 await this.attempt(key, own ? atOnce : alone);
             };
-            lanes.set(chatId, (own ? alone(key, run) : run()).catch(() => {}));
+            const mine = (own ? alone(key, run) : run()).catch(() => {});
+            // A tab that hangs keeps its lock: what lies behind goes on.
+            lanes.set(chatId, away(entry)
+                ? Promise.race([mine, patience(HANGS_MS, () =>
+                    this.find(key))]) : mine);
         },
         /** Waits for the page that has its file: while it holds the lock, or,
          *  where there are none, for a while. */
@@ -199,10 +212,7 @@ export const useSending = defineStore('sending', {
                 await alone(key, late);
                 return;
             }
-            const until = Date.now() + PATIENCE_MS;
-            while (waits() && Date.now() < until) {
-                await late();
-            }
+            await patience(PATIENCE_MS, waits);
         },
         async attempt(key, guard) {
             for (;;) {
@@ -233,6 +243,8 @@ export const useSending = defineStore('sending', {
         },
         async post(entry) {
             if (whole(entry)) {
+                const stop = new AbortController();
+                stops.set(entry.key, stop);
                 // One that was changed since cannot be read: an upload fails
                 // of it as of a line that is cut.
                 if (!await entry.file?.slice(0, 1).arrayBuffer()
@@ -240,8 +252,6 @@ export const useSending = defineStore('sending', {
                     entry.file = null;
                     throw new ApiError({ status: 422, code: 'file_gone' });
                 }
-                const stop = new AbortController();
-                stops.set(entry.key, stop);
                 const answer = await api.upload(entry.file, (share) => {
                     entry.share = share;
                 }, stop);
