@@ -247,10 +247,12 @@ static bool too_old(const attempt_t *a)
     return clock_now_ms() - a->d.queued_at > UNREACHABLE_MS;
 }
 
-/* The gateway was not asked. Want of memory is no reason for ever. */
+/* The gateway was not asked, which says nothing of the message: it waits, but
+ * not for so long that nobody expects it any more. What is older than that has
+ * the tries that any other has. */
 static bool no_try(const attempt_t *a)
 {
-    return a->unreachable || a->stopped || (a->no_memory && !too_old(a));
+    return a->stopped || ((a->unreachable || a->no_memory) && !too_old(a));
 }
 
 static int write_retry(tx_t *tx, attempt_t *a)
@@ -265,13 +267,8 @@ static int write_retry(tx_t *tx, attempt_t *a)
     return rc == WERR_OK && no_try(a) ? delivery_uncount(tx, a->d.id) : rc;
 }
 
-/* A gateway that cannot be reached says nothing of the message: it waits, but
- * not for so long that nobody expects it any more. */
 static bool last_try(const outbox_t *o, const attempt_t *a)
 {
-    if (a->unreachable) {
-        return too_old(a);
-    }
     return !no_try(a) && a->d.attempts + 1 >= o->options.tries;
 }
 

@@ -13,6 +13,7 @@
 #define FILLERS 8
 
 DB_QUERY(tried_twice, "UPDATE outbox SET attempts = 2");
+DB_QUERY(queued_at, "UPDATE outbox SET created_at = $1");
 
 /* A port whose listener takes no connection. */
 static struct {
@@ -145,6 +146,35 @@ static void handshake_is_cut(void **state)
     waits_for_the_gateway();
 }
 
+static int queued_at_tx(tx_t *tx, void *arg)
+{
+    db_stmt_t *s = db_stmt(tx->db, &queued_at);
+
+    db_bind_i64(s, 1, *(int64_t *)arg);
+    return db_exec(s);
+}
+
+/* Off for a weekend: one packet that is lost then is no reason to fail. */
+static void old_ones_have_their_tries(void **state)
+{
+    int64_t id, then = clock_now_ms() - 25 * DAY_MS / 24;
+    row_t r;
+
+    (void)state;
+    open_deaf("http");
+    fill_deaf();
+    desk.account.token = "t";
+    desk.account.timeout_s = 1;
+    desk.options.tries = 2;
+    id = queue("6281333000302", "Sabtu");
+    assert_int_equal(domain_write(&desk.domain, queued_at_tx, &then), WERR_OK);
+    start_outbox();
+    r = wait_for(id, DELIVERY_FAILED);
+    assert_int_equal(outbox_counters(desk.outbox)->retried, 1);
+    assert_int_equal(r.attempts, 2);
+    assert_int_equal(r.status, STATUS_FAILED);
+}
+
 static int tried_twice_tx(tx_t *tx, void *arg)
 {
     (void)arg;
@@ -178,7 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DEAF(packets_are_swallowed),  DEAF(sign_in_is_swallowed),
         DEAF(handshake_is_swallowed), DEAF(handshake_is_cut),
-        DEAF(stopped_before_a_byte),
+        DEAF(stopped_before_a_byte),  DEAF(old_ones_have_their_tries),
     };
 
     return cmocka_run_group_tests(tests, group_start, group_stop);
