@@ -26,6 +26,15 @@
 
 /* ---- what comes back ---- */
 
+static void print_error(const char *error)
+{
+    (void)fprintf(stderr, "wacrmctl: %s\n", error);
+    if (strncmp(error, COMMAND_UNKNOWN, strlen(COMMAND_UNKNOWN)) == 0) {
+        (void)fprintf(stderr, "wacrmctl: the wacrmd that runs is of another "
+                              "version: restart it; nothing was done\n");
+    }
+}
+
 /* key=value; a lone "text" as it is. True unless it is the last line and
  * says that it failed. */
 static bool print_object(const json_t *line, bool *ok)
@@ -36,8 +45,9 @@ static bool print_object(const json_t *line, bool *ok)
 
     if (jsonr_bool(line, "ok", ok)) {
         if (!*ok) {
-            (void)fprintf(stderr, "wacrmctl: %s\n",
-                          json_string_value(json_object_get(line, "error")));
+            const char *error = jsonr_str(line, "error");
+
+            print_error(error ? error : "it failed: see the log of wacrmd");
         }
         return true;
     }

@@ -9,10 +9,13 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "control/command.h"
+
 #define PASSWORD_MAX 1024
 
 typedef struct {
     const char *name;
+    const char *wire;    /* what wacrmd calls it; NULL: the same */
     const char *usage;   /* its arguments */
     const char *operand; /* key of the last argument; NULL: none */
     bool role, name_option, limit, dry_run, password, file, input;
@@ -40,6 +43,7 @@ static const ctl_command_t commands[] = {
      .operand = "email",
      .help = "prints an access token of that user, for scripts"},
     {.name = "import",
+     .wire = COMMAND_IMPORT,
      .usage = "[--dry-run] FILE",
      .operand = "file",
      .input = true,
@@ -349,8 +353,8 @@ static int read_command(ctl_args_t *a, int argc, char **argv, int at)
     if (!c) {
         return wrong(NULL, "no command ", argv[at]);
     }
-    a->command = c->name;
-    if (!set(a->request, "command", c->name)) {
+    a->command = c->wire ? c->wire : c->name;
+    if (!set(a->request, "command", a->command)) {
         return wrong(NULL, "out of memory", "");
     }
     for (int i = at; i < argc && status == CTL_RUN; i++) {

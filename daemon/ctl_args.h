@@ -14,7 +14,7 @@
 typedef struct {
     const char *config;
     bool json;
-    const char *command; /* "user add" */
+    const char *command; /* as command.h has it: "user add" */
     json_t *request;     /* as command.h has it */
     FILE *input;         /* what is sent after it, or NULL */
 } ctl_args_t;

@@ -123,7 +123,7 @@ $d->wacrmd_start;
 sub control {
     my $s = IO::Socket::UNIX->new(Peer => "$d->{dir}/control.sock")
         or die "control: $!";
-    print {$s} qq({"command":"import"}\n);
+    print {$s} qq({"command":"import file"}\n);
     return $s;
 }
 
@@ -169,6 +169,55 @@ for (['inside a chunk', substr(chunk("$names${whole}6281400000002,Budi,"
     like(answer($s), qr/"1 rows: .* 1 known already.*"ok":true/s,
         'in chunks as they come');
 }
+
+# ---- a wacrmctl and a wacrmd that do not belong together ----
+
+{
+    my $s = control();
+    print {$s} chunk($names), chunk($whole), chunk('');
+    like(answer($s), qr/"ok":true/, 'the name of a file in chunks');
+    my $had = rows('contacts');
+    for ("name,phone\nBudi,6281400000004\n",
+        chunk("name,phone\nBudi,6281400000004\n") . chunk('')) {
+        $s = IO::Socket::UNIX->new(Peer => "$d->{dir}/control.sock")
+            or die "control: $!";
+        print {$s} qq({"command":"import"}\n), $_;
+        like(answer($s), qr/"ok":false.*wacrmctl is older than wacrmd: .*stored/,
+            'what a wacrmctl of before sends: refused, with what to do');
+    }
+    is(rows('contacts'), $had, 'and nothing is stored');
+}
+
+# The control socket of a wacrmd which knows only the commands before.
+sub as_of_before {
+    my ($code) = @_;
+
+    $d->wacrmd_stop;
+    unlink "$d->{dir}/control.sock";
+    my $listener = IO::Socket::UNIX->new(Listen => 1,
+        Local => "$d->{dir}/control.sock") or die "control: $!";
+    my $pid = fork;
+    die "fork: $!" unless defined $pid;
+    if (!$pid) {
+        alarm 60;
+        my $s = $listener->accept or POSIX::_exit(1);
+        my ($name) = <$s> =~ /"command":"([^"]*)"/;
+        print {$s} $name eq 'import' ? qq({"ok":true}\n)
+            : qq({"ok":false,"error":"no command \\"$name\\""}\n);
+        close $s;
+        POSIX::_exit(0);
+    }
+    close $listener;
+    my @answer = $code->();
+    waitpid $pid, 0;
+    $d->wacrmd_start;
+    return @answer;
+}
+
+($rc, $out) = as_of_before(sub { $d->ctl(['import', '-'], "$names$whole") });
+is($rc, 1, 'a wacrmd of before does not take chunks for rows');
+like($out, qr/wacrmd that runs is of another version.*restart it/,
+    'and wacrmctl says what to do');
 ($rc, $out) = $d->ctl(['import', $d->{dir}]);
 is($rc, 1, 'a file that cannot be read');
 like($out, qr/ended early/, 'wacrmd does not take it for an empty one');

@@ -23,6 +23,14 @@
 
 #define COMMAND_ERROR_MAX 400
 
+/*
+ * The file follows in chunks. Before, "import" was one that followed as it is,
+ * up to the end of the connection: a wacrmd of then takes no chunks for CSV.
+ */
+#define COMMAND_IMPORT "import file"
+/* How the error of a command that is not known begins. */
+#define COMMAND_UNKNOWN "no command "
+
 /* One request at work. */
 typedef struct {
     domain_t *domain;
