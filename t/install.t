@@ -284,7 +284,8 @@ SKIP: {
 {
     mkdir "$root/stub";
     open my $fh, '>', "$root/stub/systemctl" or die $!;
-    print {$fh} "#!/bin/sh\ntest -e $root/stub/enabled\n";
+    print {$fh} "#!/bin/sh\n[ \$1 = daemon-reload ] || test -e"
+        . " $root/stub/enabled\n";
     close $fh;
     chmod 0755, "$root/stub/systemctl";
 }

@@ -36,6 +36,8 @@ sub line {
     my $before = length $t->log;
     is($t->get($path, Host => $host, Referer => 'http://desk/?q=kartini')
         ->{status}, $status || 502, "$host " . substr $path, 0, 40);
+    # that of a subrequest comes after the answer
+    $t->wait_for(sub { substr($t->log, $before) =~ /while connecting.*\n/ });
     my ($line) = grep { /while connecting/ } split /\n/, substr $t->log,
         $before;
     return $line =~ s/.*, client: [\d.]+, //r;

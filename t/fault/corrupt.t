@@ -299,8 +299,12 @@ overwrite($data, 0, "\xee" x 64);
 $mark = $d->{nginx}->mark;
 $d->{nginx}->reload(wait => 1);
 ok($d->wait_for(sub { nginx_says() =~ /spool put aside/ }), 'a reload finds it');
-is($d->api(GET => '/api/crm/sessions', token => $token)->{status}, 503,
-    'nobody can tell which tokens are revoked');
+{
+    my $r = $d->api(GET => '/api/crm/sessions', token => $token);
+    is($r->{status}, 503, 'nobody can tell which tokens are revoked');
+    is($r->{body}, '{"message":"Service Unavailable"}', 'which is all it says');
+    is(scalar(() = $r->{raw} =~ /^Retry-After: 1\r$/mgi), 1, 'with one time');
+}
 aside_whole(\@before);
 my $pid = $d->wacrmd_pid;
 my $status;
