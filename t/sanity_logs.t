@@ -162,6 +162,21 @@ my $masked = 'request: "GET /api/crm/contacts/\*{10}001 HTTP/1.1", '
 like($text{'error.log'}, qr/$masked/, 'requests stand masked');
 like($text{'wacrmd.log'}, qr/phone=\**\d{3}\b/, 'phones stand masked');
 
+# What a test that harms on purpose still hears of.
+my $loud = Wacrm::Nginx->new->allow(qr/upstream/, qr/exited on signal 9/);
+$loud->allow_errors;
+for (['[alert] 1#1: worker process 2 exited on signal 9', 1],
+     ['[alert] 1#1: worker process 2 exited on signal 11', 0],
+     ['[notice] 1#1: worker process 2 exited with code 1', 0],
+     ['==2==ERROR: AddressSanitizer: heap-use-after-free in upstream', 0],
+     ['ngx_wacrm_x.c:1:2: runtime error: upstream', 0],
+     ['[crit] 1#1: the disk is full', 1]) {
+    my ($line, $allowed) = @$_;
+    is($loud->allowed($line) ? 1 : 0, $allowed,
+        ($allowed ? 'allowed: ' : 'never: ') . $line);
+}
+$loud->finish;
+
 # Nor does what is kept for replay hold what opens a session.
 is($d->sql("SELECT count(*) FROM raw_events WHERE instr(record,"
     . " CAST('QRCODEQRCODE' AS BLOB)) OR instr(record,"
