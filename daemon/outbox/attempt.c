@@ -19,8 +19,17 @@
 #define WATCH_LOOKUPS  3
 #define WATCH_LEAST_MS 1000
 
+void attempt_asked(attempt_t *a)
+{
+    if (a->probe) {
+        a->reach->probed = false;
+        a->probe = false;
+    }
+}
+
 void attempt_free(attempt_t *a)
 {
+    attempt_asked(a);
     delivery_free(&a->d, 1);
     free(a);
 }
@@ -187,12 +196,21 @@ static void on_answer(attempt_t *a, const gw_result_t *r)
     }
 }
 
+static void note_reach(const attempt_t *a, const gw_result_t *r)
+{
+    if (r->http_status > 0) {
+        a->reach->away_since = 0;
+    } else if (r->no_connection && a->reach->away_since == 0) {
+        a->reach->away_since = clock_mono_ms();
+    }
+}
+
 static void on_sent(void *arg, const gw_result_t *r)
 {
     attempt_t *a = arg;
 
+    note_reach(a, r);
     if (r->http_status > 0) {
-        a->o->away_since = 0;
         on_answer(a, r);
         return;
     }
@@ -203,9 +221,6 @@ static void on_sent(void *arg, const gw_result_t *r)
         a->unreachable = r->no_connection;
         a->no_memory = r->no_memory;
         a->stopped = r->stopped;
-        if (a->unreachable && a->o->away_since == 0) {
-            a->o->away_since = clock_mono_ms();
-        }
         end(a, END_RETRY);
     }
 }
@@ -302,6 +317,7 @@ static void on_read(void *arg, const gw_result_t *r)
     bool ok = r->http_status >= 200 && r->http_status < 300;
     char code[16];
 
+    note_reach(a, r);
     if (!ok) {
         (void)snprintf(code, sizeof(code), "%d", r->http_status);
         explain(a, code, r->error[0] ? r->error : "read receipt refused");

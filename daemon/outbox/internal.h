@@ -14,6 +14,12 @@
 
 typedef enum { END_SENT, END_RETRY, END_FAILED, END_UNKNOWN } end_t;
 
+/* Whether an account's gateway answers. */
+typedef struct {
+    int64_t away_since; /* monotonic ms; 0: it does */
+    bool probed;        /* while it is away one attempt at a time asks it */
+} reach_t;
+
 /* One delivery on its way; from INFLIGHT in the database until its outcome
  * is there too. */
 typedef struct attempt_s {
@@ -23,6 +29,8 @@ typedef struct attempt_s {
     char id[40];
     const gateway_account_t *account;
     const gw_driver_t *driver;
+    reach_t *reach;      /* its account's; NULL: it has left before */
+    bool probe;          /* it has reach->probed */
     int64_t started;     /* ms */
     int64_t lookup_at;   /* monotonic */
     bool absence_proves; /* not found by the look-up: not sent */
@@ -58,8 +66,8 @@ struct outbox_s {
     size_t inflight;
     fetch_t *fetches[FETCHES_MAX]; /* files under way, and ended ones */
     health_t *health;
-    int64_t away_since; /* monotonic ms: no gateway answers; 0: one does */
-    int64_t ahead;      /* of the calendar before the monotonic clock, ms */
+    reach_t *reach; /* of each account */
+    int64_t ahead;  /* of the calendar before the monotonic clock, ms */
     uint64_t random;
     outbox_counters_t counters;
 };
@@ -86,6 +94,8 @@ void attempt_begin(attempt_t *a);
 /* Starts the look-ups that are due; *next: monotonic ms of the first ahead. */
 void attempt_lookups(outbox_t *o, int64_t *next);
 void attempt_free(attempt_t *a);
+/* It asks no more: the next one may. */
+void attempt_asked(attempt_t *a);
 /* Takes over an unknown one: what the gateway does late, or told nobody of,
  * shows in its history. */
 void attempt_watch(attempt_t *a);

@@ -36,6 +36,24 @@ typedef struct {
     int64_t deferred;
 } batch_t;
 
+static reach_t *reach_of(const outbox_t *o, const gateway_account_t *account)
+{
+    return &o->reach[account - o->accounts];
+}
+
+/* As long as the gateway has been away already, between the first pause and
+ * the last one: a short outage is over soon, a long one is not hurried. */
+static int64_t away_pause(const outbox_t *o, const reach_t *r)
+{
+    const outbox_options_t *opt = &o->options;
+    int64_t first = opt->nbackoff > 0 ? opt->backoff_s[0] : 1;
+    int64_t last = opt->nbackoff > 0 ? opt->backoff_s[opt->nbackoff - 1] : 60;
+    int64_t ms = r->away_since > 0 ? clock_mono_ms() - r->away_since : 0;
+
+    ms = ms > last * 1000 ? last * 1000 : ms;
+    return ms > first * 1000 ? ms : first * 1000;
+}
+
 /* Makes the attempt at b->due[i], which it takes over. */
 static int prepare(batch_t *b, size_t i, const gateway_account_t *account)
 {
@@ -49,10 +67,33 @@ static int prepare(batch_t *b, size_t i, const gateway_account_t *account)
     b->due[i].text = b->due[i].template_variables = NULL;
     a->account = account;
     a->driver = gw_driver(account->driver);
+    a->reach = reach_of(b->o, account);
+    if (a->reach->away_since > 0) {
+        a->probe = a->reach->probed = true;
+    }
     (void)snprintf(a->id, sizeof(a->id), "%016" PRIx64 "%016" PRIx64,
                    outbox_random(b->o), outbox_random(b->o));
     b->attempts[i] = a;
     return WERR_OK;
+}
+
+/* ms until it may leave; 0: now. One that calls a gateway which is away holds a
+ * place in flight for long: one such call says what all of them would. */
+static int64_t wait_of(outbox_t *o, const delivery_t *d,
+                       const gateway_account_t *account, int64_t mono)
+{
+    const reach_t *r;
+
+    if (!account || !gw_driver(account->driver)) {
+        return UNKNOWN_ACCOUNT_MS;
+    }
+    r = reach_of(o, account);
+    if (r->away_since > 0 && r->probed) {
+        return away_pause(o, r);
+    }
+    return strcmp(d->kind, "message") == 0
+               ? pacing_take(o->pacing, d->session, d->chat, d->first, mono)
+               : 0;
 }
 
 /* Who may leave now, and who has to wait, and how long. */
@@ -65,15 +106,9 @@ static int sort_out(batch_t *b)
         const delivery_t *d = &b->due[i];
         const gateway_account_t *account =
             gateway_account(b->o->accounts, b->o->naccounts, d->account_name);
-        int64_t wait = 0;
+        int64_t wait = wait_of(b->o, d, account, mono);
         int rc;
 
-        if (!account || !gw_driver(account->driver)) {
-            wait = UNKNOWN_ACCOUNT_MS;
-        } else if (strcmp(d->kind, "message") == 0) {
-            wait =
-                pacing_take(b->o->pacing, d->session, d->chat, d->first, mono);
-        }
         b->defer[i] = wait > 0 ? now + wait : 0;
         if (wait > 0) {
             continue;
@@ -229,19 +264,6 @@ static int write_sent(tx_t *tx, const attempt_t *a)
     return rc;
 }
 
-/* As long as the gateway has been away already, between the first pause and
- * the last one: a short outage is over soon, a long one is not hurried. */
-static int64_t away_pause(const outbox_t *o)
-{
-    const outbox_options_t *opt = &o->options;
-    int64_t first = opt->nbackoff > 0 ? opt->backoff_s[0] : 1;
-    int64_t last = opt->nbackoff > 0 ? opt->backoff_s[opt->nbackoff - 1] : 60;
-    int64_t ms = o->away_since > 0 ? clock_mono_ms() - o->away_since : 0;
-
-    ms = ms > last * 1000 ? last * 1000 : ms;
-    return ms > first * 1000 ? ms : first * 1000;
-}
-
 static bool too_old(const attempt_t *a)
 {
     return clock_now_ms() - a->d.queued_at > UNREACHABLE_MS;
@@ -259,7 +281,7 @@ static int write_retry(tx_t *tx, attempt_t *a)
 {
     outbox_t *o = a->o;
     int64_t wait = a->stopped       ? 0
-                   : a->unreachable ? away_pause(o)
+                   : a->unreachable ? away_pause(o, a->reach)
                                     : backoff(o, a);
     int rc =
         delivery_retry(tx, a->d.id, a->id, tx->now + wait, a->reply.reason);
@@ -357,6 +379,7 @@ int lanes_settle(outbox_t *o)
         if (!a->watched) {
             o->inflight--;
         }
+        attempt_asked(a);
         if (a->end == END_UNKNOWN && strcmp(a->d.kind, "message") == 0) {
             attempt_watch(a);
         } else {

@@ -176,6 +176,7 @@ static void destroy(outbox_t *o)
     }
     pacing_free(&o->pacing);
     health_free(&o->health);
+    free(o->reach);
     free(o);
 }
 
@@ -191,6 +192,10 @@ static int set_up(outbox_t *o)
     if (getrandom(&o->random, sizeof(o->random), 0) !=
         (ssize_t)sizeof(o->random)) {
         return WERR_SYSTEM;
+    }
+    o->reach = calloc(o->naccounts + 1, sizeof(*o->reach));
+    if (!o->reach) {
+        return WERR_NOMEM;
     }
     rc = health_new(&o->health);
     if (rc != WERR_OK) {

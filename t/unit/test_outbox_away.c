@@ -201,14 +201,139 @@ static void stopped_before_a_byte(void **state)
     assert_int_equal(row(id).status, STATUS_QUEUED);
 }
 
+/* ---- two gateways, one of them deaf ---- */
+
+#define PLACES 4
+#define CHATS  8
+
+DB_QUERY(pause_of, "SELECT not_before - updated_at FROM outbox "
+                   "WHERE message_id = $1 AND state = 0");
+
+typedef struct {
+    const char *account, *session;
+    int64_t id;
+} numbered_t;
+
+static int number_tx(tx_t *tx, void *arg)
+{
+    numbered_t *n = arg;
+    int64_t account;
+    int rc = account_ensure(tx, n->account, &account);
+
+    return rc == WERR_OK ? session_ensure(tx, account, n->session, &n->id) : rc;
+}
+
+static int64_t queue_from(const numbered_t *n, const char *phone)
+{
+    int64_t live = desk.session, id;
+
+    desk.session = n->id;
+    id = queue(phone, "halo");
+    desk.session = live;
+    return id;
+}
+
+/* The simulator, and the one that is deaf; until the outbox has stopped. */
+static gateway_account_t accounts[2];
+
+static void start_two(void)
+{
+    accounts[0] = desk.account;
+    accounts[0].base_url = sim.base;
+    accounts[1] = desk.account;
+    accounts[1].name = "deaf";
+    accounts[1].token = "t";
+    assert_int_equal(
+        outbox_start(&desk.outbox, &desk.domain, &desk.options, accounts, 2),
+        WERR_OK);
+}
+
+static void wait_retried(int64_t n)
+{
+    const outbox_counters_t *c = outbox_counters(desk.outbox);
+    int64_t until = clock_mono_ms() + 30000;
+
+    while (c->retried < n && clock_mono_ms() < until) {
+        (void)usleep(5000);
+    }
+    assert_true(c->retried >= n);
+}
+
+/* A second round of all its chats would take all places once more. */
+static void another_one_does_not_wait(void **state)
+{
+    numbered_t numbers[2] = {{"deaf", "d1", 0}, {"deaf", "d2", 0}};
+    char phone[24];
+    int64_t id;
+
+    (void)state;
+    open_deaf("http");
+    fill_deaf();
+    desk.options.max_inflight = PLACES;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(domain_write(&desk.domain, number_tx, &numbers[i]),
+                         WERR_OK);
+    }
+    for (int i = 0; i < CHATS; i++) {
+        (void)snprintf(phone, sizeof(phone), "62813330004%02d", i);
+        (void)queue_from(&numbers[i % 2], phone);
+    }
+    start_two();
+    wait_retried(PLACES);
+    id = queue("6281333000303", "hidup");
+    (void)wait_for(id, DELIVERY_SENT);
+    assert_true(outbox_counters(desk.outbox)->retried < 2L * PLACES);
+    assert_int_equal(outbox_counters(desk.outbox)->failed, 0);
+}
+
+/* Where it has been asked again meanwhile: after that, which is no shorter. */
+static int64_t pause_of_next(int64_t id)
+{
+    int64_t until = clock_mono_ms() + 30000, ms = 0;
+    int rc = WERR_NOTFOUND;
+
+    while (rc == WERR_NOTFOUND && clock_mono_ms() < until) {
+        db_stmt_t *s = db_stmt(desk.db, &pause_of);
+
+        db_bind_i64(s, 1, id);
+        rc = db_first_i64(s, &ms);
+        (void)usleep(5000);
+    }
+    assert_int_equal(rc, WERR_OK);
+    return ms;
+}
+
+/* What another gateway answers says nothing of this one. */
+static void its_pauses_are_its_own(void **state)
+{
+    numbered_t number = {"deaf", "d1", 0};
+    int64_t id;
+
+    (void)state;
+    open_deaf("http");
+    fill_deaf();
+    desk.account.timeout_s = 1;
+    desk.options.backoff_s[0] = 1;
+    desk.options.backoff_s[1] = 60;
+    desk.options.nbackoff = 2;
+    assert_int_equal(domain_write(&desk.domain, number_tx, &number), WERR_OK);
+    id = queue_from(&number, "6281333000400");
+    start_two();
+    wait_retried(1);
+    (void)wait_for(queue("6281333000303", "hidup"), DELIVERY_SENT);
+    wait_retried(2);
+    assert_in_range(pause_of_next(id), 1500, 60000);
+}
+
 #define DEAF(f) cmocka_unit_test_setup_teardown(f, setup, teardown_deaf)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        DEAF(packets_are_swallowed),  DEAF(sign_in_is_swallowed),
-        DEAF(handshake_is_swallowed), DEAF(handshake_is_cut),
-        DEAF(stopped_before_a_byte),  DEAF(old_ones_have_their_tries),
+        DEAF(packets_are_swallowed),     DEAF(sign_in_is_swallowed),
+        DEAF(handshake_is_swallowed),    DEAF(handshake_is_cut),
+        DEAF(stopped_before_a_byte),     DEAF(old_ones_have_their_tries),
+        DEAF(another_one_does_not_wait), DEAF(its_pauses_are_its_own),
     };
 
     return cmocka_run_group_tests(tests, group_start, group_stop);
