@@ -18,6 +18,8 @@ my $secret = 'webhook-secret-of-the-test-00001';
 my $d = Wacrm::Desk->new(nginx_options => { workers => 2 })->start;
 my $n = $d->{nginx};
 $d->allow(qr/exited on signal 9|bind\(\) to .* failed \(98:|connect\(\) to unix|open socket/);
+# of a worker that a reload has told to end, when SIGTERM comes
+$d->allow(qr/\[alert\] \d+#\d+: aborting$/);
 my $token = $d->login('cs1@test.example');
 my $seed = $ENV{WACRM_SEED} || int rand 1e6;
 note "WACRM_SEED=$seed";
