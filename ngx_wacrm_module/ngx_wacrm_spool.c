@@ -38,6 +38,11 @@ static void ngx_wacrm_watch_spool(ngx_event_t *ev);
 
 static ngx_wacrm_process_t  ngx_wacrm_process = { .socket = (ngx_socket_t) -1 };
 
+/* nginx's debug log takes what an event has as data for a connection */
+static ngx_connection_t  ngx_wacrm_no_connection = {
+    .fd = (ngx_socket_t) -1
+};
+
 
 spool_t *
 ngx_wacrm_spool(void)
@@ -147,10 +152,12 @@ ngx_wacrm_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_wacrm_process.retry.handler = ngx_wacrm_open_spool;
+    ngx_wacrm_process.retry.data = &ngx_wacrm_no_connection;
     ngx_wacrm_process.retry.log = cycle->log;
     ngx_wacrm_process.retry.cancelable = 1;
 
     ngx_wacrm_process.watch.handler = ngx_wacrm_watch_spool;
+    ngx_wacrm_process.watch.data = &ngx_wacrm_no_connection;
     ngx_wacrm_process.watch.log = cycle->log;
     ngx_wacrm_process.watch.cancelable = 1;
 

@@ -327,4 +327,14 @@ is(scalar stored($t), $ok, 'all stored that had a 200');
 like($t->log, qr/status=503 reason=spool_full,/, 'logged');
 $t->finish;
 
+# ---- every line of the debug log ----
+
+$t = new('wacrm_spool %%DIR%%/spool size=64m;', level => 'debug');
+is(post($t, body(1))->{status}, 200, 'an event at level debug');
+ok($t->wait_log(qr/event timer del: -1: /),
+   'a timer of the module has run out');
+is(post($t, body(2))->{status}, 200, 'and another event');
+is($t->get('/healthz')->{status}, 200, 'healthy');
+$t->finish;
+
 done_testing();
