@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/jsonr.h"
+#include "base/place.h"
 #include "control/command.h"
 #include "domain/audit.h"
 #include "domain/donor_export.h"
@@ -82,6 +83,11 @@ static bool cannot_write(command_t *c, const json_t *request, const char *file,
     return command_fail(c, "%s: %s", file, e != 0 ? strerrordesc_np(e) : why);
 }
 
+static bool is_there(command_t *c, const char *file)
+{
+    return command_fail(c, "%s is there already: choose a new name", file);
+}
+
 /* ---- backup ---- */
 
 bool command_backup(command_t *c, const json_t *request)
@@ -95,7 +101,7 @@ bool command_backup(command_t *c, const json_t *request)
     }
     rc = store_backup(c->domain->store, file);
     if (rc == WERR_CONFLICT) {
-        return command_fail(c, "%s is there already: choose a new name", file);
+        return is_there(c, file);
     }
     if (rc == WERR_STOPPING) {
         return command_fail(c, "no backup: wacrmd ends: try again");
@@ -202,10 +208,23 @@ static int write_rows(command_t *c, donor_export_t what, FILE *out,
     return rc;
 }
 
+/* why: NULL, or more than rc says. */
+static bool no_export(command_t *c, const char *file, int rc, const char *why)
+{
+    if (rc == WERR_CONFLICT) {
+        return is_there(c, file);
+    }
+    if (command_stopping(c)) {
+        why = "wacrmd ends: try again";
+    }
+    return command_fail(c, "no export: %s", why != NULL ? why : werr_text(rc));
+}
+
 /* Under its name it is whole, or not there. */
 static bool export(command_t *c, const json_t *request, donor_export_t what)
 {
     const char *file = new_file(c, request);
+    const char *why = NULL;
     char *part = NULL;
     int64_t rows = 0;
     FILE *out;
@@ -215,7 +234,7 @@ static bool export(command_t *c, const json_t *request, donor_export_t what)
         return false;
     }
     if (access(file, F_OK) == 0) {
-        return command_fail(c, "%s is there already: choose a new name", file);
+        return is_there(c, file);
     }
     if (asprintf(&part, "%s.part", file) < 0) {
         return command_fail(c, "%s", werr_text(WERR_NOMEM));
@@ -230,15 +249,13 @@ static bool export(command_t *c, const json_t *request, donor_export_t what)
     if (fclose(out) != 0 && rc == WERR_OK) {
         rc = WERR_IO;
     }
-    if (rc == WERR_OK &&
-        renameat2(AT_FDCWD, part, AT_FDCWD, file, RENAME_NOREPLACE) != 0) {
-        rc = WERR_IO;
+    if (rc == WERR_OK && !place_new(part, file)) {
+        rc = errno == EEXIST ? WERR_CONFLICT : WERR_IO;
+        why = strerrordesc_np(errno);
     }
     if (rc < 0) {
         (void)unlink(part);
-        (void)command_fail(c, "no export: %s",
-                           command_stopping(c) ? "wacrmd ends: try again"
-                                               : werr_text(rc));
+        (void)no_export(c, file, rc, why);
     } else {
         command_text(c, "%lld rows written to %s", (long long)rows, file);
     }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/place.h"
 #include "db/sqlite.h"
 
 static int from_errno(db_t *db, const char *path)
@@ -64,7 +65,6 @@ static int fill(db_t *db, const char *part)
 
 int file_copy_database(db_t *db, const char *path, bool replace)
 {
-    unsigned flags = replace ? 0 : RENAME_NOREPLACE;
     char *part;
     int rc;
 
@@ -77,7 +77,7 @@ int file_copy_database(db_t *db, const char *path, bool replace)
     }
     rc = fill(db, part);
     if (rc == WERR_OK &&
-        renameat2(AT_FDCWD, part, AT_FDCWD, path, flags) != 0) {
+        !(replace ? rename(part, path) == 0 : place_new(part, path))) {
         rc = from_errno(db, path);
     }
     if (rc < 0) {
