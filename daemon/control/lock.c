@@ -28,14 +28,23 @@ static void tell_owner(int fd, const char *dir, char *error, size_t size)
 /*
  * The edge's workers come in by the group, whatever the umask says. The mode
  * follows, as a sandbox without set-id modes (RestrictSUIDSGID of systemd)
- * refuses one before it looks whether the directory is there.
+ * refuses one before it looks whether the directory is there. Without it the
+ * directory goes: the next start would take it as it is.
  */
 static bool make_dir(const char *dir)
 {
+    int e;
+
     if (mkdir(dir, 0700) != 0) {
         return errno == EEXIST;
     }
-    return chmod(dir, 02770) == 0;
+    if (chmod(dir, 02770) == 0) {
+        return true;
+    }
+    e = errno;
+    (void)rmdir(dir);
+    errno = e;
+    return false;
 }
 
 int state_lock(const char *dir, int *fd, char *error, size_t size)

@@ -1,17 +1,19 @@
 /* What wacrmd makes on a file system that refuses some of it: exports and
- * backups on NFS. */
+ * backups on NFS, a state directory below a sandbox. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "control/command.h"
+#include "control/lock.h"
 #include "domain_fixture.h"
 
 /* ---- before libc's: what the kernel would say ---- */
 
 static int rename_errno;         /* 0: all is well */
 static const char *rename_rival; /* what somebody makes just before */
+static int chmod_errno;
 
 static void make_rival(void)
 {
@@ -37,9 +39,18 @@ int renameat2(int from_dir, const char *from, int to_dir, const char *to,
     return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
 }
 
+int chmod(const char *file, mode_t mode)
+{
+    if (chmod_errno != 0) {
+        errno = chmod_errno;
+        return -1;
+    }
+    return fchmodat(AT_FDCWD, file, mode, 0);
+}
+
 static int begin(void **state)
 {
-    rename_errno = 0;
+    rename_errno = chmod_errno = 0;
     rename_rival = NULL;
     return fixture_setup(state);
 }
@@ -157,6 +168,30 @@ static void what_else_it_says(void **state)
     }
 }
 
+/* ---- the state directory ---- */
+
+static void a_mode_that_is_refused(void **state)
+{
+    fixture_t *f = *state;
+    target_t t = target(f, "state");
+    char error[400] = "";
+    struct stat st;
+    int lock = -1;
+
+    for (int i = 0; i < 2; i++) { /* the second start is no better */
+        chmod_errno = EPERM;
+        assert_int_equal(state_lock(t.file, &lock, error, sizeof(error)),
+                         WERR_IO);
+        assert_non_null(strstr(error, strerrordesc_np(EPERM)));
+        assert_int_equal(access(t.file, F_OK), -1);
+    }
+    chmod_errno = 0;
+    assert_int_equal(state_lock(t.file, &lock, error, sizeof(error)), WERR_OK);
+    assert_int_equal(stat(t.file, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 02770);
+    state_unlock(&lock);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, fixture_teardown)
 
 int main(void)
@@ -165,6 +200,7 @@ int main(void)
         T(where_no_rename_can_refuse),
         T(where_somebody_was_faster),
         T(what_else_it_says),
+        T(a_mode_that_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
