@@ -78,8 +78,8 @@ typedef enum {
  */
 spool_t *ngx_wacrm_spool(void);
 
-/* 1 if there is a wacrm_spool directive. */
-ngx_uint_t ngx_wacrm_spool_configured(ngx_http_request_t *r);
+/* 1 if there is a wacrm_spool that tells which tokens are revoked. */
+ngx_uint_t ngx_wacrm_spool_revocations(ngx_http_request_t *r);
 
 /*
  * The commit thread found the spool unusable (SPOOL_IO, SPOOL_CORRUPT): it is

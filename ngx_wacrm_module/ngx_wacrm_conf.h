@@ -33,6 +33,7 @@ typedef struct {
     ngx_str_t              path;       /* terminated */
     off_t                  size;
     ngx_str_t              notify;     /* terminated; without "unix:" */
+    ngx_uint_t             unrevoked;  /* nobody tells of revoked tokens */
     ngx_wacrm_metrics_t    metrics;
 } ngx_wacrm_main_conf_t;
 

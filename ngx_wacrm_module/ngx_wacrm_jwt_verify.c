@@ -332,7 +332,7 @@ ngx_wacrm_jwt_revoked(ngx_http_request_t *r, ngx_wacrm_jwt_ctx_t *ctx)
     int64_t       iat;
     spool_str_t   jti, sub;
 
-    if (!ngx_wacrm_spool_configured(r)) {
+    if (!ngx_wacrm_spool_revocations(r)) {
         return NGX_WACRM_JWT_OK;
     }
 

@@ -31,7 +31,7 @@ static ngx_int_t ngx_wacrm_health_handler(ngx_http_request_t *r);
 static ngx_command_t  ngx_wacrm_commands[] = {
 
     { ngx_string("wacrm_spool"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1234,
       ngx_wacrm_spool_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
@@ -128,6 +128,7 @@ ngx_wacrm_create_main_conf(ngx_conf_t *cf)
      *
      *     mcf->path = { 0, NULL };
      *     mcf->notify = { 0, NULL };
+     *     mcf->unrevoked = 0;
      */
 
     mcf->size = SPOOL_DEFAULT_SIZE;
@@ -208,6 +209,16 @@ ngx_wacrm_spool_parameter(ngx_conf_t *cf, ngx_wacrm_main_conf_t *mcf,
 
         mcf->notify = s;
 
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value->data, "revocations=on") == 0) {
+        mcf->unrevoked = 0;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value->data, "revocations=off") == 0) {
+        mcf->unrevoked = 1;
         return NGX_CONF_OK;
     }
 

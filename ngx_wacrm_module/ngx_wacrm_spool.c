@@ -52,13 +52,13 @@ ngx_wacrm_spool(void)
 
 
 ngx_uint_t
-ngx_wacrm_spool_configured(ngx_http_request_t *r)
+ngx_wacrm_spool_revocations(ngx_http_request_t *r)
 {
     ngx_wacrm_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_wacrm_module);
 
-    return mcf->path.len != 0;
+    return mcf->path.len != 0 && !mcf->unrevoked;
 }
 
 

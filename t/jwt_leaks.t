@@ -33,7 +33,7 @@ my $public = substr `openssl pkey -in $ed -pubout -outform DER`, 12;
 $t->write('hook.ed', 'whpk_' . encode_base64($public, ''));
 $t->write('verify', 'a token that Meta sends');
 $t->http(<<'EOC');
-    wacrm_spool %%DIR%%/spool size=16m;
+    wacrm_spool %%DIR%%/spool size=16m revocations=off;
     wacrm_rate_zone $wacrm_jwt_sub zone=a:64k rate=1r/h;
     wacrm_jwt_key_file secret alg=HS256;
     wacrm_jwt_key_file ec.pub alg=ES256;

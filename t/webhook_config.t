@@ -62,6 +62,10 @@ good('none', $spool,
      'wacrm_webhook demo; wacrm_webhook_signature none allow_unsigned;');
 good('spool options',
      'wacrm_spool %%DIR%%/spool size=64m notify=unix:%%DIR%%/n.sock;', $hook);
+good('no revocations', 'wacrm_spool %%DIR%%/spool size=64m '
+     . 'notify=unix:%%DIR%%/n.sock revocations=off;', $hook);
+bad('revocations', qr/invalid parameter "revocations=no"/,
+    'wacrm_spool %%DIR%%/spool revocations=no;', $hook);
 good('relative spool', 'wacrm_spool spool;', $hook);
 good('batch', "$spool wacrm_webhook_batch max=10 bytes=1m queue=100;", $hook);
 good('source', $spool, "wacrm_webhook a-B_9.x; $sig $key");
