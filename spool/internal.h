@@ -59,7 +59,7 @@ struct spool_s {
     pthread_mutex_t revoked_lock;
     MDB_txn *revoked_txn;  /* kept between calls, reset */
     atomic_bool unsettled; /* revoked: not told what it is since the spool was
-                              begun in the place of a damaged one */
+                              begun */
     _Atomic int64_t look_after; /* spool_damaged(): the next look; monotonic */
     _Atomic int64_t look_wait;  /* seconds, after one without an answer */
 

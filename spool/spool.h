@@ -225,7 +225,7 @@ int spool_revoke_expire(spool_t *spool, int64_t now);
 /*
  * 1 if the token (jti, sub, iat) is revoked, 0 if not, an error < 0: SPOOL_BUSY
  * as long as nobody has called spool_revoke() or spool_revoke_reset(), be it
- * with none, since a damaged spool was put aside. Cheap enough for every
+ * with none, since the spool was begun. Cheap enough for every
  * request; ids are length-counted, jti may be empty.
  */
 int spool_revoked(spool_t *spool, spool_str_t jti, spool_str_t sub,

@@ -10,8 +10,7 @@
 
 #define STATE_LEN 24
 
-/* In meta, from the making of a spool in the place of a damaged one until its
- * revoked table is filled. */
+/* In meta, from the making of a spool until its revoked table is filled. */
 #define UNSETTLED "unsettled"
 
 void spool_put64(void *p, uint64_t v)
@@ -81,8 +80,9 @@ void spool_state_less(spool_state_t *state, uint64_t bytes)
 }
 
 /*
- * What lies aside decides whether it is settled, not who has put it there: he
- * may have been killed, or had no room, before he came here.
+ * It is unsettled, whatever lies aside: another one may have been here, that
+ * somebody moved. What lies aside says whether it replaces a damaged one, not
+ * who has put it there: he may have been killed before he came here.
  */
 static int make_state(spool_t *s, MDB_txn *txn)
 {
@@ -111,8 +111,8 @@ static int make_state(spool_t *s, MDB_txn *txn)
         rc = mdb_put(txn, s->meta, &key, &val, 0);
     }
     s->replaces = spool_aside_last(s, aside);
-    atomic_store(&s->unsettled, s->replaces);
-    if (rc == MDB_SUCCESS && s->replaces) {
+    atomic_store(&s->unsettled, true);
+    if (rc == MDB_SUCCESS) {
         key = key_val(UNSETTLED);
         val = (MDB_val){0, layout};
         rc = mdb_put(txn, s->meta, &key, &val, 0);

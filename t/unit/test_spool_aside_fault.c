@@ -167,16 +167,6 @@ static void test_no_sync(void **state)
     assert_told_and_unsettled();
 }
 
-/* A new one, where none was damaged, is settled from the beginning. */
-static void test_new(void **state)
-{
-    spool_t *s = open_sized(8 * MIB);
-
-    (void)state;
-    assert_int_equal(spool_revoked(s, str("jti"), str(""), 0), 0);
-    spool_close(&s);
-}
-
 /* ---- while one waits for the lock ---- */
 
 static char elsewhere[200];
@@ -232,7 +222,6 @@ int main(void)
         TEST_FAULT(test_killed),
         TEST_FAULT(test_no_room),
         TEST_FAULT(test_no_sync),
-        TEST_FAULT(test_new),
         TEST_FAULT(test_replaced_meanwhile),
     };
 
