@@ -81,7 +81,7 @@ static void test_any_change(void **state)
         &lines_name, &lines_gift, &lines_swap, &lines_session};
     enum { N = sizeof(steps) / sizeof(steps[0]), PEOPLE = 60 };
     unsigned seed = 7;
-    char phone[20];
+    char phone[24];
     lines_t *lines;
 
     (void)state;

@@ -134,7 +134,7 @@ static void test_bounds(void **state)
 
 static void test_at_once(void **state)
 {
-    char extra[80];
+    char extra[320];
     answer_t first, a;
 
     (void)state;

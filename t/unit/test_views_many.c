@@ -317,7 +317,7 @@ static void test_writers_read(void **state)
 {
     writer_t w[WRITERS];
     pthread_t threads[WRITERS];
-    char phone[20];
+    char phone[24];
 
     (void)state;
     for (int i = 0; i < WRITERS; i++) {
