@@ -89,6 +89,18 @@ $d->wait_for(sub {
 $d->wait_for(sub { $d->api(GET => "/api/crm/search?q=kirim",
     token => $token{admin})->{body} =~ /<|kirim/ });
 
+# what the gateway called a message before it was retried
+$d->change('INSERT INTO former_ids SELECT m.session_id, \'FORMER00000001\', m.id'
+    . ' FROM messages m JOIN chats c ON c.id = m.chat_id JOIN contacts k'
+    . " ON k.id = c.contact_id WHERE k.phone = '$PHONE' AND m.direction = 1"
+    . ' LIMIT 1');
+event('message.status', id => 'FORMER00000001', status => 'failed');
+ok($d->applied, 'which is told once more');
+my $former = 'SELECT count(*) FROM raw_events WHERE'
+    . " instr(record, CAST('FORMER00000001' AS BLOB))";
+is($d->sql($former), 1, 'and kept for replay');
+is($d->sql('SELECT count(*) FROM parked'), 0, 'it is known');
+
 # "file: word ..." of what is found
 sub left {
     my ($files, @words) = @_;
@@ -124,6 +136,7 @@ ok($d->wacrmd_stop, 'wacrmd stops');
 is(left(['wacrm.db*', 'search.db*'], @words), '',
     'and so have the database and the index');
 is(left(['*.log'], @words), '', 'no log knows them now');
+is($d->sql($former), 0, 'nor do the raw events');
 is($d->sql("SELECT count(*) FROM donations WHERE amount = 5000"), 1,
     'the accounts are whole');
 $d->wacrmd_start;

@@ -40,6 +40,7 @@ static const table_t tables[] = {
     {"dead_letters", OTHER},
     {"donations", OTHER},
     {"events", OTHER},
+    {"former_ids", OTHER},
     {"idempotency", OTHER},
     {"media", OTHER},
     {"merge_aliases", OTHER},

@@ -18,7 +18,10 @@ DB_QUERY(traces_words,
          "SELECT alias FROM contact_aliases WHERE contact_id = $1");
 DB_QUERY(traces_messages, "SELECT m.wa_id FROM chats c CROSS JOIN messages m "
                           "ON m.chat_id = c.id WHERE c.contact_id = $1 "
-                          "AND m.wa_id IS NOT NULL");
+                          "AND m.wa_id IS NOT NULL UNION ALL "
+                          "SELECT f.wa_id FROM chats c CROSS JOIN messages m "
+                          "ON m.chat_id = c.id CROSS JOIN former_ids f "
+                          "ON f.message_id = m.id WHERE c.contact_id = $1");
 DB_QUERY(traces_raw, "SELECT id, record FROM raw_events WHERE id > $1 "
                      "ORDER BY id LIMIT $2");
 DB_QUERY(traces_dead, "SELECT id, record FROM dead_letters WHERE id > $1 "

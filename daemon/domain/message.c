@@ -14,6 +14,9 @@
 
 DB_QUERY(message_find, "SELECT id, chat_id FROM messages WHERE session_id = $1 "
                        "AND direction = $2 AND wa_id = $3");
+DB_QUERY(message_find_former, "SELECT m.id, m.chat_id FROM former_ids f "
+                              "JOIN messages m ON m.id = f.message_id "
+                              "WHERE f.session_id = $1 AND f.wa_id = $2");
 DB_QUERY(message_insert,
          "INSERT INTO messages (session_id, chat_id, direction, wa_id, ts, "
          "type, body, status, reply_to, created_at) "
@@ -46,6 +49,18 @@ DB_QUERY(message_in_second,
 DB_QUERY(message_place_of,
          "SELECT session_id, chat_id FROM messages WHERE id = $1");
 
+static int read_ref(db_stmt_t *s, message_ref_t *out)
+{
+    int rc = db_first(s);
+
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    *out = (message_ref_t){.id = db_i64(s, 0), .chat = db_i64(s, 1)};
+    db_done(s);
+    return WERR_OK;
+}
+
 int message_known(db_t *db, int64_t session, bool from_me, const char *wa_id,
                   message_ref_t *out)
 {
@@ -55,13 +70,14 @@ int message_known(db_t *db, int64_t session, bool from_me, const char *wa_id,
     db_bind_i64(s, 1, session);
     db_bind_i64(s, 2, from_me);
     db_bind_text(s, 3, wa_id);
-    rc = db_first(s);
-    if (rc != DB_ROW) {
+    rc = read_ref(s, out);
+    if (rc != WERR_NOTFOUND || !from_me) {
         return rc;
     }
-    *out = (message_ref_t){.id = db_i64(s, 0), .chat = db_i64(s, 1)};
-    db_done(s);
-    return WERR_OK;
+    s = db_stmt(db, &message_find_former);
+    db_bind_i64(s, 1, session);
+    db_bind_text(s, 2, wa_id);
+    return read_ref(s, out);
 }
 
 int message_place(db_t *db, int64_t id, int64_t *session, int64_t *chat)

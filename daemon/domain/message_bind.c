@@ -7,6 +7,11 @@
 #include "domain/parked.h"
 
 DB_QUERY(message_set_wa, "UPDATE messages SET wa_id = $2 WHERE id = $1");
+DB_QUERY(message_keep_former,
+         "INSERT INTO former_ids (session_id, wa_id, message_id) "
+         "SELECT session_id, wa_id, id FROM messages WHERE id = $1 "
+         "AND wa_id <> $2 ON CONFLICT (session_id, wa_id) "
+         "DO UPDATE SET message_id = excluded.message_id");
 DB_QUERY(message_twin_reactions,
          "UPDATE reactions SET message_id = $2 WHERE message_id = $1");
 DB_QUERY(message_twin_last, "UPDATE chats SET last_message_id = $2, "
@@ -36,11 +41,25 @@ static int run_twin(tx_t *tx, const db_query_t *q, int64_t twin, int64_t m,
     return db_exec(s);
 }
 
+/* It may be told once more. */
+static int keep_former(tx_t *tx, const message_row_t *m, const char *wa_id)
+{
+    db_stmt_t *s = db_stmt(tx->db, &message_keep_former);
+
+    db_bind_i64(s, 1, m->id);
+    db_bind_text(s, 2, wa_id != NULL ? wa_id : "");
+    return db_exec(s);
+}
+
 static int set_wa_id(tx_t *tx, message_row_t *m, const char *wa_id)
 {
-    db_stmt_t *s = db_stmt(tx->db, &message_set_wa);
-    int rc;
+    int rc = m->former ? keep_former(tx, m, wa_id) : WERR_OK;
+    db_stmt_t *s;
 
+    if (rc != WERR_OK) {
+        return rc;
+    }
+    s = db_stmt(tx->db, &message_set_wa);
     db_bind_i64(s, 1, m->id);
     db_bind_text(s, 2, wa_id);
     rc = db_exec(s);
@@ -95,6 +114,7 @@ static int take_from(tx_t *tx, message_row_t *m, message_row_t *twin)
     }
     unproven = rc == WERR_OK && db_changes(tx->db) > 0;
     if (rc == WERR_OK) {
+        twin->former = false; /* it was never its own */
         rc = set_wa_id(tx, twin, NULL);
     }
     if (rc == WERR_OK) {

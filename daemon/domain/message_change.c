@@ -35,15 +35,20 @@ int message_status(tx_t *tx, int64_t session, const char *wa_id, status_t to,
 {
     message_row_t m;
     int rc = find_any(tx, session, wa_id, &m);
+    bool former = rc == WERR_OK && m.former;
 
+    if (rc == WERR_NOTFOUND) {
+        rc = message_row_find_former(tx->db, session, wa_id, &m);
+        former = true;
+    }
     if (rc == WERR_NOTFOUND) {
         return parked_status(tx, session, wa_id, to, code, title);
     }
     if (rc != WERR_OK || !m.outgoing) {
         return rc; /* what they sent us is delivered, and stays so */
     }
-    if (m.former && !status_may_move(STATUS_FAILED, to)) {
-        return WERR_OK; /* it has failed, and is on its way once more */
+    if (former && !status_may_move(STATUS_FAILED, to)) {
+        return WERR_OK; /* it has failed, and was tried once more */
     }
     return message_move(tx, &m, to, code, title);
 }

@@ -13,6 +13,8 @@
 DB_QUERY(message_row_by_id, ROW "WHERE m.id = $1");
 DB_QUERY(message_row_by_wa,
          ROW "WHERE m.session_id = $1 AND m.direction = $2 AND m.wa_id = $3");
+DB_QUERY(message_row_by_former, ROW "JOIN former_ids f ON f.message_id = m.id "
+                                    "WHERE f.session_id = $1 AND f.wa_id = $2");
 DB_QUERY(message_status_set,
          "UPDATE messages SET status = $2, error_code = $3, error_title = $4 "
          "WHERE id = $1");
@@ -61,6 +63,16 @@ int message_row_find(db_t *db, int64_t session, bool outgoing,
     db_bind_i64(s, 1, session);
     db_bind_i64(s, 2, outgoing);
     db_bind_text(s, 3, wa_id);
+    return read_row(s, out);
+}
+
+int message_row_find_former(db_t *db, int64_t session, const char *wa_id,
+                            message_row_t *out)
+{
+    db_stmt_t *s = db_stmt(db, &message_row_by_former);
+
+    db_bind_i64(s, 1, session);
+    db_bind_text(s, 2, wa_id);
     return read_row(s, out);
 }
 

@@ -19,6 +19,9 @@ typedef struct {
 int message_row_get(db_t *db, int64_t id, message_row_t *out) WACRM_CHECKED;
 int message_row_find(db_t *db, int64_t session, bool outgoing,
                      const char *wa_id, message_row_t *out) WACRM_CHECKED;
+/* One of ours that had this id before it was retried, and has it no more. */
+int message_row_find_former(db_t *db, int64_t session, const char *wa_id,
+                            message_row_t *out) WACRM_CHECKED;
 
 /*
  * Moves the status if the lattice allows it, and with it the chat's count of
@@ -33,7 +36,8 @@ int message_set_status(tx_t *tx, message_row_t *m, status_t to,
 /*
  * The gateway has told the id of a message of ours: keeps it, takes it from
  * another message or a row of its own that an echo was taken for, applies what
- * was parked for it. NULL: it has told none, and a former one goes.
+ * was parked for it. NULL: it has told none. What it replaces goes to
+ * former_ids.
  */
 int message_bind(tx_t *tx, message_row_t *m, const char *wa_id) WACRM_CHECKED;
 

@@ -23,7 +23,8 @@ DB_QUERY(still_held, "SELECT 1 FROM outbox WHERE id = $1 AND state = 2 "
 /* Or is the id of an earlier attempt at the same one (message_row.h). */
 DB_QUERY(other_message,
          "SELECT 1 FROM messages WHERE session_id = $1 AND direction = 1 "
-         "AND wa_id = $2 AND (id <> $3 OR status <= 1)");
+         "AND wa_id = $2 AND (id <> $3 OR status <= 1) UNION ALL "
+         "SELECT 1 FROM former_ids WHERE session_id = $1 AND wa_id = $2");
 
 /* ---- into flight ---- */
 

@@ -148,6 +148,55 @@ static void first_id_cannot_fail_a_retry_without_one(void **state)
     assert_wa_id(f, id, "SECOND");
 }
 
+/* Whose id another one has taken is no message of the phone's. */
+static void first_id_stays_known(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = retried(f), now = clock_now_ms();
+
+    step(f, 'b', id, "t2", NULL);
+    step(f, 's', id, "t2", "SECOND");
+    assert_int_equal(say(f, PHONE, "FIRST", "salam", now, true).ref.id, id);
+    assert_int_equal(say(f, PHONE, "SECOND", "salam", now, true).ref.id, id);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM messages"), 1);
+    assert_wa_id(f, id, "SECOND");
+    /* nor is it the echo of what is said with the same words */
+    step(f, 'b', queue(f, PHONE, "salam"), "t3", NULL);
+    assert_int_equal(say(f, PHONE, "FIRST", "salam", now, true).ref.id, id);
+    assert_int_equal(ASK(f, "SELECT count(wa_id) FROM messages"), 1);
+    move(f, "FIRST", STATUS_DELIVERED); /* as long as it is the only one */
+    assert_int_equal(status_of(f, id), STATUS_DELIVERED);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM parked"), 0);
+    RUN(f, "DELETE FROM outbox");
+    RUN(f, "UPDATE chats SET last_message_id = NULL");
+    RUN(f, "DELETE FROM messages");
+    assert_int_equal(ASK(f, "SELECT count(*) FROM former_ids"), 0);
+}
+
+/* Nor is it bound to a retry whose answer tells none. */
+static void first_id_is_not_bound_again(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = retried(f), now = clock_now_ms();
+
+    step(f, 'b', id, "t2", NULL);
+    step(f, 's', id, "t2", NULL);
+    say(f, PHONE, "FIRST", "salam", now, true);
+    assert_wa_id(f, id, "-");
+    move(f, "FIRST", STATUS_FAILED);
+    assert_int_equal(status_of(f, id), STATUS_SENT);
+    say(f, PHONE, "SECOND", "salam", now, true);
+    assert_wa_id(f, id, "SECOND");
+    move(f, "SECOND", STATUS_FAILED);
+    step(f, 'a', id, NULL, NULL);
+    step(f, 'b', id, "t3", NULL);
+    step(f, 's', id, "t3", "THIRD");
+    move(f, "FIRST", STATUS_FAILED);
+    move(f, "SECOND", STATUS_FAILED);
+    assert_int_equal(status_of(f, id), STATUS_SENT);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM former_ids"), 2);
+}
+
 /* It had arrived after all: it need not go once more. */
 static void first_id_delivered_ends_a_retry(void **state)
 {
@@ -319,6 +368,8 @@ int main(void)
         TEST(echo_of_a_retry_binds),
         TEST(first_id_cannot_fail_a_retry),
         TEST(first_id_cannot_fail_a_retry_without_one),
+        TEST(first_id_stays_known),
+        TEST(first_id_is_not_bound_again),
         TEST(first_id_delivered_ends_a_retry),
         TEST(echo_of_what_has_failed),
         TEST(retry_gets_the_same_id),

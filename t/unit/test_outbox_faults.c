@@ -45,6 +45,11 @@ static void known_or_not(void **state)
     RUN(f, "UPDATE messages SET status = 0"); /* retried */
     assert_int_equal(lanes_known(&a, "ID1", &known), WERR_OK);
     assert_true(known);
+    RUN(f, "INSERT INTO former_ids SELECT session_id, wa_id, id "
+           "FROM messages");
+    RUN(f, "UPDATE messages SET status = 2, wa_id = NULL");
+    assert_int_equal(lanes_known(&a, "ID1", &known), WERR_OK);
+    assert_true(known);
     BREAK(f, "messages");
     assert_true(lanes_known(&a, "ID1", &known) < 0);
 }

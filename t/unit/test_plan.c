@@ -22,9 +22,10 @@
 #include "db/statement.h"
 
 static const char *const big[] = {
-    "chats",      "messages",        "contacts",      "donations", "events",
-    "raw_events", "outbox",          "dead_letters",  "parked",    "audit",
-    "consents",   "contact_aliases", "message_media", "reactions", "media",
+    "chats",         "messages",   "contacts", "donations",
+    "events",        "raw_events", "outbox",   "dead_letters",
+    "parked",        "audit",      "consents", "contact_aliases",
+    "message_media", "reactions",  "media",    "former_ids",
 };
 
 static char dir[32];
