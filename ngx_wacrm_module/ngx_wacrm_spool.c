@@ -4,6 +4,7 @@
 
 #include "ngx_wacrm_commit.h"
 #include "ngx_wacrm_conf.h"
+#include "ngx_wacrm_opener.h"
 
 #include <sys/un.h>
 
@@ -12,8 +13,16 @@
 #define NGX_WACRM_SPOOL_SPARE     8192
 
 #define NGX_WACRM_SPOOL_RETRY     1000
-/* the longest that the event loop waits for another process's lock, in ms */
-#define NGX_WACRM_SPOOL_LOCK      200
+/* how often the event loop looks whether it is open, in ms */
+#define NGX_WACRM_SPOOL_LOOK      20
+/*
+ * The longest that the event loop stands still for it, in ms: of a worker that
+ * starts, so that its first events are not refused; for one that was replaced.
+ */
+#define NGX_WACRM_SPOOL_START     1000
+#define NGX_WACRM_SPOOL_REPLACED  200
+/* after which one that is still not open is told about, in ms */
+#define NGX_WACRM_SPOOL_LATE      2000
 /* how long a worker may go on with a spool that is no longer at its path */
 #define NGX_WACRM_SPOOL_WATCH     1000
 /* a spool that stays closed is told about once a minute */
@@ -22,9 +31,13 @@
 
 typedef struct {
     spool_t               *spool;
+    spool_t               *old;         /* to be closed with the next opening */
     ngx_event_t            retry;
     ngx_event_t            watch;
     ngx_uint_t             failures;
+    ngx_uint_t             waiting;     /* for an opening, since then */
+    ngx_uint_t             told;
+    ngx_msec_t             since;
     ngx_socket_t           socket;
     struct sockaddr_un     notify;
 } ngx_wacrm_process_t;
@@ -32,7 +45,11 @@ typedef struct {
 
 static ngx_wacrm_main_conf_t *ngx_wacrm_spool_conf(ngx_cycle_t *cycle);
 static void ngx_wacrm_open_notify(ngx_wacrm_main_conf_t *mcf, ngx_log_t *log);
-static void ngx_wacrm_open_spool(ngx_event_t *ev);
+static void ngx_wacrm_open_spool(ngx_msec_t wait);
+static void ngx_wacrm_retry_spool(ngx_event_t *ev);
+static void ngx_wacrm_spool_ended(void);
+static void ngx_wacrm_spool_opened(ngx_str_t *path, spool_options_t *options);
+static void ngx_wacrm_spool_late(ngx_str_t *path);
 static void ngx_wacrm_watch_spool(ngx_event_t *ev);
 
 
@@ -76,7 +93,8 @@ ngx_wacrm_spool_failed(void)
 
     moved = spool_moved(ngx_wacrm_process.spool);
 
-    spool_close(&ngx_wacrm_process.spool);
+    ngx_wacrm_process.old = ngx_wacrm_process.spool;
+    ngx_wacrm_process.spool = NULL;
 
     if (ngx_exiting) {
         return;
@@ -85,7 +103,7 @@ ngx_wacrm_spool_failed(void)
     /* what lies there now has not failed */
 
     if (moved) {
-        ngx_wacrm_open_spool(&ngx_wacrm_process.retry);
+        ngx_wacrm_open_spool(NGX_WACRM_SPOOL_REPLACED);
         return;
     }
 
@@ -151,7 +169,7 @@ ngx_wacrm_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    ngx_wacrm_process.retry.handler = ngx_wacrm_open_spool;
+    ngx_wacrm_process.retry.handler = ngx_wacrm_retry_spool;
     ngx_wacrm_process.retry.data = &ngx_wacrm_no_connection;
     ngx_wacrm_process.retry.log = cycle->log;
     ngx_wacrm_process.retry.cancelable = 1;
@@ -161,8 +179,15 @@ ngx_wacrm_init_process(ngx_cycle_t *cycle)
     ngx_wacrm_process.watch.log = cycle->log;
     ngx_wacrm_process.watch.cancelable = 1;
 
+    /* without a master, the one of the cycle before */
+
+    if (ngx_wacrm_process.spool) {
+        ngx_wacrm_process.old = ngx_wacrm_process.spool;
+        ngx_wacrm_process.spool = NULL;
+    }
+
     ngx_wacrm_open_notify(mcf, cycle->log);
-    ngx_wacrm_open_spool(&ngx_wacrm_process.retry);
+    ngx_wacrm_open_spool(NGX_WACRM_SPOOL_START);
 
     ngx_add_timer(&ngx_wacrm_process.watch, NGX_WACRM_SPOOL_WATCH);
 
@@ -176,8 +201,10 @@ ngx_wacrm_exit_process(ngx_cycle_t *cycle)
     /* the thread pools have been stopped before */
 
     ngx_wacrm_commit_exit();
+    ngx_wacrm_opener_exit(cycle->log);
 
     spool_close(&ngx_wacrm_process.spool);
+    spool_close(&ngx_wacrm_process.old);
 
     if (ngx_wacrm_process.socket != (ngx_socket_t) -1) {
         ngx_close_socket(ngx_wacrm_process.socket);
@@ -227,63 +254,161 @@ ngx_wacrm_open_notify(ngx_wacrm_main_conf_t *mcf, ngx_log_t *log)
 }
 
 
+/* Has it opened, and waits so many ms for it to end: it may end later, too. */
+
 static void
-ngx_wacrm_open_spool(ngx_event_t *ev)
+ngx_wacrm_open_spool(ngx_msec_t wait)
 {
-    int                     rc;
-    spool_options_t         options;
+    ngx_log_t              *log;
     ngx_wacrm_main_conf_t  *mcf;
 
-    /* without a master the configuration changes within the process */
+    log = ngx_cycle->log;
 
-    ev->log = ngx_cycle->log;
+    /* without a master the configuration changes within the process */
 
     mcf = ngx_wacrm_spool_conf((ngx_cycle_t *) ngx_cycle);
     if (mcf == NULL) {
         return;
     }
 
-    ngx_memzero(&options, sizeof(spool_options_t));
-    options.size = mcf->size;
-    options.create = true;
-    options.set_aside = true;
-    options.wait_ms = NGX_WACRM_SPOOL_LOCK;
+    if (!ngx_wacrm_process.waiting) {
+        ngx_time_update();
 
-    rc = spool_open(&ngx_wacrm_process.spool, (char *) mcf->path.data,
-                    &options);
+        ngx_wacrm_process.waiting = 1;
+        ngx_wacrm_process.told = 0;
+        ngx_wacrm_process.since = ngx_current_msec;
+    }
+
+    if (!ngx_wacrm_opener_busy()
+        && ngx_wacrm_opener_start(&mcf->path, mcf->size,
+                                  &ngx_wacrm_process.old, log)
+           != NGX_OK)
+    {
+        ngx_add_timer(&ngx_wacrm_process.retry, NGX_WACRM_SPOOL_RETRY);
+        return;
+    }
+
+    if (ngx_wacrm_opener_ended(wait)) {
+        ngx_wacrm_spool_ended();
+        return;
+    }
+
+    ngx_add_timer(&ngx_wacrm_process.retry, NGX_WACRM_SPOOL_LOOK);
+}
+
+
+static void
+ngx_wacrm_retry_spool(ngx_event_t *ev)
+{
+    ngx_wacrm_main_conf_t  *mcf;
+
+    ev->log = ngx_cycle->log;
+
+    mcf = ngx_wacrm_spool_conf((ngx_cycle_t *) ngx_cycle);
+
+    if (mcf && ngx_wacrm_opener_busy()) {
+        ngx_wacrm_spool_late(&mcf->path);
+    }
+
+    ngx_wacrm_open_spool(0);
+}
+
+
+static void
+ngx_wacrm_spool_ended(void)
+{
+    int                     rc;
+    ngx_log_t              *log;
+    ngx_msec_t              again;
+    spool_options_t         options;
+    ngx_wacrm_main_conf_t  *mcf;
+
+    log = ngx_cycle->log;
+    mcf = ngx_wacrm_spool_conf((ngx_cycle_t *) ngx_cycle);
+
+    rc = ngx_wacrm_opener_take(&ngx_wacrm_process.spool, &options);
 
     if (rc == SPOOL_OK) {
-
-        if (options.aside[0]) {
-            ngx_log_error(NGX_LOG_ALERT, ev->log, 0,
-                          "wacrm spool put aside: %s", options.error);
-
-        } else if (options.error[0]) {
-            ngx_log_error(NGX_LOG_WARN, ev->log, 0,
-                          "wacrm spool: %s", options.error);
-        }
-
-        if (ngx_wacrm_process.failures) {
-            ngx_log_error(NGX_LOG_NOTICE, ev->log, 0,
-                          "wacrm spool \"%V\" is open after %ui failures",
-                          &mcf->path, ngx_wacrm_process.failures);
-        }
-
-        ngx_wacrm_process.failures = 0;
+        ngx_wacrm_spool_opened(&mcf->path, &options);
         return;
     }
 
     ngx_wacrm_process.spool = NULL;
 
-    if (ngx_wacrm_process.failures++ % NGX_WACRM_SPOOL_REPEAT == 0) {
-        ngx_log_error(NGX_LOG_EMERG, ev->log, 0,
-                      "wacrm spool \"%V\" cannot be opened: %s (%s)",
-                      &mcf->path, spool_strerror(rc), options.error);
+    if (rc == SPOOL_BUSY) {
+        ngx_wacrm_spool_late(&mcf->path);
+        again = NGX_WACRM_SPOOL_LOOK;
+
+    } else {
+        ngx_wacrm_process.waiting = 0;
+        again = NGX_WACRM_SPOOL_RETRY;
+
+        if (ngx_wacrm_process.failures++ % NGX_WACRM_SPOOL_REPEAT == 0) {
+            ngx_log_error(NGX_LOG_EMERG, log, 0,
+                          "wacrm spool \"%V\" cannot be opened: %s (%s)",
+                          &mcf->path, spool_strerror(rc), options.error);
+        }
     }
 
     if (!ngx_exiting) {
-        ngx_add_timer(ev, NGX_WACRM_SPOOL_RETRY);
+        ngx_add_timer(&ngx_wacrm_process.retry, again);
     }
+}
+
+
+static void
+ngx_wacrm_spool_opened(ngx_str_t *path, spool_options_t *options)
+{
+    ngx_log_t  *log;
+
+    log = ngx_cycle->log;
+
+    if (options->aside[0]) {
+        ngx_log_error(NGX_LOG_ALERT, log, 0,
+                      "wacrm spool put aside: %s", options->error);
+
+    } else if (options->error[0]) {
+        ngx_log_error(NGX_LOG_WARN, log, 0, "wacrm spool: %s",
+                      options->error);
+    }
+
+    if (ngx_wacrm_process.failures) {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "wacrm spool \"%V\" is open after %ui failures",
+                      path, ngx_wacrm_process.failures);
+
+    } else if (ngx_wacrm_process.told) {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "wacrm spool \"%V\" is open after %M ms", path,
+                      ngx_current_msec - ngx_wacrm_process.since);
+    }
+
+    ngx_wacrm_process.failures = 0;
+    ngx_wacrm_process.waiting = 0;
+}
+
+
+/* A disk may be slow, a lock be held for a moment: that is not told. */
+
+static void
+ngx_wacrm_spool_late(ngx_str_t *path)
+{
+    ngx_msec_t  late;
+
+    late = ngx_current_msec - ngx_wacrm_process.since;
+
+    if (late < NGX_WACRM_SPOOL_LATE
+               + ngx_wacrm_process.told * NGX_WACRM_SPOOL_REPEAT * 1000)
+    {
+        return;
+    }
+
+    ngx_wacrm_process.told++;
+
+    ngx_log_error(NGX_LOG_EMERG, ngx_cycle->log, 0,
+                  "wacrm spool \"%V\" cannot be opened: busy (for %M ms "
+                  "another process has kept its write.lock or open.lock, "
+                  "or the disk has not answered)", path, late);
 }
 
 
@@ -305,8 +430,10 @@ ngx_wacrm_watch_spool(ngx_event_t *ev)
                       "wacrm spool \"%s\" was replaced, it is opened again",
                       spool_path(ngx_wacrm_process.spool));
 
-        spool_close(&ngx_wacrm_process.spool);
-        ngx_wacrm_open_spool(&ngx_wacrm_process.retry);
+        ngx_wacrm_process.old = ngx_wacrm_process.spool;
+        ngx_wacrm_process.spool = NULL;
+
+        ngx_wacrm_open_spool(NGX_WACRM_SPOOL_REPLACED);
     }
 
     if (!ngx_exiting) {

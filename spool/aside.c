@@ -63,14 +63,13 @@ static int look(spool_t *s, bool all, char *error, size_t size)
     return rc;
 }
 
-int spool_examine(spool_t *s, bool all, unsigned wait_ms, char *error,
-                  size_t size)
+int spool_examine(spool_t *s, bool all, char *error, size_t size)
 {
     bool suspect = is_suspect(&s->dir);
-    int rc = spool_writer_enter(s, wait_ms);
+    int rc = spool_writer_enter(s);
 
     if (rc != SPOOL_OK) {
-        snprintf(error, size, "write.lock is held by another process");
+        snprintf(error, size, "%s", spool_strerror(rc));
         return rc;
     }
     rc = look(s, all || suspect, error, size);
@@ -110,7 +109,7 @@ bool spool_damaged(spool_t *s)
         spool_same_data(s) != 1) {
         return false;
     }
-    rc = spool_examine(s, true, 0, error, sizeof(error));
+    rc = spool_examine(s, true, error, sizeof(error));
     put_off(s, rc == SPOOL_OK || rc == SPOOL_CORRUPT);
     return rc == SPOOL_CORRUPT;
 }
@@ -262,13 +261,13 @@ static int put_aside(spool_t *s, char name[SPOOL_ASIDE_LEN + 1], char *error,
     return rc;
 }
 
-int spool_set_aside(spool_t *s, unsigned wait_ms,
-                    char name[SPOOL_ASIDE_LEN + 1], char *error, size_t size)
+int spool_set_aside(spool_t *s, char name[SPOOL_ASIDE_LEN + 1], char *error,
+                    size_t size)
 {
-    int rc = spool_writer_enter(s, wait_ms);
+    int rc = spool_writer_enter(s);
 
     if (rc != SPOOL_OK) {
-        snprintf(error, size, "write.lock is held by another process");
+        snprintf(error, size, "%s", spool_strerror(rc));
         return rc;
     }
     rc = put_aside(s, name, error, size);

@@ -194,15 +194,14 @@ static int open_state_as_writer(spool_t *s, bool create, int *rc)
     return spool_rc(s, *rc);
 }
 
-static int open_state(spool_t *s, spool_options_t *opt, int *rc)
+static int open_state(spool_t *s, bool create, int *rc)
 {
-    int ours = spool_writer_enter(s, opt->wait_ms);
+    int ours = spool_writer_enter(s);
 
-    if (ours != SPOOL_OK) {
-        return fail(opt, s, ours, "write.lock is held by another process", "");
+    if (ours == SPOOL_OK) {
+        ours = open_state_as_writer(s, create, rc);
+        spool_writer_leave(s);
     }
-    ours = open_state_as_writer(s, opt->create, rc);
-    spool_writer_leave(s);
     return ours;
 }
 
@@ -231,7 +230,7 @@ static int try_open(spool_t *s, spool_options_t *opt, size_t size, int *rc)
         return spool_rc(s, *rc);
     }
     s->size = info.me_mapsize;
-    ours = open_state(s, opt, rc);
+    ours = open_state(s, opt->create, rc);
     if (ours == SPOOL_INVAL && *rc == MDB_SUCCESS) {
         return fail(opt, s, ours, "holds a database, but no spool", "");
     }
@@ -288,7 +287,7 @@ static int try_often(spool_t *s, spool_options_t *opt, size_t size, int *rc)
 static int examine(spool_t *s, spool_options_t *opt, bool all)
 {
     char why[128] = "";
-    int rc = spool_examine(s, all, opt->wait_ms, why, sizeof(why));
+    int rc = spool_examine(s, all, why, sizeof(why));
 
     if (rc == SPOOL_OK) {
         return rc;
@@ -337,7 +336,7 @@ static int begin_anew(spool_t *s, spool_options_t *opt)
     int rc;
 
     snprintf(why, sizeof(why), "%s", opt->error);
-    rc = spool_set_aside(s, opt->wait_ms, opt->aside, error, sizeof(error));
+    rc = spool_set_aside(s, opt->aside, error, sizeof(error));
     if (rc == SPOOL_OK) {
         opt->error[0] = '\0';
         rc = open_what_is_there(s, opt, &damaged);

@@ -15,9 +15,8 @@
 
 #define DIR_MODE     02770
 #define FILE_MODE    0660
-#define OPEN_WAIT_MS 5000
-#define NAP_MS       10 /* from one try to take a lock to the next */
-#define SHORT_NAP_MS 1  /* of who will not wait for long */
+#define LOCK_TRIES   500
+#define LOCK_WAIT_NS 10000000 /* 10 ms: five seconds in all */
 
 /* f_type as statfs(2) lists it. */
 bool spool_fs_refused(long type)
@@ -235,38 +234,28 @@ static int lock_file(const spool_dir_t *dir, const char *lock, char *error,
     return fd;
 }
 
-static int64_t now_ms(void)
+static void nap(long ns)
 {
-    struct timespec ts = {0};
+    struct timespec ts = {0, ns};
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    nanosleep(&ts, NULL);
 }
 
-/* Again and again until then: flock(2) knows no time. */
-static int lock_within(int fd, unsigned wait_ms, long nap_ms)
-{
-    struct timespec nap = {0, nap_ms * 1000000};
-    int64_t end = now_ms() + wait_ms;
-
-    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if ((errno != EWOULDBLOCK && errno != EINTR) || now_ms() >= end) {
-            return SPOOL_BUSY;
-        }
-        nanosleep(&nap, NULL);
-    }
-    return SPOOL_OK;
-}
-
-int spool_lock_open(const spool_dir_t *dir, unsigned wait_ms, char *error,
-                    size_t size)
+int spool_lock_open(const spool_dir_t *dir, char *error, size_t size)
 {
     int fd = lock_file(dir, "open.lock", error, size);
 
-    if (fd < 0 ||
-        lock_within(fd, wait_ms != 0 ? wait_ms : OPEN_WAIT_MS,
-                    wait_ms != 0 ? SHORT_NAP_MS : NAP_MS) == SPOOL_OK) {
+    if (fd < 0) {
         return fd;
+    }
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            return fd;
+        }
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            break;
+        }
+        nap(LOCK_WAIT_NS);
     }
     snprintf(error, size, "%.150s/open.lock: held by another process",
              dir->path);
@@ -285,46 +274,22 @@ int spool_writer_open(spool_t *s, char *error, size_t size)
     return SPOOL_OK;
 }
 
-/* Of one process, all threads share one lock of the file. */
-static int lock_threads(spool_t *s, unsigned wait_ms)
-{
-    struct timespec nap = {0, SHORT_NAP_MS * 1000000};
-    int64_t end = now_ms() + wait_ms;
-    int rc;
-
-    if (wait_ms == 0) {
-        return pthread_mutex_lock(&s->writer_lock);
-    }
-    while ((rc = pthread_mutex_trylock(&s->writer_lock)) == EBUSY &&
-           now_ms() < end) {
-        nanosleep(&nap, NULL);
-    }
-    return rc;
-}
-
-static int lock_for_good(int fd)
+int spool_writer_enter(spool_t *s)
 {
     int rc;
 
-    do {
-        rc = flock(fd, LOCK_EX);
-    } while (rc != 0 && errno == EINTR);
-    return rc == 0 ? SPOOL_OK : SPOOL_BUSY;
-}
-
-int spool_writer_enter(spool_t *s, unsigned wait_ms)
-{
-    int rc;
-
-    if (lock_threads(s, wait_ms) != 0) {
+    /* of one process, all threads share one lock of the file */
+    if (pthread_mutex_lock(&s->writer_lock) != 0) {
         return SPOOL_BUSY;
     }
-    rc = wait_ms == 0 ? lock_for_good(s->writer_fd)
-                      : lock_within(s->writer_fd, wait_ms, SHORT_NAP_MS);
-    if (rc != SPOOL_OK) {
+    do {
+        rc = flock(s->writer_fd, LOCK_EX);
+    } while (rc != 0 && errno == EINTR);
+    if (rc != 0) {
         pthread_mutex_unlock(&s->writer_lock);
+        return SPOOL_BUSY;
     }
-    return rc;
+    return SPOOL_OK;
 }
 
 void spool_writer_leave(spool_t *s)

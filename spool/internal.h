@@ -53,7 +53,6 @@ struct spool_s {
 
     pthread_mutex_t writer_lock;
     int writer_fd;             /* of write.lock; -1: not open */
-    unsigned wait_ms;          /* as its first user opened it */
     _Atomic(MDB_txn *) writer; /* the transaction that has both */
 
     pthread_mutex_t revoked_lock;
@@ -76,9 +75,8 @@ void spool_dir_close(spool_dir_t *dir);
 int spool_dir_sync_parent(const spool_dir_t *dir);
 /* The code for an errno of open(2) and the like. */
 int spool_errno_code(int err);
-/* Waits for open.lock, 0: five seconds; the descriptor, or a code < 0. */
-int spool_lock_open(const spool_dir_t *dir, unsigned wait_ms, char *error,
-                    size_t size);
+/* Waits for open.lock; the descriptor, or a code < 0. */
+int spool_lock_open(const spool_dir_t *dir, char *error, size_t size);
 /*
  * The right to write, taken before LMDB's own and given back after it. LMDB
  * has a robust mutex, which loses a wake-up: where the process that was woken
@@ -87,11 +85,10 @@ int spool_lock_open(const spool_dir_t *dir, unsigned wait_ms, char *error,
  * the kernel's handle_futex_death() sees an owner, and does nothing). With a
  * lock of the kernel's nobody sleeps on that mutex. (LMDB's mutex of the reader
  * table is the same kind; it is held for some instructions only, by who begins
- * to read.) It may be taken by one thread that has no transaction. SPOOL_BUSY
- * after wait_ms, 0: it waits without limit.
+ * to read.) It may be taken by one thread that has no transaction.
  */
 int spool_writer_open(spool_t *s, char *error, size_t size);
-int spool_writer_enter(spool_t *s, unsigned wait_ms);
+int spool_writer_enter(spool_t *s);
 void spool_writer_leave(spool_t *s);
 /* Gives the files their mode and makes their names durable. */
 int spool_files_settle(const spool_dir_t *dir);
@@ -111,16 +108,15 @@ void spool_suspect(const spool_dir_t *dir);
  * only, or, after spool_suspect() or where all is set, at each page.
  * SPOOL_CORRUPT only for what is damaged for certain, then error says how.
  */
-int spool_examine(spool_t *s, bool all, unsigned wait_ms, char *error,
-                  size_t size);
+int spool_examine(spool_t *s, bool all, char *error, size_t size);
 /*
  * Under open.lock: takes write.lock and renames data.mdb and lock.mdb into a
  * new directory beside them. Who has them open still writes no more (txn.c).
  * SPOOL_CORRUPT, SPOOL_BUSY: they lie where they lay. SPOOL_IO: they lie in
  * name, which may not outlast a power cut. error: why, for people.
  */
-int spool_set_aside(spool_t *s, unsigned wait_ms,
-                    char name[SPOOL_ASIDE_LEN + 1], char *error, size_t size);
+int spool_set_aside(spool_t *s, char name[SPOOL_ASIDE_LEN + 1], char *error,
+                    size_t size);
 /* Whether LMDB must not lie on a file system of that statfs() type. */
 bool spool_fs_refused(long type);
 

@@ -133,8 +133,7 @@ static int open_new(spool_t **out, spool_dir_t *dir, spool_options_t *opt)
     if (s == NULL) {
         return SPOOL_NOMEM;
     }
-    lock =
-        spool_lock_open(&s->dir, opt->wait_ms, opt->error, sizeof(opt->error));
+    lock = spool_lock_open(&s->dir, opt->error, sizeof(opt->error));
     if (lock < 0) {
         handle_free(s);
         return lock;
@@ -149,7 +148,6 @@ static int open_new(spool_t **out, spool_dir_t *dir, spool_options_t *opt)
         return rc;
     }
     s->refs = 1;
-    s->wait_ms = opt->wait_ms;
     s->next = registry;
     registry = s;
     *out = s;
@@ -163,12 +161,11 @@ static int open_new(spool_t **out, spool_dir_t *dir, spool_options_t *opt)
  */
 static int open_again(spool_t *s, spool_options_t *opt)
 {
-    spool_options_t same = {.size = opt->size, .wait_ms = opt->wait_ms};
+    spool_options_t same = {.size = opt->size};
     int lock;
     int rc;
 
-    lock =
-        spool_lock_open(&s->dir, opt->wait_ms, opt->error, sizeof(opt->error));
+    lock = spool_lock_open(&s->dir, opt->error, sizeof(opt->error));
     if (lock < 0) {
         return lock;
     }
@@ -257,7 +254,7 @@ void spool_close(spool_t **spool)
         }
         *p = s->next;
         /* Without the lock the close goes on: LMDB has locks of its own. */
-        lock = spool_lock_open(&s->dir, s->wait_ms, error, sizeof(error));
+        lock = spool_lock_open(&s->dir, error, sizeof(error));
         spool_env_close(s);
         if (lock >= 0) {
             close(lock);

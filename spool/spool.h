@@ -39,8 +39,8 @@ enum {
                            on, until it is closed and opened again (while
                            others hold it: by the next spool_open()) */
     SPOOL_NOMEM = -6,
-    SPOOL_BUSY = -7,  /* reader slots used up, open.lock or write.lock held for
-                         too long, or write.lock cannot be taken */
+    SPOOL_BUSY = -7,  /* reader slots used up, open.lock held for too long, or
+                         write.lock cannot be taken */
     SPOOL_INVAL = -8, /* wrong argument, bad path, network file system */
 };
 
@@ -57,18 +57,13 @@ typedef struct spool_s spool_t;
 #define SPOOL_ASIDE_LEN 31
 
 typedef struct {
-    uint64_t size;    /* LMDB map, bytes, >= 1 MiB; 0 = what the environment
-                         has, SPOOL_DEFAULT_SIZE for a new one */
-    bool create;      /* make the directory (2770) and the environment if
-                         they are not there; files are set to 0660 */
-    unsigned wait_ms; /* for each of the two locks, where another process has
-                         it: then SPOOL_BUSY. 0: five seconds for open.lock,
-                         without limit for write.lock. spool_close() keeps to
-                         it, and closes in any case. Never for spool_append()
-                         and the other calls that write. */
-    bool set_aside;   /* with create: a spool that is damaged for certain goes
-                         into a directory of its own below path, whole, and a
-                         new one is begun (docs/spool.md, "Damaged") */
+    uint64_t size;  /* LMDB map, bytes, >= 1 MiB; 0 = what the environment
+                       has, SPOOL_DEFAULT_SIZE for a new one */
+    bool create;    /* make the directory (2770) and the environment if
+                       they are not there; files are set to 0660 */
+    bool set_aside; /* with create: a spool that is damaged for certain goes
+                       into a directory of its own below path, whole, and a
+                       new one is begun (docs/spool.md, "Damaged") */
     char aside[SPOOL_ASIDE_LEN + 1]; /* out: its name, also if then the call
                         failed, or a new one was begun beside it only now;
                         "": none was */

@@ -87,7 +87,7 @@ int spool_map_renew(spool_t *s)
  */
 static int enter_writer(spool_t *s)
 {
-    if (spool_writer_enter(s, 0) != SPOOL_OK) {
+    if (spool_writer_enter(s) != SPOOL_OK) {
         return EBUSY;
     }
     if (spool_same_data(s) != 1) {

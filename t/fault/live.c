@@ -34,7 +34,7 @@ typedef struct {
     _Atomic int32_t skip;  /* calls that go well first */
     _Atomic int32_t run;   /* and how many fail then */
     _Atomic int32_t hits;  /* that have failed, in all processes */
-    int32_t err;
+    int32_t err; /* errno; < 0: it is late by so many ms, and goes well */
     /* how the path ends; with a * at its end: how its last part begins; "": any
      * file */
     char file[108];
@@ -102,6 +102,10 @@ static bool fails_at(int call, int fd, const char *path)
         return false;
     }
     atomic_fetch_add(&control->hits, 1);
+    if (control->err < 0) {
+        usleep((useconds_t)-control->err * 1000);
+        return false;
+    }
     errno = control->err;
     return true;
 }

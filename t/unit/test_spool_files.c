@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/syscall.h>
 
 #include "spool/internal.h"
@@ -227,42 +226,14 @@ static void test_damaged(void **state)
     assert_int_equal(st.st_size, 16 * 4096);
 }
 
-/* Another process has a lock, and keeps it: whoever may not wait is told. */
-static void test_held(void **state)
-{
-    static const char *const locks[] = {"write.lock", "open.lock"};
-    spool_options_t opt = {.size = MIB, .create = true, .wait_ms = 20};
-    char path[sizeof(dir.spool) + 16];
-    spool_t *s;
-
-    (void)state;
-    assert_int_equal(spool_open(&s, dir.spool, &opt), SPOOL_OK);
-    for (size_t i = 0; i < 2; i++) {
-        int fd;
-
-        snprintf(path, sizeof(path), "%s/%s", dir.spool, locks[i]);
-        fd = open(path, O_RDWR | O_CLOEXEC);
-        assert_true(fd >= 0 && flock(fd, LOCK_EX) == 0);
-        alarm(4); /* less than the five seconds of others */
-        spool_close(&s);
-        assert_int_equal(spool_open(&s, dir.spool, &opt), SPOOL_BUSY);
-        alarm(0);
-        assert_non_null(strstr(opt.error, locks[i]));
-        assert_int_equal(close(fd), 0);
-        assert_int_equal(spool_open(&s, dir.spool, &opt), SPOOL_OK);
-    }
-    spool_close(&s);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_moved),         TEST(test_half_made),
-        TEST(test_cannot_look),   TEST(test_file_systems),
-        TEST(test_same_handle),   TEST(test_moved_away),
-        TEST(test_modes),         TEST(test_flags),
-        TEST(test_damaged),       TEST(test_held),
-        TEST(test_half_made_dir),
+        TEST(test_moved),       TEST(test_half_made),
+        TEST(test_cannot_look), TEST(test_file_systems),
+        TEST(test_same_handle), TEST(test_moved_away),
+        TEST(test_modes),       TEST(test_flags),
+        TEST(test_damaged),     TEST(test_half_made_dir),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

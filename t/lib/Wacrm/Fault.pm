@@ -18,7 +18,8 @@ that runs
 
     $fault->arm(calls => 'pwrite sync', file => 'data.mdb', errno => EIO,
         skip => 3, run => 1);
-    $fault->disarm;                 # how often it has failed
+    $fault->arm(calls => 'sync', file => '/spool', late => 60, run => 1000);
+    $fault->disarm;                 # how often it has failed, or was late (ms)
 
 =head1 DESCRIPTION
 
@@ -129,7 +130,8 @@ sub arm {
     $calls |= $ON{$_} || die "no call $_" for split ' ', $opt{calls};
     $self->disarm;
     $self->_put(4, pack 'l4a108', $opt{skip} || 0,
-        defined $opt{run} ? $opt{run} : 1, 0, $opt{errno} || EIO,
+        defined $opt{run} ? $opt{run} : 1, 0,
+        $opt{late} ? -$opt{late} : $opt{errno} || EIO,
         defined $opt{file} ? $opt{file} : '');
     $self->_put(0, pack 'l', $calls);
 }
