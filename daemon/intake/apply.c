@@ -27,6 +27,8 @@ typedef struct {
     size_t index; /* of ev in the item */
     int64_t session;
     int64_t ts;
+    bool past; /* others came later and have been applied: a replay, or one that
+                * lay in quarantine or in a spool put aside */
 } work_t;
 
 void apply_begin(apply_t *a, bool live, welcome_pace_t *pace)
@@ -223,7 +225,7 @@ static int apply_message(const work_t *w)
                            .alias = ev->alias,
                            .name = ev->from_me ? NULL : ev->push_name,
                            .wrote = !ev->from_me,
-                           .past = !w->a->live};
+                           .past = w->past};
     const char *wa_id = ev->wa_id;
     char hashed[HASH_ID];
     contact_ref_t contact;
@@ -333,6 +335,9 @@ static int apply_session(const work_t *w)
 {
     const char *word = w->ev->status;
 
+    if (w->past && w->a->live) {
+        return ignore(w);
+    }
     if (word == NULL) {
         if (w->ev->kind != GW_QR) {
             return ignore(w);
@@ -345,7 +350,7 @@ static int apply_session(const work_t *w)
 static int apply_alias(const work_t *w)
 {
     contact_hint_t hint = {
-        .phone = w->ev->phone, .alias = w->ev->alias, .past = !w->a->live};
+        .phone = w->ev->phone, .alias = w->ev->alias, .past = w->past};
     contact_ref_t contact;
 
     if (hint.phone == NULL || hint.alias == NULL) {
@@ -413,6 +418,20 @@ static int apply_probe(apply_t *a, tx_t *tx, const item_t *item)
     return event_raise(tx, EVENT_PROBE, 0, 0, item->probe);
 }
 
+static bool is_past(apply_t *a, const tx_t *tx, const item_t *item)
+{
+    if (a->newest > tx->now + SKEW_MS) {
+        a->newest = 0; /* the clock was ahead then */
+    }
+    if (!a->live || item->received < a->newest - SKEW_MS) {
+        return true;
+    }
+    if (item->received > a->newest) {
+        a->newest = item->received;
+    }
+    return false;
+}
+
 int apply_item(apply_t *a, tx_t *tx, const item_t *item)
 {
     work_t w = {.a = a, .tx = tx, .item = item};
@@ -422,6 +441,7 @@ int apply_item(apply_t *a, tx_t *tx, const item_t *item)
     if (item->probe != 0) {
         return apply_probe(a, tx, item);
     }
+    w.past = is_past(a, tx, item);
     for (size_t i = 0; rc == WERR_OK && i < item->events.n; i++) {
         w.ev = &item->events.items[i];
         w.index = i;

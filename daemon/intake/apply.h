@@ -32,6 +32,9 @@ typedef struct {
     } sessions[SESSIONS_MAX]; /* seen in this transaction */
     size_t nsessions;
     char reason[REASON_MAX]; /* why apply_item() was not content */
+    /* When the newest one that was applied live came; 0 before the first, and
+     * no business of apply_begin(). */
+    int64_t newest;
 } apply_t;
 
 void apply_begin(apply_t *a, bool live, welcome_pace_t *pace);

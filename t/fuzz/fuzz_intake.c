@@ -33,7 +33,7 @@ static int apply(tx_t *tx, void *arg)
 {
     static welcome_pace_t pace;
     item_t *item = arg;
-    apply_t a;
+    apply_t a = {0};
     int rc;
 
     apply_begin(&a, true, &pace);

@@ -74,12 +74,13 @@ static inline int rig_teardown(void **state)
     return 0;
 }
 
-static inline uint64_t put_from(rig_t *r, const char *source, const char *body)
+static inline uint64_t put_late(rig_t *r, const char *source, const char *body,
+                                int64_t late_ms)
 {
     static char data[8192];
     spool_record_t rec = {
         .source = {source, strlen(source)},
-        .received_us = (uint64_t)clock_now_ms() * 1000,
+        .received_us = (uint64_t)(clock_now_ms() - late_ms) * 1000,
         .remote = {"127.0.0.1", 9},
         .signature = {"waapi", 5},
         .method = {"POST", 4},
@@ -92,6 +93,11 @@ static inline uint64_t put_from(rig_t *r, const char *source, const char *body)
     assert_true(str.len > 0);
     assert_int_equal(spool_append(r->spool, &str, 1, &seq), SPOOL_OK);
     return seq;
+}
+
+static inline uint64_t put_from(rig_t *r, const char *source, const char *body)
+{
+    return put_late(r, source, body, 0);
 }
 
 static inline uint64_t put(rig_t *r, const char *phone, const char *id,

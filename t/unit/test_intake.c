@@ -193,6 +193,49 @@ static void a_copy_changes_nobody(void **state)
     assert_int_equal(atomic_load(&intake_counters(r->in)->duplicates), 3);
 }
 
+/* What comes out of a quarantine or a spool put aside is older than what has
+ * been applied: it is stored, and takes no alias and no session back. */
+static void what_is_late_moves_nothing(void **state)
+{
+    static const char old[] = "{\"event\":\"lid.mapping.resolved\",\"data\":{"
+                              "\"lid\":\"77@lid\",\"phone\":\"6281111111\"}}";
+    static const char down[] = "{\"event\":\"session.disconnected\","
+                               "\"sessionId\":\"s1\",\"data\":{}}";
+    rig_t *r = *state;
+
+    put_from(r, "seed",
+             "{\"event\":\"session.connected\",\"sessionId\":\"s1\","
+             "\"data\":{}}");
+    put_from(r, "seed",
+             "{\"event\":\"lid.mapping.resolved\",\"data\":{"
+             "\"lid\":\"77@lid\",\"phone\":\"6282222222\"}}");
+    put_late(r, "seed", old, 3600000);
+    put_late(r, "seed", down, 3600000);
+    put_late(r, "seed",
+             "{\"event\":\"message.received\",\"data\":{"
+             "\"from\":\"6281111111\",\"message\":\"x\",\"id\":\"L\"}}",
+             3600000);
+    intake_up(r);
+    wait_for(r, put(r, "6283333333", "N", "halo"));
+    assert_int_equal(ASK(r->f, "SELECT count(*) FROM messages "
+                               "WHERE wa_id = 'L'"),
+                     1);
+    assert_int_equal(ASK(r->f, "SELECT k.phone FROM contacts k "
+                               "JOIN contact_aliases a ON a.contact_id = k.id"),
+                     6282222222);
+    assert_int_equal(ASK(r->f, "SELECT count(*) FROM sessions "
+                               "WHERE status = 'connected'"),
+                     1);
+    wait_for(r, put_from(r, "seed", old));
+    wait_for(r, put_from(r, "seed", down));
+    assert_int_equal(ASK(r->f, "SELECT k.phone FROM contacts k "
+                               "JOIN contact_aliases a ON a.contact_id = k.id"),
+                     6281111111);
+    assert_int_equal(ASK(r->f, "SELECT count(*) FROM sessions "
+                               "WHERE status = 'connected'"),
+                     0);
+}
+
 static void future_time_is_clamped(void **state)
 {
     rig_t *r = *state;
@@ -279,6 +322,7 @@ int main(void)
         TEST(it_looks_by_itself),
         TEST(repeated_deliveries_count_once),
         TEST(a_copy_changes_nobody),
+        TEST(what_is_late_moves_nothing),
         TEST(future_time_is_clamped),
         TEST(newcomers_are_greeted_once),
         TEST(old_or_own_messages_greet_nobody),
