@@ -67,6 +67,23 @@ static gw_send_t send_of(const attempt_t *a)
     return s;
 }
 
+/* Whoever answers is there, and so is who has taken what was to be sent. */
+static void note_reach(attempt_t *a, const gw_result_t *r)
+{
+    if (a->reach && (r->http_status > 0 || r->bytes_sent)) {
+        a->reach->away_since = 0;
+        attempt_asked(a);
+    }
+}
+
+/* Only of what is tried again: its next try ends it. */
+static void note_away(attempt_t *a, const gw_result_t *r)
+{
+    if (r->no_connection && a->reach->away_since == 0) {
+        a->reach->away_since = clock_mono_ms();
+    }
+}
+
 /* ---- was it sent? ---- */
 
 static void look_up_later(attempt_t *a, bool absence_proves)
@@ -91,6 +108,7 @@ static void on_lookup(void *arg, const gw_result_t *r)
                      .arg = a};
     gw_found_t found = GW_NOT_TOLD;
 
+    note_reach(a, r);
     if (r->http_status > 0) {
         found = a->driver->lookup_reply(r->http_status, r->body, r->len, &l,
                                         a->reply.wa_id, sizeof(a->reply.wa_id));
@@ -196,20 +214,12 @@ static void on_answer(attempt_t *a, const gw_result_t *r)
     }
 }
 
-static void note_reach(const attempt_t *a, const gw_result_t *r)
-{
-    if (r->http_status > 0) {
-        a->reach->away_since = 0;
-    } else if (r->no_connection && a->reach->away_since == 0) {
-        a->reach->away_since = clock_mono_ms();
-    }
-}
-
 static void on_sent(void *arg, const gw_result_t *r)
 {
     attempt_t *a = arg;
 
     note_reach(a, r);
+    note_away(a, r);
     if (r->http_status > 0) {
         on_answer(a, r);
         return;

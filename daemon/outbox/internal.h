@@ -16,7 +16,7 @@ typedef enum { END_SENT, END_RETRY, END_FAILED, END_UNKNOWN } end_t;
 
 /* Whether an account's gateway answers. */
 typedef struct {
-    int64_t away_since; /* monotonic ms; 0: it does */
+    int64_t away_since; /* monotonic ms; 0: it does. Any answer ends it */
     bool probed;        /* while it is away one attempt at a time asks it */
 } reach_t;
 
@@ -74,6 +74,8 @@ struct outbox_s {
 
 /* lanes.c: the database's side */
 
+/* Of one of o->accounts. */
+reach_t *lanes_reach(const outbox_t *o, const gateway_account_t *account);
 /* Takes what is due and starts it; *next_due is absolute, ms. */
 int lanes_take(outbox_t *o, int64_t *next_due) WACRM_CHECKED;
 /* Scheduled messages that are due join their lanes; *next as above. */

@@ -37,7 +37,7 @@ typedef struct {
     int64_t deferred;
 } batch_t;
 
-static reach_t *reach_of(const outbox_t *o, const gateway_account_t *account)
+reach_t *lanes_reach(const outbox_t *o, const gateway_account_t *account)
 {
     return &o->reach[account - o->accounts];
 }
@@ -68,7 +68,7 @@ static int prepare(batch_t *b, size_t i, const gateway_account_t *account)
     b->due[i].text = b->due[i].template_variables = NULL;
     a->account = account;
     a->driver = gw_driver(account->driver);
-    a->reach = reach_of(b->o, account);
+    a->reach = lanes_reach(b->o, account);
     if (a->reach->away_since > 0) {
         a->probe = a->reach->probed = true;
     }
@@ -88,7 +88,7 @@ static int64_t wait_of(outbox_t *o, const delivery_t *d,
     if (!account || !gw_driver(account->driver)) {
         return UNKNOWN_ACCOUNT_MS;
     }
-    r = reach_of(o, account);
+    r = lanes_reach(o, account);
     if (r->away_since > 0 && r->probed) {
         return away_pause(o, r);
     }

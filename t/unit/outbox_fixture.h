@@ -24,6 +24,10 @@ DB_QUERY(row_of_message,
          "SELECT o.state, o.attempts, coalesce(m.wa_id, ''), m.status, "
          "coalesce(o.reason, '') FROM outbox o JOIN messages m "
          "ON m.id = o.message_id WHERE o.message_id = $1");
+DB_QUERY(insert_read,
+         "INSERT INTO outbox (kind, session_id, chat_id, state, not_before, "
+         "created_at, updated_at) SELECT 'read', session_id, chat_id, 0, $2, "
+         "$2, $2 FROM messages WHERE id = $1");
 
 typedef struct {
     char dir[64], path[96];
@@ -154,6 +158,17 @@ static inline int64_t queue(const char *phone, const char *text)
 
     assert_int_equal(domain_write(&desk.domain, queue_tx, &q), WERR_OK);
     return q.id;
+}
+
+/* A read receipt in that message's chat. */
+static inline int read_tx(tx_t *tx, void *arg)
+{
+    db_stmt_t *s = db_stmt(tx->db, &insert_read);
+
+    db_bind_i64(s, 1, *(int64_t *)arg);
+    db_bind_i64(s, 2, tx->now);
+    tx->queued = true;
+    return db_exec(s);
 }
 
 typedef struct {

@@ -7,11 +7,6 @@
 DB_QUERY(row_of_read,
          "SELECT state FROM outbox WHERE kind = 'read' AND state < 9");
 
-DB_QUERY(insert_read,
-         "INSERT INTO outbox (kind, session_id, chat_id, state, not_before, "
-         "created_at, updated_at) SELECT 'read', session_id, chat_id, 0, $2, "
-         "$2, $2 FROM messages WHERE id = $1");
-
 /* ---- helpers ---- */
 
 static int calls_for(const char *phone)
@@ -296,16 +291,6 @@ static void echo_settles(void **state)
 }
 
 /* ---- read receipts ---- */
-
-static int read_tx(tx_t *tx, void *arg)
-{
-    db_stmt_t *s = db_stmt(tx->db, &insert_read);
-
-    db_bind_i64(s, 1, *(int64_t *)arg);
-    db_bind_i64(s, 2, tx->now);
-    tx->queued = true;
-    return db_exec(s);
-}
 
 static void read_receipts(void **state)
 {

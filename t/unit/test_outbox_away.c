@@ -15,16 +15,23 @@
 DB_QUERY(tried_twice, "UPDATE outbox SET attempts = 2");
 DB_QUERY(queued_at, "UPDATE outbox SET created_at = $1");
 
+DB_QUERY(all_sent, "UPDATE outbox SET state = 4");
+
+#define HELD_MAX 8
+
 /* A port whose listener takes no connection. */
 static struct {
     char base[64];
     struct sockaddr_in address;
     int fd, fillers[FILLERS];
-    pthread_t thread; /* of close_each() */
+    pthread_t thread; /* of close_each() or hold_sends() */
     bool closes;
+    int held[HELD_MAX];
+    _Atomic int nheld;
 } deaf;
 
-static void open_deaf(const char *scheme)
+/* Whoever comes is refused. */
+static void bind_deaf(const char *scheme)
 {
     socklen_t len = sizeof(deaf.address);
 
@@ -38,10 +45,15 @@ static void open_deaf(const char *scheme)
         0);
     assert_int_equal(
         getsockname(deaf.fd, (struct sockaddr *)&deaf.address, &len), 0);
-    assert_int_equal(listen(deaf.fd, 0), 0);
     (void)snprintf(deaf.base, sizeof(deaf.base), "%s://127.0.0.1:%d", scheme,
                    ntohs(deaf.address.sin_port));
     desk.account.base_url = deaf.base;
+}
+
+static void open_deaf(const char *scheme)
+{
+    bind_deaf(scheme);
+    assert_int_equal(listen(deaf.fd, 0), 0);
 }
 
 /* Takes its last places: whoever comes next is not even answered. */
@@ -72,6 +84,48 @@ static void *close_each(void *arg)
     return arg;
 }
 
+/* A gateway that is back, and answers all but what it is to send. */
+static void *hold_sends(void *arg)
+{
+    static const char answer[] = "HTTP/1.1 503 Busy\r\nConnection: close\r\n"
+                                 "Content-Length: 0\r\n\r\n";
+    struct timeval limit = {.tv_sec = 5};
+    char line[512];
+    int fd;
+
+    while ((fd = accept(deaf.fd, NULL, NULL)) >= 0) {
+        ssize_t n;
+
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+        n = recv(fd, line, sizeof(line) - 1, 0);
+        line[n > 0 ? n : 0] = '\0';
+        if (strncmp(line, "POST ", 5) == 0 && deaf.nheld < HELD_MAX) {
+            deaf.held[deaf.nheld++] = fd;
+            continue;
+        }
+        (void)send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
+        (void)close(fd);
+    }
+    return arg;
+}
+
+static void come_back(void)
+{
+    assert_int_equal(listen(deaf.fd, 16), 0);
+    assert_int_equal(pthread_create(&deaf.thread, NULL, hold_sends, NULL), 0);
+    deaf.closes = true;
+}
+
+static void wait_held(int n)
+{
+    int64_t until = clock_mono_ms() + 40000;
+
+    while (deaf.nheld < n && clock_mono_ms() < until) {
+        (void)usleep(5000);
+    }
+    assert_true(deaf.nheld >= n);
+}
+
 static int teardown_deaf(void **state)
 {
     int rc = teardown(state);
@@ -79,6 +133,9 @@ static int teardown_deaf(void **state)
     if (deaf.closes) {
         (void)shutdown(deaf.fd, SHUT_RDWR);
         (void)pthread_join(deaf.thread, NULL);
+    }
+    for (int i = 0; i < deaf.nheld; i++) {
+        (void)close(deaf.held[i]);
     }
     for (size_t i = 0; i < FILLERS; i++) {
         if (deaf.fillers[i] >= 0) {
@@ -325,6 +382,60 @@ static void its_pauses_are_its_own(void **state)
     assert_in_range(pause_of_next(id), 1500, 60000);
 }
 
+/* ---- it is back, and slow ---- */
+
+/* What takes its bytes is there: nobody waits for the end of one that it
+ * leaves without an answer. */
+static void slow_is_not_away(void **state)
+{
+    char phone[24];
+
+    (void)state;
+    bind_deaf("http");
+    desk.account.token = "t";
+    (void)queue("6281333000500", "halo");
+    start_outbox();
+    wait_retried(1);
+    come_back();
+    for (int i = 1; i < 4; i++) {
+        (void)snprintf(phone, sizeof(phone), "62813330005%02d", i);
+        (void)queue(phone, "halo");
+    }
+    wait_held(4);
+    assert_true(outbox_counters(desk.outbox)->unknown < 3);
+}
+
+static int all_sent_tx(tx_t *tx, void *arg)
+{
+    (void)arg;
+    return db_exec(db_stmt(tx->db, &all_sent));
+}
+
+/* Nobody tries it again: what it has found may be long ago. */
+static void receipt_says_nothing_of_later(void **state)
+{
+    int64_t id, until = clock_mono_ms() + 12000;
+    const outbox_counters_t *n;
+
+    (void)state;
+    bind_deaf("http");
+    desk.account.token = "t";
+    id = queue("6281333000600", "halo");
+    assert_int_equal(domain_write(&desk.domain, all_sent_tx, NULL), WERR_OK);
+    assert_int_equal(domain_write(&desk.domain, read_tx, &id), WERR_OK);
+    start_outbox();
+    n = outbox_counters(desk.outbox);
+    while (n->failed == 0 && clock_mono_ms() < until) {
+        (void)usleep(5000);
+    }
+    assert_int_equal(n->failed, 1);
+    come_back();
+    (void)queue("6281333000601", "halo");
+    (void)queue("6281333000602", "halo");
+    wait_held(2);
+    assert_int_equal(n->deferred, 0);
+}
+
 #define DEAF(f) cmocka_unit_test_setup_teardown(f, setup, teardown_deaf)
 
 int main(void)
@@ -334,6 +445,7 @@ int main(void)
         DEAF(handshake_is_swallowed),    DEAF(handshake_is_cut),
         DEAF(stopped_before_a_byte),     DEAF(old_ones_have_their_tries),
         DEAF(another_one_does_not_wait), DEAF(its_pauses_are_its_own),
+        DEAF(slow_is_not_away),          DEAF(receipt_says_nothing_of_later),
     };
 
     return cmocka_run_group_tests(tests, group_start, group_stop);
