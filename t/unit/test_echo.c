@@ -211,6 +211,41 @@ static void first_id_delivered_ends_a_retry(void **state)
     assert_int_equal(status_of(f, id), STATUS_READ);
 }
 
+/* The second attempt had left already. */
+static void first_id_delivered_while_the_second_leaves(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = retried(f), now = clock_now_ms();
+
+    step(f, 'b', id, "t2", NULL);
+    move(f, "FIRST", STATUS_DELIVERED);
+    step(f, 's', id, "t2", "SECOND");
+    assert_wa_id(f, id, "FIRST");
+    assert_int_equal(say(f, PHONE, "SECOND", "salam", now, true).ref.id, id);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM messages"), 1);
+    move(f, "SECOND", STATUS_FAILED);
+    assert_int_equal(status_of(f, id), STATUS_DELIVERED);
+    move(f, "SECOND", STATUS_READ);
+    assert_int_equal(status_of(f, id), STATUS_READ);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM parked"), 0);
+}
+
+static void echo_of_the_second_before_its_answer(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = retried(f), now = clock_now_ms();
+
+    step(f, 'b', id, "t2", NULL);
+    move(f, "FIRST", STATUS_DELIVERED);
+    say(f, PHONE, "SECOND", "salam", now, true);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM messages"), 2);
+    step(f, 's', id, "t2", "SECOND");
+    assert_int_equal(ASK(f, "SELECT count(*) FROM messages"), 1);
+    assert_wa_id(f, id, "FIRST");
+    assert_int_equal(say(f, PHONE, "SECOND", "salam", now, true).ref.id, id);
+    assert_int_equal(status_of(f, id), STATUS_DELIVERED);
+}
+
 /* A status that comes before the echo which it belongs to. */
 static void echo_of_what_has_failed(void **state)
 {
@@ -371,6 +406,8 @@ int main(void)
         TEST(first_id_stays_known),
         TEST(first_id_is_not_bound_again),
         TEST(first_id_delivered_ends_a_retry),
+        TEST(first_id_delivered_while_the_second_leaves),
+        TEST(echo_of_the_second_before_its_answer),
         TEST(echo_of_what_has_failed),
         TEST(retry_gets_the_same_id),
         TEST(echo_is_of_the_one_tried_then),
