@@ -181,6 +181,13 @@ flock $lock, LOCK_EX;
 my $from = $t->mark;
 ok($t->reload, 'workers start while it is held');
 held('reload', $from);
+
+# they end though their openings hang, and leave nothing behind that runs on
+my @hanging = $t->workers;
+ok($t->reload, 'once more while it is held');
+ok($t->wait_for(sub { !grep { kill 0, $_ } @hanging }),
+    'who waits for the lock ends');
+unlike($t->log_since($from), qr/exited (?:on signal|with code [1-9])/, 'well');
 released($lock);
 
 SKIP: {
