@@ -115,14 +115,14 @@ int message_set_status(tx_t *tx, message_row_t *m, status_t to,
         rc = chat_add_failed(tx, m->chat, is_failed(to) - is_failed(from));
     }
     if (rc == WERR_OK && to >= STATUS_SENT && to <= STATUS_PLAYED &&
-        (from < STATUS_SENT || from == STATUS_FAILED)) {
+        (from < STATUS_SENT || from >= STATUS_FAILED)) {
         rc = close_outbox(tx, m->id);
         if (rc == WERR_OK) {
             rc = chat_set_live(tx, m->session, m->chat);
         }
     }
     if (rc == WERR_OK && to >= STATUS_READ && to <= STATUS_PLAYED &&
-        from < STATUS_READ) {
+        (from < STATUS_READ || from == STATUS_CANCELLED)) {
         rc = donor_talk(tx, m->contact, TALK_READ, tx->now);
     }
     if (rc == WERR_OK) {
@@ -135,8 +135,13 @@ int message_set_status(tx_t *tx, message_row_t *m, status_t to,
 int message_move(tx_t *tx, message_row_t *m, status_t to, const char *code,
                  const char *title)
 {
+    bool withdrawn;
+    int rc;
+
     if (!status_may_move(m->status, to)) {
         return WERR_OK;
     }
-    return message_set_status(tx, m, to, code, title);
+    withdrawn = m->status == STATUS_CANCELLED;
+    rc = message_set_status(tx, m, to, code, title);
+    return rc == WERR_OK && withdrawn ? chat_settle_last(tx, m->chat) : rc;
 }

@@ -25,7 +25,8 @@ int message_row_find_former(db_t *db, int64_t session, const char *wa_id,
 
 /*
  * Moves the status if the lattice allows it, and with it the chat's count of
- * failed sends, the outbox row and the event. code and title: of an error.
+ * failed sends, the outbox row and the event; the chat's last message where
+ * this one was withdrawn. code and title: of an error.
  */
 int message_move(tx_t *tx, message_row_t *m, status_t to, const char *code,
                  const char *title) WACRM_CHECKED;

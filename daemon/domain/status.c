@@ -74,11 +74,11 @@ bool status_may_move(status_t from, status_t to)
     default:
         break;
     }
+    if (from == STATUS_FAILED || from == STATUS_CANCELLED) {
+        return to != STATUS_SENT;
+    }
     if (from >= STATUS_UNSAID) {
         return false;
-    }
-    if (from == STATUS_FAILED) {
-        return to != STATUS_SENT;
     }
     return rank(to) > rank(from);
 }

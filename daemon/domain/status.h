@@ -7,9 +7,10 @@
  * played that proves it wrong.
  *
  * SCHEDULED waits for its time (schedule.h): on the wire it is queued, with
- * its scheduled_at. CANCELLED never leaves. Neither has been said: it is not
- * the last message of its chat, and counts nowhere. STATUS_UNSAID is the
- * bound that queries use.
+ * its scheduled_at. CANCELLED does not leave; where an attempt before a retry
+ * had arrived, a delivered, read or played tells so. Neither has been said: it
+ * is not the last message of its chat, and counts nowhere. STATUS_UNSAID is
+ * the bound that queries use.
  */
 #ifndef WACRM_DOMAIN_STATUS_H
 #define WACRM_DOMAIN_STATUS_H

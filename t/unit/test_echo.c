@@ -3,6 +3,7 @@
 #include "domain_fixture.h"
 
 #include "domain/delivery.h"
+#include "domain/schedule.h"
 
 #define PHONE "6281"
 
@@ -11,7 +12,7 @@ DB_QUERY(state_of, "SELECT state FROM outbox WHERE message_id = $1");
 DB_QUERY(wa_id_of, "SELECT coalesce(wa_id, '-') FROM messages WHERE id = $1");
 
 typedef struct {
-    char what; /* b(egin) s(ent) u(nknown) l(eft) a(gain) */
+    char what; /* b(egin) s(ent) u(nknown) l(eft) a(gain) w(ithdrawn) */
     int64_t message;
     const char *attempt, *wa_id;
 } step_t;
@@ -50,6 +51,8 @@ static int step_tx(tx_t *tx, void *arg)
         return delivery_unknown(tx, id, s->attempt, tx->now, "timeout");
     case 'l':
         return delivery_expire(tx, tx->now);
+    case 'w':
+        return schedule_cancel(tx, s->message);
     default:
         return message_retry(tx, s->message);
     }
@@ -246,6 +249,26 @@ static void echo_of_the_second_before_its_answer(void **state)
     assert_int_equal(status_of(f, id), STATUS_DELIVERED);
 }
 
+/* Its first attempt had arrived: it was said. */
+static void withdrawn_retry_had_arrived(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = retried(f);
+
+    step(f, 'w', id, NULL, NULL);
+    assert_int_equal(ASK(f, "SELECT count(last_message_id) FROM chats"), 0);
+    move(f, "FIRST", STATUS_SENT);
+    move(f, "FIRST", STATUS_FAILED);
+    assert_int_equal(status_of(f, id), STATUS_CANCELLED);
+    move(f, "FIRST", STATUS_DELIVERED);
+    assert_int_equal(status_of(f, id), STATUS_DELIVERED);
+    assert_int_equal(ASK(f, "SELECT last_message_id FROM chats"), id);
+    assert_int_equal(ASK(f, "SELECT live FROM chats"), 1);
+    move(f, "FIRST", STATUS_READ);
+    assert_int_equal(status_of(f, id), STATUS_READ);
+    assert_int_equal(ASK(f, "SELECT failed FROM chats"), 0);
+}
+
 /* A status that comes before the echo which it belongs to. */
 static void echo_of_what_has_failed(void **state)
 {
@@ -408,6 +431,7 @@ int main(void)
         TEST(first_id_delivered_ends_a_retry),
         TEST(first_id_delivered_while_the_second_leaves),
         TEST(echo_of_the_second_before_its_answer),
+        TEST(withdrawn_retry_had_arrived),
         TEST(echo_of_what_has_failed),
         TEST(retry_gets_the_same_id),
         TEST(echo_is_of_the_one_tried_then),

@@ -33,6 +33,12 @@ static void lattice(void **state)
                              may[from][to]);
         }
     }
+    /* withdrawn, but an attempt before had arrived */
+    for (int to = Q; to <= F; to++) {
+        assert_int_equal(status_may_move(STATUS_CANCELLED, (status_t)to),
+                         to >= D && to <= P);
+        assert_false(status_may_move(STATUS_SCHEDULED, (status_t)to));
+    }
 }
 
 /* Whatever the order of arrival, the end is the same. */

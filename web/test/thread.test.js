@@ -22,6 +22,8 @@ test('a status only moves forward', () => {
     assert.ok(statusMoves('queued', 'cancelled'));
     assert.ok(!statusMoves('sent', 'cancelled'));
     assert.ok(!statusMoves('cancelled', 'sent'));
+    assert.ok(!statusMoves('cancelled', 'failed'));
+    assert.ok(statusMoves('cancelled', 'delivered'));
 });
 
 test('in whatever order they come, each once and in order', () => {

@@ -8,8 +8,12 @@ const RANK = { queued: 0, unknown: 0, sent: 1, delivered: 2, read: 3,
 
 /** May a status become that one? They only move forward. */
 export function statusMoves(from, to) {
-    if (from === to || from === 'cancelled') {
+    if (from === to) {
         return false;
+    }
+    // An attempt before its retry had arrived.
+    if (from === 'cancelled') {
+        return RANK[to] > RANK.sent;
     }
     if (to === 'cancelled') {
         return RANK[from] === RANK.queued;
