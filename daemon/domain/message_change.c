@@ -30,6 +30,18 @@ static int find_any(tx_t *tx, int64_t session, const char *wa_id,
     return rc;
 }
 
+/* Or whose former id it is: it is the same message, whichever attempt they
+ * have got. */
+static int find_known(tx_t *tx, int64_t session, const char *wa_id,
+                      message_row_t *m)
+{
+    int rc = find_any(tx, session, wa_id, m);
+
+    return rc == WERR_NOTFOUND
+               ? message_row_find_former(tx->db, session, wa_id, m)
+               : rc;
+}
+
 int message_status(tx_t *tx, int64_t session, const char *wa_id, status_t to,
                    const char *code, const char *title)
 {
@@ -129,7 +141,7 @@ int message_react(tx_t *tx, int64_t session, const char *wa_id,
                   const char *sender, const char *emoji, int64_t ts)
 {
     message_row_t m;
-    int rc = find_any(tx, session, wa_id, &m);
+    int rc = find_known(tx, session, wa_id, &m);
 
     if (rc == WERR_NOTFOUND) {
         return parked_reaction(tx, session, wa_id, sender, emoji, ts);
@@ -142,7 +154,7 @@ int message_edit(tx_t *tx, int64_t session, const char *wa_id, const char *text,
                  int64_t ts)
 {
     message_row_t m;
-    int rc = find_any(tx, session, wa_id, &m);
+    int rc = find_known(tx, session, wa_id, &m);
 
     if (rc == WERR_NOTFOUND) {
         return parked_edit(tx, session, wa_id, text, ts);
@@ -150,6 +162,7 @@ int message_edit(tx_t *tx, int64_t session, const char *wa_id, const char *text,
     return rc == WERR_OK ? message_apply_edit(tx, &m, text, ts) : rc;
 }
 
+/* Not by a former id: what the retry has brought is still there. */
 int message_delete(tx_t *tx, int64_t session, const char *wa_id, int64_t ts)
 {
     message_row_t m;

@@ -249,6 +249,33 @@ static void echo_of_the_second_before_its_answer(void **state)
     assert_int_equal(status_of(f, id), STATUS_DELIVERED);
 }
 
+static int change_tx(tx_t *tx, void *arg)
+{
+    fixture_t *f = arg;
+    int64_t now = clock_now_ms();
+    int rc = message_react(tx, f->session, "FIRST", PHONE, "+", now);
+
+    if (rc == WERR_OK) {
+        rc = message_edit(tx, f->session, "FIRST", "salam!", now);
+    }
+    return rc;
+}
+
+/* They answer what they have, whichever attempt it came by. */
+static void first_id_is_changed(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = retried(f);
+
+    step(f, 'b', id, "t2", NULL);
+    step(f, 's', id, "t2", "SECOND");
+    assert_int_equal(domain_write(&f->d, change_tx, f), WERR_OK);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM parked"), 0);
+    assert_int_equal(ASK(f, "SELECT message_id FROM reactions"), id);
+    assert_int_equal(
+        ASK(f, "SELECT count(*) FROM messages WHERE body = 'salam!'"), 1);
+}
+
 /* Its first attempt had arrived: it was said. */
 static void withdrawn_retry_had_arrived(void **state)
 {
@@ -431,6 +458,7 @@ int main(void)
         TEST(first_id_delivered_ends_a_retry),
         TEST(first_id_delivered_while_the_second_leaves),
         TEST(echo_of_the_second_before_its_answer),
+        TEST(first_id_is_changed),
         TEST(withdrawn_retry_had_arrived),
         TEST(echo_of_what_has_failed),
         TEST(retry_gets_the_same_id),
