@@ -9,7 +9,7 @@
 int intake_replay(tx_t *tx, const gateway_account_t *accounts, size_t n,
                   const void *record, size_t len, char *reason, size_t size)
 {
-    apply_t *a = malloc(sizeof(*a));
+    apply_t *a = calloc(1, sizeof(*a));
     char *copy = malloc(len + 1);
     item_t item = {0};
     int rc = WERR_NOMEM;

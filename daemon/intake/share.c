@@ -53,7 +53,7 @@ static int bury(worker_t *w, tx_t *tx, int64_t spool, item_t *item, int why)
 static int apply_careful(worker_t *w, tx_t *tx, int64_t spool, item_t *item)
 {
     welcome_pace_t pace = w->pace;
-    int64_t mark;
+    int64_t newest = w->apply.newest, mark;
     int undone, rc = domain_savepoint(tx, &mark);
 
     if (rc != WERR_OK) {
@@ -68,6 +68,7 @@ static int apply_careful(worker_t *w, tx_t *tx, int64_t spool, item_t *item)
     }
     undone = domain_rollback(tx, mark);
     w->pace = pace;
+    w->apply.newest = newest;
     return undone != WERR_OK ? undone : bury(w, tx, spool, item, rc);
 }
 
@@ -111,15 +112,18 @@ int share_apply(worker_t *w, item_t *items, size_t n, size_t *done)
 {
     share_t s = {.w = w, .items = items, .n = n};
     welcome_pace_t pace = w->pace;
+    int64_t newest = w->apply.newest;
     int rc = domain_write(w->domain, apply_share, &s);
 
     if (rc != WERR_OK && !werr_is_fault(rc)) {
         w->pace = pace; /* nobody has been greeted */
+        w->apply.newest = newest;
         s.careful = true;
         rc = domain_write(w->domain, apply_share, &s);
     }
     if (rc != WERR_OK) {
         w->pace = pace;
+        w->apply.newest = newest;
     }
     *done = s.done;
     return rc;

@@ -239,7 +239,7 @@ static void on_status(void *arg, const gw_result_t *r)
         return;
     }
     if (r->http_status > 0) {
-        lanes_reach(w->o, w->account)->away_since = 0;
+        outbox_reach(w->o, w->account)->away_since = 0;
     }
     if (r->http_status == 404) {
         /* what was there once, and is no more; else it was never made */

@@ -72,10 +72,15 @@ struct outbox_s {
     outbox_counters_t counters;
 };
 
+/* Of one of o->accounts. */
+static inline reach_t *outbox_reach(const outbox_t *o,
+                                    const gateway_account_t *account)
+{
+    return &o->reach[account - o->accounts];
+}
+
 /* lanes.c: the database's side */
 
-/* Of one of o->accounts. */
-reach_t *lanes_reach(const outbox_t *o, const gateway_account_t *account);
 /* Takes what is due and starts it; *next_due is absolute, ms. */
 int lanes_take(outbox_t *o, int64_t *next_due) WACRM_CHECKED;
 /* Scheduled messages that are due join their lanes; *next as above. */

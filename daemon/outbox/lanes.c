@@ -37,11 +37,6 @@ typedef struct {
     int64_t deferred;
 } batch_t;
 
-reach_t *lanes_reach(const outbox_t *o, const gateway_account_t *account)
-{
-    return &o->reach[account - o->accounts];
-}
-
 /* As long as the gateway has been away already, between the first pause and
  * the last one: a short outage is over soon, a long one is not hurried. */
 static int64_t away_pause(const outbox_t *o, const reach_t *r)
@@ -68,7 +63,7 @@ static int prepare(batch_t *b, size_t i, const gateway_account_t *account)
     b->due[i].text = b->due[i].template_variables = NULL;
     a->account = account;
     a->driver = gw_driver(account->driver);
-    a->reach = lanes_reach(b->o, account);
+    a->reach = outbox_reach(b->o, account);
     if (a->reach->away_since > 0) {
         a->probe = a->reach->probed = true;
     }
@@ -88,7 +83,7 @@ static int64_t wait_of(outbox_t *o, const delivery_t *d,
     if (!account || !gw_driver(account->driver)) {
         return UNKNOWN_ACCOUNT_MS;
     }
-    r = lanes_reach(o, account);
+    r = outbox_reach(o, account);
     if (r->away_since > 0 && r->probed) {
         return away_pause(o, r);
     }

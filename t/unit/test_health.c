@@ -86,6 +86,7 @@ static bool answer(void)
 /* ---- the watch ---- */
 
 static outbox_t outbox;
+static reach_t reach;
 static gateway_account_t account = {.name = "seed",
                                     .driver = "waapi",
                                     .base_url = "http://gateway/api/v1",
@@ -108,6 +109,7 @@ static int setup(void **state)
     outbox.domain = &f->d;
     outbox.db = f->db;
     outbox.accounts = &account;
+    outbox.reach = &reach;
     outbox.naccounts = 1;
     outbox.options.session_poll_ms = 3600 * S_MS; /* none but the first */
     return health_new(&outbox.health);
