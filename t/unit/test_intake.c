@@ -236,6 +236,33 @@ static void what_is_late_moves_nothing(void **state)
                      0);
 }
 
+/* What is undone with a record that does not fit has not been applied. */
+static void a_misfit_makes_nothing_late(void **state)
+{
+    char body[512];
+    rig_t *r = *state;
+
+    for (int i = 0; i < 2; i++) {
+        snprintf(body, sizeof(body),
+                 "{\"event\":\"lid.mapping.resolved\",\"data\":{"
+                 "\"lid\":\"77@lid\",\"phone\":\"628%d\"}}",
+                 111111111 * (i + 1));
+        put_late(r, "seed", body, 3600000 - i);
+    }
+    snprintf(body, sizeof(body),
+             "{\"event\":\"message.received\",\"sessionId\":\"%0220d\","
+             "\"data\":{\"from\":\"6284444444\",\"message\":\"x\","
+             "\"id\":\"M\"}}",
+             7); /* too long for a session's */
+    put_from(r, "seed", body);
+    intake_up(r);
+    wait_for(r, put(r, "6283333333", "N", "halo"));
+    assert_int_equal(ASK(r->f, "SELECT count(*) FROM dead_letters"), 1);
+    assert_int_equal(ASK(r->f, "SELECT k.phone FROM contacts k "
+                               "JOIN contact_aliases a ON a.contact_id = k.id"),
+                     628222222222);
+}
+
 static void future_time_is_clamped(void **state)
 {
     rig_t *r = *state;
@@ -323,6 +350,7 @@ int main(void)
         TEST(repeated_deliveries_count_once),
         TEST(a_copy_changes_nobody),
         TEST(what_is_late_moves_nothing),
+        TEST(a_misfit_makes_nothing_late),
         TEST(future_time_is_clamped),
         TEST(newcomers_are_greeted_once),
         TEST(old_or_own_messages_greet_nobody),
