@@ -219,6 +219,7 @@ async function ours(kind, tokens) {
     }
     judge.stdin.end(Buffer.concat(input));
     let text = '';
+    judge.stdout.setEncoding('utf8'); // a character may come in two pieces
     for await (const piece of judge.stdout) {
         text += piece;
     }
