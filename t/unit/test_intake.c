@@ -193,6 +193,18 @@ static void a_copy_changes_nobody(void **state)
     assert_int_equal(atomic_load(&intake_counters(r->in)->duplicates), 3);
 }
 
+static int64_t alias_phone(const rig_t *r)
+{
+    return ASK(r->f, "SELECT k.phone FROM contacts k "
+                     "JOIN contact_aliases a ON a.contact_id = k.id");
+}
+
+static int64_t connected(const rig_t *r)
+{
+    return ASK(r->f, "SELECT count(*) FROM sessions "
+                     "WHERE status = 'connected'");
+}
+
 /* What comes out of a quarantine or a spool put aside is older than what has
  * been applied: it is stored, and takes no alias and no session back. */
 static void what_is_late_moves_nothing(void **state)
@@ -220,20 +232,12 @@ static void what_is_late_moves_nothing(void **state)
     assert_int_equal(ASK(r->f, "SELECT count(*) FROM messages "
                                "WHERE wa_id = 'L'"),
                      1);
-    assert_int_equal(ASK(r->f, "SELECT k.phone FROM contacts k "
-                               "JOIN contact_aliases a ON a.contact_id = k.id"),
-                     6282222222);
-    assert_int_equal(ASK(r->f, "SELECT count(*) FROM sessions "
-                               "WHERE status = 'connected'"),
-                     1);
+    assert_int_equal(alias_phone(r), 6282222222);
+    assert_int_equal(connected(r), 1);
     wait_for(r, put_from(r, "seed", old));
     wait_for(r, put_from(r, "seed", down));
-    assert_int_equal(ASK(r->f, "SELECT k.phone FROM contacts k "
-                               "JOIN contact_aliases a ON a.contact_id = k.id"),
-                     6281111111);
-    assert_int_equal(ASK(r->f, "SELECT count(*) FROM sessions "
-                               "WHERE status = 'connected'"),
-                     0);
+    assert_int_equal(alias_phone(r), 6281111111);
+    assert_int_equal(connected(r), 0);
 }
 
 /* What is undone with a record that does not fit has not been applied. */
@@ -258,9 +262,7 @@ static void a_misfit_makes_nothing_late(void **state)
     intake_up(r);
     wait_for(r, put(r, "6283333333", "N", "halo"));
     assert_int_equal(ASK(r->f, "SELECT count(*) FROM dead_letters"), 1);
-    assert_int_equal(ASK(r->f, "SELECT k.phone FROM contacts k "
-                               "JOIN contact_aliases a ON a.contact_id = k.id"),
-                     628222222222);
+    assert_int_equal(alias_phone(r), 628222222222);
 }
 
 static void future_time_is_clamped(void **state)
