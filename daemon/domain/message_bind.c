@@ -12,11 +12,6 @@ DB_QUERY(message_keep_former,
          "SELECT session_id, wa_id, id FROM messages WHERE id = $1 "
          "AND wa_id <> $2 ON CONFLICT (session_id, wa_id) "
          "DO UPDATE SET message_id = excluded.message_id");
-DB_QUERY(message_keep_other,
-         "INSERT INTO former_ids (session_id, wa_id, message_id) "
-         "SELECT session_id, $2, id FROM messages WHERE id = $1 "
-         "AND wa_id <> $2 ON CONFLICT (session_id, wa_id) "
-         "DO UPDATE SET message_id = excluded.message_id");
 DB_QUERY(message_twin_reactions,
          "UPDATE reactions SET message_id = $2 WHERE message_id = $1");
 DB_QUERY(message_twin_last, "UPDATE chats SET last_message_id = $2, "
@@ -47,10 +42,9 @@ static int run_twin(tx_t *tx, const db_query_t *q, int64_t twin, int64_t m,
 }
 
 /* It may be told once more. */
-static int keep(tx_t *tx, const db_query_t *q, const message_row_t *m,
-                const char *wa_id)
+static int keep_former(tx_t *tx, const message_row_t *m, const char *wa_id)
 {
-    db_stmt_t *s = db_stmt(tx->db, q);
+    db_stmt_t *s = db_stmt(tx->db, &message_keep_former);
 
     db_bind_i64(s, 1, m->id);
     db_bind_text(s, 2, wa_id != NULL ? wa_id : "");
@@ -63,7 +57,7 @@ static int set_wa_id(tx_t *tx, message_row_t *m, const char *wa_id)
     db_stmt_t *s;
 
     if (m->former) {
-        rc = keep(tx, &message_keep_former, m, wa_id);
+        rc = keep_former(tx, m, wa_id);
     }
     if (rc != WERR_OK) {
         return rc;
@@ -165,9 +159,11 @@ int message_bind(tx_t *tx, message_row_t *m, const char *wa_id)
     }
     rc = free_id(tx, m, wa_id);
     if (rc == WERR_OK) {
-        /* its first id has proved it sent while a retry was on its way */
-        rc = m->bound ? keep(tx, &message_keep_other, m, wa_id)
-                      : set_wa_id(tx, m, wa_id);
+        /* What it has by now is its first attempt's, which has proved it sent
+         * while a retry was on its way, or an echo's: the phone may have said
+         * the same. The answer is of this very message. */
+        m->former = m->former || m->bound;
+        rc = set_wa_id(tx, m, wa_id);
     }
     return rc == WERR_OK ? parked_apply(tx, m, wa_id) : rc;
 }

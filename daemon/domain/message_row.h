@@ -38,7 +38,7 @@ int message_set_status(tx_t *tx, message_row_t *m, status_t to,
  * The gateway has told the id of a message of ours: keeps it, takes it from
  * another message or a row of its own that an echo was taken for, applies what
  * was parked for it. NULL: it has told none. What it replaces goes to
- * former_ids, and so does what comes to a message that is bound already.
+ * former_ids.
  */
 int message_bind(tx_t *tx, message_row_t *m, const char *wa_id) WACRM_CHECKED;
 

@@ -223,7 +223,7 @@ static void first_id_delivered_while_the_second_leaves(void **state)
     step(f, 'b', id, "t2", NULL);
     move(f, "FIRST", STATUS_DELIVERED);
     step(f, 's', id, "t2", "SECOND");
-    assert_wa_id(f, id, "FIRST");
+    assert_wa_id(f, id, "SECOND");
     assert_int_equal(say(f, PHONE, "SECOND", "salam", now, true).ref.id, id);
     assert_int_equal(ASK(f, "SELECT count(*) FROM messages"), 1);
     move(f, "SECOND", STATUS_FAILED);
@@ -244,7 +244,7 @@ static void echo_of_the_second_before_its_answer(void **state)
     assert_int_equal(ASK(f, "SELECT count(*) FROM messages"), 2);
     step(f, 's', id, "t2", "SECOND");
     assert_int_equal(ASK(f, "SELECT count(*) FROM messages"), 1);
-    assert_wa_id(f, id, "FIRST");
+    assert_wa_id(f, id, "SECOND");
     assert_int_equal(say(f, PHONE, "SECOND", "salam", now, true).ref.id, id);
     assert_int_equal(status_of(f, id), STATUS_DELIVERED);
 }
@@ -443,6 +443,27 @@ static void answer_takes_the_id_from_one_sent(void **state)
     assert_int_equal(number(f->db, &state_of, a), DELIVERY_SENT);
 }
 
+/* The phone has said the same meanwhile, and its echo came before our answer:
+ * the answer's id is ours, and what becomes of it is seen. */
+static void answer_knows_better_than_an_echo(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = queue(f, PHONE, "salam"), now = clock_now_ms();
+
+    step(f, 'b', id, "t1", NULL);
+    say(f, PHONE, "PHONES", "salam", now, true);
+    assert_wa_id(f, id, "PHONES");
+    step(f, 's', id, "t1", "OURS");
+    assert_wa_id(f, id, "OURS");
+    assert_int_equal(say(f, PHONE, "PHONES", "salam", now, true).ref.id, id);
+    assert_int_equal(say(f, PHONE, "OURS", "salam", now, true).ref.id, id);
+    assert_int_equal(ASK(f, "SELECT count(*) FROM messages"), 1);
+    move(f, "PHONES", STATUS_FAILED);
+    assert_int_equal(status_of(f, id), STATUS_SENT);
+    move(f, "OURS", STATUS_FAILED);
+    assert_int_equal(status_of(f, id), STATUS_FAILED);
+}
+
 #define TEST(t) \
     cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
 
@@ -467,6 +488,7 @@ int main(void)
         TEST(echo_prefers_what_is_under_way),
         TEST(answer_takes_the_id_from_another),
         TEST(answer_takes_the_id_from_one_sent),
+        TEST(answer_knows_better_than_an_echo),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
