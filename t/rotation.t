@@ -73,36 +73,54 @@ edit('nginx.conf', sub {
 $n->reload;
 is(signed('new'), 200, 'it has the name of the old one');
 
-# ---- the key of the tokens ----
+# ---- the key of the tokens, twice: the second finds the names of the first ----
 
-my $r = $d->api(POST => '/api/auth/login', json => {
-    email => 'cs1@test.example', password => 'rahasia-sekali' });
-my ($old, $refresh) = @{$r->{json}}{qw(token refresh_token)};
-ok($old && $refresh, 'signed in') or diag $r->{body};
-is(inbox($old), 200, 'tokens: with the old key');
-$n->write('secrets/jwt-new', 'jwt-secret-of-the-test-0000000002');
-edit('nginx.conf', sub {
-    s{(wacrm_jwt_key_file) (\S+)/jwt (alg=HS256;)}
-        {$1 $2/jwt $3 $1 $2/jwt-new $3}
-});
-$n->reload;
-is(inbox($old), 200, 'nginx knows both');
-edit('wacrmd.conf', sub { s{^(jwt_secret_file = \S+)}{$1-new}m });
-$d->wacrmd_stop;
-$d->wacrmd_start;
-my $new = $d->login('cs2@test.example');
-is(inbox($old), 200, 'wacrmd signs with the new one: the old token is good');
-is(inbox($new), 200, 'so is a new one');
-edit('nginx.conf', sub {
-    s{wacrm_jwt_key_file \S+/jwt alg=HS256; }{}
-});
-$n->reload;
-is(inbox($old), 401, 'without the old key: its tokens end');
-is(inbox($new), 200, 'those of the new one do not');
-$r = $d->api(POST => '/api/auth/refresh', json => {
-    refresh_token => $refresh });
-is($r->{status}, 200, 'who has an old one renews it') or diag $r->{body};
-is(inbox($r->{json}{token}), 200, 'without signing in');
+sub restart {
+    $d->wacrmd_stop;
+    $d->wacrmd_start;
+}
+
+my $new;
+
+sub token_key {
+    my ($key, $who) = @_;
+
+    my $r = $d->api(POST => '/api/auth/login', json => {
+        email => "$who\@test.example", password => 'rahasia-sekali' });
+    my ($old, $refresh) = @{$r->{json}}{qw(token refresh_token)};
+    ok($old && $refresh, 'signed in') or diag $r->{body};
+    is(inbox($old), 200, 'with the old key');
+    $n->write('secrets/jwt-new', $key);
+    edit('nginx.conf', sub {
+        s{(wacrm_jwt_key_file) (\S+)/jwt (alg=HS256;)}
+            {$1 $2/jwt $3 $1 $2/jwt-new $3}
+    });
+    $n->reload;
+    is(inbox($old), 200, 'nginx knows both');
+    edit('wacrmd.conf', sub { s{^(jwt_secret_file = \S+/jwt)$}{$1-new}m });
+    restart();
+    $new = $d->login('admin@test.example');
+    is(inbox($old), 200,
+        'wacrmd signs with the new one: the old token is good');
+    is(inbox($new), 200, 'so is a new one');
+    $n->write('secrets/jwt', $n->read('secrets/jwt-new'));
+    edit('nginx.conf', sub { s{ wacrm_jwt_key_file \S+/jwt-new alg=HS256;}{} });
+    $n->reload;
+    edit('wacrmd.conf', sub { s{^(jwt_secret_file = \S+/jwt)-new$}{$1}m });
+    restart();
+    unlink "$dir/secrets/jwt-new" or die $!;
+    is(inbox($old), 401, 'without the old key: its tokens end');
+    is(inbox($new), 200, 'those of the new one do not');
+    $r = $d->api(POST => '/api/auth/refresh', json => {
+        refresh_token => $refresh });
+    is($r->{status}, 200, 'who has an old one renews it') or diag $r->{body};
+    is(inbox($r->{json}{token}), 200, 'without signing in');
+}
+
+subtest 'tokens: a new key' =>
+    sub { token_key('jwt-secret-of-the-test-0000000002', 'cs1') };
+subtest 'and another' =>
+    sub { token_key('jwt-secret-of-the-test-0000000003', 'cs2') };
 
 # ---- realtime's secret ----
 
@@ -134,8 +152,7 @@ sub authorise {
 
 like(authorise(), qr/subscription_succeeded/, 'realtime: with its secret');
 $n->write('secrets/realtime', 'realtime-secret-of-the-test-0002');
-$d->wacrmd_stop;
-$d->wacrmd_start;
+restart();
 like(authorise(), qr/subscription_succeeded/, 'with a new one');
 
 # ---- nginx's log, as conf/wacrm.logrotate has it ----
