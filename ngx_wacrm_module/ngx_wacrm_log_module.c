@@ -26,6 +26,7 @@ static u_char *ngx_wacrm_log_request(ngx_http_request_t *r,
     ngx_http_request_t *sr, u_char *buf, size_t len);
 static u_char *ngx_wacrm_log_path(u_char *buf, size_t len, ngx_str_t *uri);
 static size_t ngx_wacrm_log_run(u_char *p, u_char *last, ngx_uint_t *digits);
+static size_t ngx_wacrm_log_unit(u_char *p, u_char *last, ngx_uint_t *digit);
 static void *ngx_wacrm_log_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_wacrm_log_merge_srv_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -138,8 +139,9 @@ ngx_wacrm_log_request(ngx_http_request_t *r, ngx_http_request_t *sr,
 static u_char *
 ngx_wacrm_log_path(u_char *buf, size_t len, ngx_str_t *uri)
 {
+    size_t       n;
     u_char      *p, *end, *run, *last;
-    ngx_uint_t   digits, nth;
+    ngx_uint_t   digits, digit, nth;
 
     last = buf + len;
     end = uri->data + uri->len;
@@ -151,16 +153,19 @@ ngx_wacrm_log_path(u_char *buf, size_t len, ngx_str_t *uri)
             run++;
         }
 
-        for (nth = 0; p < run && buf < last; p++) {
+        for (nth = 0; p < run && buf < last; p += n) {
+            n = ngx_wacrm_log_unit(p, run, &digit);
+
             if (digits >= NGX_WACRM_LOG_PHONE
-                && *p >= '0' && *p <= '9'
+                && digit
                 && nth++ < digits - NGX_WACRM_LOG_TOLD)
             {
                 *buf++ = '*';
-
-            } else {
-                *buf++ = *p;
+                continue;
             }
+
+            n = ngx_max(n, 1);
+            buf = ngx_cpymem(buf, p, ngx_min(n, (size_t) (last - buf)));
         }
 
         p = run;
@@ -175,20 +180,70 @@ ngx_wacrm_log_path(u_char *buf, size_t len, ngx_str_t *uri)
 static size_t
 ngx_wacrm_log_run(u_char *p, u_char *last, ngx_uint_t *digits)
 {
-    u_char  *start;
+    size_t       n;
+    u_char      *start;
+    ngx_uint_t   digit;
 
     start = p;
 
-    for (*digits = 0; p < last; p++) {
-        if (*p >= '0' && *p <= '9') {
-            (*digits)++;
-
-        } else if (*p != '-' && *p != '.' && *p != '%' && *p != '+') {
+    for (*digits = 0; p < last; p += n) {
+        n = ngx_wacrm_log_unit(p, last, &digit);
+        if (n == 0) {
             break;
         }
+
+        *digits += digit;
     }
 
     return p - start;
+}
+
+
+/*
+ * The length of one digit or of what may stand between two, 0 for anything
+ * else.  As sent whatever is unusual is escaped, and a digit may be; of a
+ * subrequest all is decoded: a no-break space, a blank.
+ */
+
+static size_t
+ngx_wacrm_log_unit(u_char *p, u_char *last, ngx_uint_t *digit)
+{
+    ngx_int_t  c;
+
+    *digit = 0;
+
+    if (*p == '%' && last - p >= 3) {
+        c = ngx_hextoi(p + 1, 2);
+
+        if (c != NGX_ERROR) {
+            *digit = (c >= '0' && c <= '9');
+            return 3;
+        }
+    }
+
+    if (*p >= '0' && *p <= '9') {
+        *digit = 1;
+        return 1;
+    }
+
+    if (*p >= 0x80) {
+        return 1;
+    }
+
+    switch (*p) {
+
+    case ' ':
+    case '%':
+    case '(':
+    case ')':
+    case '+':
+    case '-':
+    case '.':
+        return 1;
+
+    default:
+        return 0;
+    }
 }
 
 
