@@ -162,7 +162,7 @@ int message_edit(tx_t *tx, int64_t session, const char *wa_id, const char *text,
     return rc == WERR_OK ? message_apply_edit(tx, &m, text, ts) : rc;
 }
 
-/* Not by a former id: what the retry has brought is still there. */
+/* Not by the id of an attempt before a retry: what that one brings stays. */
 int message_delete(tx_t *tx, int64_t session, const char *wa_id, int64_t ts)
 {
     message_row_t m;
@@ -170,6 +170,9 @@ int message_delete(tx_t *tx, int64_t session, const char *wa_id, int64_t ts)
 
     if (rc == WERR_NOTFOUND) {
         return parked_delete(tx, session, wa_id, ts);
+    }
+    if (rc == WERR_OK && m.former) {
+        return WERR_OK;
     }
     return rc == WERR_OK ? message_apply_delete(tx, &m, ts) : rc;
 }

@@ -276,6 +276,27 @@ static void first_id_is_changed(void **state)
         ASK(f, "SELECT count(*) FROM messages WHERE body = 'salam!'"), 1);
 }
 
+static int delete_tx(tx_t *tx, void *arg)
+{
+    fixture_t *f = arg;
+
+    return message_delete(tx, f->session, "FIRST", clock_now_ms());
+}
+
+/* On the phone it goes with what had failed: what leaves now is there. */
+static void first_id_cannot_delete_a_retry(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = retried(f);
+
+    assert_int_equal(domain_write(&f->d, delete_tx, f), WERR_OK);
+    step(f, 'b', id, "t2", NULL);
+    assert_int_equal(domain_write(&f->d, delete_tx, f), WERR_OK);
+    step(f, 's', id, "t2", "SECOND");
+    assert_int_equal(status_of(f, id), STATUS_SENT);
+    assert_int_equal(ASK(f, "SELECT deleted_at FROM messages"), -998);
+}
+
 /* Its first attempt had arrived: it was said. */
 static void withdrawn_retry_had_arrived(void **state)
 {
@@ -480,6 +501,7 @@ int main(void)
         TEST(first_id_delivered_while_the_second_leaves),
         TEST(echo_of_the_second_before_its_answer),
         TEST(first_id_is_changed),
+        TEST(first_id_cannot_delete_a_retry),
         TEST(withdrawn_retry_had_arrived),
         TEST(echo_of_what_has_failed),
         TEST(retry_gets_the_same_id),
