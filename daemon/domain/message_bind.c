@@ -104,22 +104,35 @@ static int absorb_twin(tx_t *tx, message_row_t *m, const message_row_t *twin)
     return rc;
 }
 
+static int set_unproven(tx_t *tx, const message_row_t *m, bool *was)
+{
+    db_stmt_t *s = db_stmt(tx->db, &message_twin_unproven);
+    int rc;
+
+    db_bind_i64(s, 1, m->id);
+    db_bind_i64(s, 2, tx->now);
+    rc = db_exec(s);
+    *was = rc == WERR_OK && db_changes(tx->db) > 0;
+    return rc;
+}
+
 /* An echo was bound to another message of ours, with the same words: the answer
- * knows better whose it is. The other one is what it was before that echo. */
+ * knows better whose it is. The other one is what it was before that echo; one
+ * that has been retried since, or withdrawn, is what it is. */
 static int take_from(tx_t *tx, message_row_t *m, message_row_t *twin)
 {
     status_t told = twin->status;
-    bool unproven;
+    bool bound = !twin->former && told < STATUS_UNSAID, unproven = false;
     int rc = run_twin(tx, &message_twin_reactions, twin->id, m->id, 0);
 
-    if (rc == WERR_OK) {
-        rc = run_twin(tx, &message_twin_unproven, twin->id, tx->now, 0);
-    }
-    unproven = rc == WERR_OK && db_changes(tx->db) > 0;
     if (rc == WERR_OK) {
         twin->former = false; /* it was never its own */
         rc = set_wa_id(tx, twin, NULL);
     }
+    if (rc != WERR_OK || !bound) {
+        return rc;
+    }
+    rc = set_unproven(tx, twin, &unproven);
     if (rc == WERR_OK) {
         rc = message_set_status(
             tx, twin, unproven ? STATUS_UNKNOWN : STATUS_SENT, NULL, NULL);

@@ -464,6 +464,39 @@ static void answer_takes_the_id_from_one_sent(void **state)
     assert_int_equal(number(f->db, &state_of, a), DELIVERY_SENT);
 }
 
+/* It had that id before: what waits, or is under way, has not left by it. */
+static void answer_takes_the_id_from_a_retry(void **state)
+{
+    fixture_t *f = *state;
+    int64_t a = retried(f), b = queue(f, PHONE, "salam");
+
+    step(f, 'b', b, "t2", NULL);
+    step(f, 's', b, "t2", "FIRST");
+    assert_wa_id(f, b, "FIRST");
+    assert_int_equal(status_of(f, b), STATUS_SENT);
+    assert_wa_id(f, a, "-");
+    assert_int_equal(status_of(f, a), STATUS_QUEUED);
+    assert_int_equal(number(f->db, &state_of, a), DELIVERY_QUEUED);
+    step(f, 'b', a, "t3", NULL);
+    step(f, 's', a, "t3", "SECOND");
+    assert_wa_id(f, a, "SECOND");
+    assert_wa_id(f, b, "FIRST");
+}
+
+/* Nor has what was withdrawn. */
+static void answer_takes_the_id_from_one_withdrawn(void **state)
+{
+    fixture_t *f = *state;
+    int64_t a = retried(f), b = queue(f, PHONE, "salam");
+
+    step(f, 'w', a, NULL, NULL);
+    step(f, 'b', b, "t2", NULL);
+    step(f, 's', b, "t2", "FIRST");
+    assert_wa_id(f, b, "FIRST");
+    assert_wa_id(f, a, "-");
+    assert_int_equal(status_of(f, a), STATUS_CANCELLED);
+}
+
 /* The phone has said the same meanwhile, and its echo came before our answer:
  * the answer's id is ours, and what becomes of it is seen. */
 static void answer_knows_better_than_an_echo(void **state)
@@ -510,6 +543,8 @@ int main(void)
         TEST(echo_prefers_what_is_under_way),
         TEST(answer_takes_the_id_from_another),
         TEST(answer_takes_the_id_from_one_sent),
+        TEST(answer_takes_the_id_from_a_retry),
+        TEST(answer_takes_the_id_from_one_withdrawn),
         TEST(answer_knows_better_than_an_echo),
     };
 
