@@ -122,7 +122,7 @@ int message_set_status(tx_t *tx, message_row_t *m, status_t to,
         }
     }
     if (rc == WERR_OK && to >= STATUS_READ && to <= STATUS_PLAYED &&
-        (from < STATUS_READ || from == STATUS_CANCELLED)) {
+        (from < STATUS_READ || from >= STATUS_FAILED)) {
         rc = donor_talk(tx, m->contact, TALK_READ, tx->now);
     }
     if (rc == WERR_OK) {

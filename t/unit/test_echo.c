@@ -5,7 +5,8 @@
 #include "domain/delivery.h"
 #include "domain/schedule.h"
 
-#define PHONE "6281"
+#define PHONE   "6281"
+#define READ_BY "SELECT count(talk_read_day) FROM contacts"
 
 DB_QUERY(outbox_of, "SELECT id FROM outbox WHERE message_id = $1");
 DB_QUERY(state_of, "SELECT state FROM outbox WHERE message_id = $1");
@@ -331,6 +332,21 @@ static void echo_of_what_has_failed(void **state)
     assert_int_equal(number(f->db, &state_of, id), DELIVERY_SENT);
 }
 
+/* It is read, whatever was thought of it before. */
+static void failed_was_read(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = queue(f, PHONE, "salam");
+
+    step(f, 'b', id, "t1", NULL);
+    step(f, 's', id, "t1", "FIRST");
+    move(f, "FIRST", STATUS_FAILED);
+    assert_int_equal(ASK(f, READ_BY), 0);
+    move(f, "FIRST", STATUS_READ);
+    assert_int_equal(status_of(f, id), STATUS_READ);
+    assert_int_equal(ASK(f, READ_BY), 1);
+}
+
 /* A gateway that knows the message again tells the same id. */
 static void retry_gets_the_same_id(void **state)
 {
@@ -537,6 +553,7 @@ int main(void)
         TEST(first_id_cannot_delete_a_retry),
         TEST(withdrawn_retry_had_arrived),
         TEST(echo_of_what_has_failed),
+        TEST(failed_was_read),
         TEST(retry_gets_the_same_id),
         TEST(echo_is_of_the_one_tried_then),
         TEST(echo_of_a_retry_that_was_left),
