@@ -90,10 +90,11 @@ int message_queue(tx_t *tx, const message_out_t *out,
                   int64_t *id) WACRM_CHECKED;
 
 /*
- * Back into the queue, from failed or unknown only, else WERR_CONFLICT. A file
- * that could not be fetched is fetched again. An id that it has stays until
- * there is the next one: told of again it says no more that it has failed, but
- * a delivered or read of it ends the retry.
+ * Back into the queue, from failed or unknown only, and nothing that has been
+ * deleted, else WERR_CONFLICT. A file that could not be fetched is fetched
+ * again. An id that it has stays until there is the next one: told of again it
+ * says no more that it has failed, but a delivered or read of it ends the
+ * retry.
  */
 int message_retry(tx_t *tx, int64_t id) WACRM_CHECKED;
 

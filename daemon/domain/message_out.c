@@ -161,7 +161,7 @@ int message_retry(tx_t *tx, int64_t id)
     if (rc != WERR_OK) {
         return rc;
     }
-    if (!m.outgoing ||
+    if (!m.outgoing || m.deleted_at != 0 ||
         (m.status != STATUS_FAILED && m.status != STATUS_UNKNOWN)) {
         return WERR_CONFLICT;
     }

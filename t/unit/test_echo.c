@@ -298,6 +298,22 @@ static void first_id_cannot_delete_a_retry(void **state)
     assert_int_equal(ASK(f, "SELECT deleted_at FROM messages"), -998);
 }
 
+/* Nor does what is deleted already leave once more, and stay so here. */
+static void deleted_is_not_retried(void **state)
+{
+    fixture_t *f = *state;
+    int64_t id = queue(f, PHONE, "salam");
+    step_t again = {.what = 'a', .message = id};
+
+    step(f, 'b', id, "t1", NULL);
+    assert_int_equal(domain_write(&f->d, delete_tx, f), WERR_OK);
+    step(f, 's', id, "t1", "FIRST");
+    move(f, "FIRST", STATUS_FAILED);
+    assert_int_not_equal(ASK(f, "SELECT deleted_at FROM messages"), -998);
+    assert_int_equal(domain_write(&f->d, step_tx, &again), WERR_CONFLICT);
+    assert_int_equal(status_of(f, id), STATUS_FAILED);
+}
+
 /* Its first attempt had arrived: it was said. */
 static void withdrawn_retry_had_arrived(void **state)
 {
@@ -551,6 +567,7 @@ int main(void)
         TEST(echo_of_the_second_before_its_answer),
         TEST(first_id_is_changed),
         TEST(first_id_cannot_delete_a_retry),
+        TEST(deleted_is_not_retried),
         TEST(withdrawn_retry_had_arrived),
         TEST(echo_of_what_has_failed),
         TEST(failed_was_read),
