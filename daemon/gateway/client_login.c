@@ -65,7 +65,8 @@ void gw_login_done(gw_call_t *call, const gw_result_t *r)
                  log_str(login->account->name));
     } else {
         /* where nobody was asked, the next call tries again */
-        login->not_before = no_memory ? 0 : clock_mono_ms() + LOGIN_GAP_MS;
+        login->not_before =
+            no_memory || login->away ? 0 : clock_mono_ms() + LOGIN_GAP_MS;
         log_warn("gateway",
                  "msg=\"sign-in failed\" account=%s status=%d "
                  "error=%s",
