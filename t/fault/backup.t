@@ -2,25 +2,52 @@
 # A backup made under load, restored on an empty machine whose spool goes on:
 # what was there before the backup, and what the spool still holds, is there
 # once; the desk is told that its numbers are another's. Then another machine,
-# with what docs/operations.md has copied: the backup, secrets, configuration
-# and files. It is the same desk.
+# with what docs/operations.md has copied, and nothing else, from one whose
+# nginx.conf is not the example: in the middle of "New keys", and with a
+# certificate of certbot's. It is the same desk.
 
 use strict;
 use warnings;
 
+use File::Path qw(make_path);
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 use lib 't/lib';
 use Wacrm::Desk;
+use Wacrm::File;
 
 my $d = Wacrm::Desk->new(
-    wacrmd => sub { Wacrm::Desk::outbox_at_once(gap => '0s') });
+    wacrmd => sub { Wacrm::Desk::outbox_at_once(gap => '0s') },
+    nginx => sub {
+        s{(wacrm_jwt_key_file \S+/jwt) }{$1-new } or die 'no jwt';
+        s{(listen [^;]+;)}{$1
+            listen 127.0.0.1:%%PORT2%% ssl;
+            ssl_certificate     %%DIR%%/letsencrypt/live/crm/fullchain.pem;
+            ssl_certificate_key %%DIR%%/letsencrypt/live/crm/privkey.pem;}
+            or die 'no listen';
+    });
 $d->allow(qr/upstream/); # wacrmd is away for a while
 my $dir = $d->{dir};
 # as no other machine has it
-$d->{nginx}->write('secrets/jwt', 'jwt-secret-of-one-machine-00000001');
+$d->{nginx}->write('secrets/jwt-new', 'jwt-secret-of-one-machine-00000001');
+{
+    my $conf = $d->{nginx}->read('wacrmd.conf');
+    $conf =~ s{^(jwt_secret_file = .*/jwt)$}{$1-new}m or die 'no jwt';
+    $d->{nginx}->write('wacrmd.conf', $conf);
+}
+{
+    my $certbot = "$dir/letsencrypt";
+    make_path("$certbot/archive/crm", "$certbot/live/crm");
+    system('openssl req -x509 -newkey rsa:2048 -nodes -days 2 -sha256'
+        . ' -subj /CN=wacrm-test -addext subjectAltName=IP:127.0.0.1'
+        . " -keyout $certbot/archive/crm/privkey1.pem"
+        . " -out $certbot/archive/crm/fullchain1.pem 2> /dev/null") == 0
+        or die 'openssl: no certificate';
+    symlink "../../archive/crm/${_}1.pem", "$certbot/live/crm/$_.pem" or die $!
+        for qw(privkey fullchain);
+}
 $ENV{WACRM_PUBLIC_URL} = 'http://127.0.0.1:' . $d->{nginx}->port;
 $d->start;
 my $token = $d->login('supervisor@test.example');
@@ -125,15 +152,45 @@ ok(feed("since=$old->{next}&feed=$old->{feed}")->{resync},
     'who followed the old one is told');
 ok(!feed("since=$new->{next}&feed=$new->{feed}")->{resync}, 'others are not');
 
+# Where in this test lies what docs/operations.md names.
+my %lies = (
+    '/etc/wacrm' => ['wacrmd.conf', 'secrets'],
+    '/etc/nginx' => ['nginx.conf'],
+    '/etc/letsencrypt' => ['letsencrypt'],
+    '/var/lib/wacrm/media' => ['media'],
+);
+
+sub documented {
+    my ($section, $sentence) = @_;
+    my ($text) = slurp('docs/operations.md') =~ /^## $section\n(.*?)^## /ms
+        or die "no $section";
+    my ($named) = $text =~ $sentence or die "$section: not as it was thought";
+    return sort grep { !m{^/var/backups} } $named =~ m{`(/[^`\s]+)`}g;
+}
+
 subtest 'another machine' => sub {
     my $e = Wacrm::Desk->new(agents => 0);
     ok(!-e $e->{db}, 'where nothing is');
-    my $conf = $d->{nginx}->read('wacrmd.conf');
-    $conf =~ s/\Q$dir\E/$e->{dir}/g;
+    my @paths = documented('Backup', qr/Take copies (.*?)\n\n/s);
+    is("@paths", join(' ', documented('Restore', qr/put (.*?) back/)),
+        'what is copied is what is put back');
+    is(join(' ', grep { !$lies{$_} } @paths), '', 'which this test knows');
+    for my $name (map { @{$lies{$_} || []} } @paths) {
+        is(system('cp', '-a', "$dir/$name", "$e->{dir}/"), 0, $name);
+    }
+    is(system('cp', '-a', "$dir/backup.db", "$e->{dir}/"), 0, 'the backup');
+    # places and ports are this test's, not the machine's
+    my $conf = $e->{nginx}->read('wacrmd.conf');
+    $conf =~ s/\Q$dir\E(?!\.)/$e->{dir}/g;
     $conf =~ s/127\.0\.0\.1:$d->{sim_port}\b/127.0.0.1:$e->{sim_port}/g;
     $e->{nginx}->write('wacrmd.conf', $conf);
-    is(system('cp', '-a', "$dir/secrets", "$dir/media", "$dir/backup.db",
-        "$e->{dir}/"), 0, 'configuration, secrets, files, and the backup');
+    $conf = $e->{nginx}->read('nginx.conf');
+    $conf =~ s/\Q$dir\E(?!\.)/%%DIR%%/g;
+    for my $n (1, 2) {
+        my $port = $d->{nginx}->port($n);
+        $conf =~ s/127\.0\.0\.1:$port\b/127.0.0.1:%%PORT$n%%/g;
+    }
+    $e->{nginx}->conf($conf);
     $ENV{WACRM_PUBLIC_URL} = 'http://127.0.0.1:' . $e->{nginx}->port;
     ($rc, $out) = $e->ctl(['restore', "$e->{dir}/backup.db"]);
     is($rc, 0, 'restored') or diag $out;
@@ -143,6 +200,9 @@ subtest 'another machine' => sub {
     $e->start;
     is($e->api(GET => '/api/crm/inbox', token => $token)->{status}, 200,
         'who was signed in still is');
+    is(`curl -sS -o /dev/null -w '%{http_code}' --max-time 20 --cacert @{[
+        "$e->{dir}/letsencrypt/live/crm/fullchain.pem https://127.0.0.1:"
+        . $e->{nginx}->port(2)]}/healthz`, 200, 'over TLS, too');
     $token = $e->login('supervisor@test.example'); # with the old password
     my $r = $e->api(GET => '/api/crm/inbox?search=Siti', token => $token);
     my ($chat) = grep { $_->{name} eq 'Siti' } @{$r->{json}{conversations}};
