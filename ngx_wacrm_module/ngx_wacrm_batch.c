@@ -137,6 +137,7 @@ ngx_wacrm_batch_put(ngx_wacrm_batch_t *batch)
     batch->n = 0;
     batch->used = 0;
     batch->posted = 0;
+    batch->late = 0;
 
     ngx_queue_insert_head(&ngx_wacrm_batches.spare, &batch->queue);
     ngx_wacrm_batches.nspare++;

@@ -46,6 +46,7 @@ typedef struct {
 
     ngx_atomic_t            finished;   /* the thread's last word */
     unsigned                posted:1;
+    unsigned                late:1;     /* its requests have been answered */
 } ngx_wacrm_batch_t;
 
 

@@ -7,6 +7,8 @@
 
 /* how long a request waits for its commit */
 #define NGX_WACRM_COMMIT_WAIT   5000
+/* how often one that hangs is looked at after that */
+#define NGX_WACRM_COMMIT_LOOK   1000
 
 
 typedef struct {
@@ -32,6 +34,8 @@ static void ngx_wacrm_commit_next(void);
 static ngx_int_t ngx_wacrm_commit_post(ngx_wacrm_batch_t *batch);
 static void ngx_wacrm_commit_complete(ngx_event_t *ev);
 static void ngx_wacrm_commit_timeout(ngx_event_t *ev);
+static ngx_uint_t ngx_wacrm_commit_runs(ngx_wacrm_batch_t *batch);
+static void ngx_wacrm_commit_abandon(ngx_log_t *log);
 static void ngx_wacrm_commit_unwait(ngx_wacrm_batch_t *batch);
 
 
@@ -68,10 +72,20 @@ ngx_wacrm_commit_exit(void)
         return;
     }
 
-    /* the threads have ended: nothing is in flight, whatever was not told */
+    /*
+     * The threads have ended, so that nothing is in flight, whatever was not
+     * told; unless their queue was full, then nginx has not waited for them.
+     */
 
-    if (ngx_wacrm_commit.flying) {
-        ngx_wacrm_batch_free(ngx_wacrm_commit.flying);
+    batch = ngx_wacrm_commit.flying;
+
+    if (batch) {
+
+        if (ngx_wacrm_commit_runs(batch)) {
+            ngx_wacrm_commit_abandon(ngx_cycle->log);
+        }
+
+        ngx_wacrm_batch_free(batch);
         ngx_wacrm_commit.flying = NULL;
     }
 
@@ -250,7 +264,7 @@ ngx_wacrm_commit_finished(void)
 
     batch = ngx_wacrm_commit.flying;
 
-    return __atomic_load_n(&batch->finished, __ATOMIC_ACQUIRE)
+    return !ngx_wacrm_commit_runs(batch)
            && batch->rc == SPOOL_OK
            && ngx_process != NGX_PROCESS_SINGLE;
 }
@@ -428,14 +442,53 @@ ngx_wacrm_commit_timeout(ngx_event_t *ev)
 
     batch = ev->data;
 
-    if (batch->posted) {
+    if (!batch->posted) {
+        ngx_wacrm_commit_unwait(batch);
         ngx_wacrm_batch_answer(batch, NGX_WACRM_EVENT_TIMEOUT);
+        ngx_wacrm_batch_put(batch);
         return;
     }
 
-    ngx_wacrm_commit_unwait(batch);
-    ngx_wacrm_batch_answer(batch, NGX_WACRM_EVENT_TIMEOUT);
-    ngx_wacrm_batch_put(batch);
+    if (!batch->late) {
+        batch->late = 1;
+        ngx_wacrm_batch_answer(batch, NGX_WACRM_EVENT_TIMEOUT);
+
+    } else if (ngx_exiting
+               && ngx_event_no_timers_left() == NGX_OK
+               && ngx_wacrm_commit_runs(batch))
+    {
+        ngx_wacrm_commit_abandon(ev->log);
+    }
+
+    /* not cancelable: a worker that shuts down comes here, not to its end */
+
+    ngx_add_timer(ev, NGX_WACRM_COMMIT_LOOK);
+}
+
+
+/* Whether the thread may still touch it. */
+
+static ngx_uint_t
+ngx_wacrm_commit_runs(ngx_wacrm_batch_t *batch)
+{
+    return !__atomic_load_n(&batch->finished, __ATOMIC_ACQUIRE);
+}
+
+
+/*
+ * The end of a worker whose commit waits for a lock or a disk that does not
+ * come: all its requests are answered, this batch with 503.  The pool's end
+ * would have the event loop spin until the thread is back, and nothing may be
+ * freed under it.  The spool outlives it as it outlives a kill.
+ */
+
+static void
+ngx_wacrm_commit_abandon(ngx_log_t *log)
+{
+    ngx_log_error(NGX_LOG_ALERT, log, 0,
+                  "wacrm spool: a commit hangs, the worker ends without it");
+
+    _exit(0);
 }
 
 

@@ -4,8 +4,9 @@
  * One batch of a worker is on the thread at a time, which sees nothing but the
  * batch; meanwhile the next events gather. Once a batch is committed the next
  * may follow before the event loop has heard of it, never after a failure. The
- * requests wait; one that dies detaches itself. All functions are for the
- * event loop.
+ * requests wait, 5 s at most; one that dies detaches itself. A worker that is
+ * to end while a commit hangs ends without it, by _exit(). All functions are
+ * for the event loop.
  */
 
 #ifndef _NGX_WACRM_COMMIT_H_INCLUDED_

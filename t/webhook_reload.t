@@ -190,6 +190,20 @@ ok($t->wait_for(sub { !grep { kill 0, $_ } @hanging }),
 unlike($t->log_since($from), qr/exited (?:on signal|with code [1-9])/, 'well');
 released($lock);
 
+# a commit that waits for it, longer than its request does, keeps no worker
+flock $lock, LOCK_EX;
+is($t->post('/hook', '{}', $t->waapi('{}'))->{status}, 503,
+    'a commit without its lock');
+$t->allow(qr/a commit hangs, the worker ends without it/);
+$from = $t->mark;
+@hanging = $t->workers;
+ok($t->reload, 'a reload, while it hangs');
+ok($t->wait_for(sub { !grep { kill 0, $_ } @hanging }),
+    'the worker ends all the same');
+is(() = $t->log_since($from) =~ /a commit hangs/g, 1, 'and says why');
+unlike($t->log_since($from), qr/exited (?:on signal|with code [1-9])/, 'well');
+released($lock);
+
 SKIP: {
     skip 'a sanitizer has its own calls', 6 if !$fault;
     $t->allow(qr/wacrm spool failed, it is closed and opened again/);
