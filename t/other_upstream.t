@@ -1,7 +1,8 @@
 #!/usr/bin/env perl
 # conf/nginx-other-upstream.conf as it is, in front of an application that is
 # not wacrmd: who is calling says the edge alone, whatever the client claims
-# and by whatever path; webhooks go into the spool.
+# and by whatever path; webhooks go into the spool, or, as its head has it, to
+# the application.
 
 use strict;
 use warnings;
@@ -21,6 +22,8 @@ $t->write('secrets/webhook', 'webhook-secret-of-the-test-00001');
 # ---- the file, with this test's paths; the application is nginx itself ----
 
 my $conf = slurp("$Wacrm::Nginx::ROOT/conf/nginx-other-upstream.conf");
+my ($passed_on) = $conf =~ m{^#     (location = /api/webhook/.*)$}m
+    or die 'no location in the head';
 $conf =~ s/^load_module .*;\n//m or die 'no load_module';
 $conf =~ s/^user .*;\n//m or die 'no user';
 $conf =~ s/^worker_processes .*;\n//m or die 'no worker_processes';
@@ -100,5 +103,20 @@ is($t->post('/api/webhook/whatsapp', $body,
 my @spool = $t->spool_dump($t->path('spool'));
 is(scalar @spool, 1, 'one event waits in the spool');
 is($spool[0]{src}, 'main', 'of its gateway');
+
+# ---- passed on, as the head of the file has it ----
+
+$conf =~ s/^    wacrm_spool .*?;//ms or die 'no wacrm_spool';
+$conf =~ s/^        location = \/api\/webhook\/.*?^        \}/$passed_on/ms
+    or die 'no webhook';
+$t->conf("%%FRAME%%\n$conf");
+ok($t->reload, 'webhooks to the application: nginx takes it');
+$r = $t->post('/api/webhook/whatsapp', $body, %signed, @forged);
+is("$r->{status} $r->{body}",
+    '200 /api/webhook/whatsapp user= role= host=localhost',
+    'it gets them, from nobody');
+is(told('/api/x', @forged), 401, 'all else of /api/ wants its token');
+is(told('/api/x', Authorization => "Bearer $token"),
+    'user=7 role=cs host=localhost', 'which needs no spool');
 
 $t->done;
