@@ -42,8 +42,9 @@ typedef struct {
 void intake_probe(const intake_t *in, intake_probe_t *out);
 
 /*
- * Applies one record by itself in tx, as a replay: no welcome, no live
- * event. WERR_INVALID with reason: it is still bad.
+ * Applies one record by itself in tx, as a replay: no welcome, no live event,
+ * no alias moved, no state of a session. WERR_INVALID with reason: it is still
+ * bad.
  */
 int intake_replay(tx_t *tx, const gateway_account_t *accounts, size_t n,
                   const void *record, size_t len, char *reason,

@@ -162,6 +162,31 @@ static void dead_letter_is_replayed(void **state)
                      5); /* the chat's line moved, no new message */
 }
 
+/* What a session was then says nothing of today: the gateway is asked. */
+static void replay_sets_no_session(void **state)
+{
+    static const gateway_account_t later = {
+        .name = "old", .driver = "waapi", .base_url = "http://127.0.0.1"};
+    rig_t *r = *state;
+    replay_t p = {.account = &later};
+
+    intake_up(r);
+    wait_for(r, put_from(r, "old",
+                         "{\"event\":\"session.connected\","
+                         "\"sessionId\":\"s1\",\"data\":{}}"));
+    assert_int_equal(dead_list(r->f->db, 10, first_dead, &p.id), WERR_OK);
+    assert_int_equal(
+        dead_get(r->f->db, p.id, &p.record, &p.len, p.reason, sizeof(p.reason)),
+        WERR_OK);
+    assert_int_equal(domain_write(&r->f->d, replay_tx, &p), WERR_OK);
+    free(p.record);
+    assert_int_equal(p.rc, WERR_OK);
+    assert_int_equal(ASK(r->f, "SELECT count(*) FROM dead_letters "
+                               "WHERE state = 'replayed'"),
+                     1);
+    assert_int_equal(ASK(r->f, "SELECT count(raw_status) FROM sessions"), 0);
+}
+
 static void replaced_spool_starts_anew(void **state)
 {
     rig_t *r = *state;
@@ -390,6 +415,7 @@ int main(void)
         TEST(what_does_not_fit_is_buried_alone),
         TEST(newcomers_beside_a_bad_event_are_greeted),
         TEST(dead_letter_is_replayed),
+        TEST(replay_sets_no_session),
         TEST(replaced_spool_starts_anew),
         TEST(restored_database_goes_on),
         TEST(full_database_loses_nothing),
