@@ -12,9 +12,15 @@ use Time::HiRes qw(sleep time);
 
 use lib 't/lib';
 use Wacrm::Desk;
+use Wacrm::Fault;
 use Wacrm::Nginx;
 
+# not below a sanitizer, which has a malloc() of its own
+my $fault = $ENV{WACRM_SANITIZED} ? undef
+    : Wacrm::Fault->live("/tmp/wacrm-fault.$$");
+END { unlink "/tmp/wacrm-fault.$$" }
 my $d = Wacrm::Desk->new(
+    $fault ? (wacrmd_env => { $fault->env }) : (),
     wacrmd => sub { s/^welcome = on/welcome = off/m or die 'no welcome' });
 my $dir = $d->{dir};
 $d->allow(qr/msg="backup failed"/); # tried on purpose
@@ -116,11 +122,15 @@ open my $hex, '<', 't/data/spool/record-v1.hex' or die $!;
 my $record = pack 'H*', join '', map { s/#.*//r =~ s/\s//gr } <$hex>;
 substr($record, 3, 1) eq "\1" or die 'no version';
 substr $record, 3, 1, "\2";
-for my $bytes ($record, 'no record') {
+
+sub spool_put {
+    my ($bytes) = @_;
     open my $put, '|-', "$tools/spool_put", "$dir/spool" or die $!;
     print {$put} $bytes;
-    ok(close $put, 'a record that nobody can read');
+    return close $put;
 }
+
+ok(spool_put($_), 'a record that nobody can read') for $record, 'no record';
 
 # The numbers of what is in quarantine.
 sub quarantined { ($d->ctl([qw(spool stat)]))[1] =~ /^quarantined=(\d+)/mg }
@@ -144,6 +154,28 @@ is(rows("audit WHERE action IN ('dead.replay', 'dead.drop')"
     . " AND detail LIKE 'quarantine %'"), 5, 'all of it is in the audit');
 ok($d->wait_for(sub { my @left = quarantined();
     @left == 1 && $left[0] > $now[0] }), 'still of a later version');
+
+# more of them, on a slow disk, than wacrmd has time for at its end
+if ($fault) {
+    my $records = 41;
+    spool_put($record) or die 'spool_put' for 2 .. $records;
+    ok($d->wait_for(sub { $records == (() = quarantined()) }),
+        "$records in quarantine");
+    $fault->arm(calls => 'sync', file => 'data.mdb', late => 300, run => 1e6);
+    open my $requeue, '-|', "$d->{build}/wacrmctl -c $dir/wacrmd.conf"
+        . ' spool requeue all 2>&1' or die $!;
+    ok($d->wait_for(sub { $fault->hits >= 4 }), 'requeue all, slowly');
+    ok($d->wacrmd_stop, 'SIGTERM in the middle: in time, and 0');
+    $fault->disarm;
+    like(join('', <$requeue>),
+        qr/^wacrmctl: wacrmd ends, after \d+ records: once more/,
+        'which says so');
+    ok(!close $requeue, 'and fails');
+    $d->wacrmd_start;
+    ok($d->wait_for(sub { $records == (() = quarantined()) }), 'none is lost');
+    ($rc, $out) = $d->ctl([qw(spool requeue all)]);
+    is("$rc $out", "0 $records records are in the spool again\n", 'once more');
+}
 
 # ---- wrong usage ----
 

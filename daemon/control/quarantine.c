@@ -16,6 +16,7 @@ typedef struct {
     command_t *c;
     uint64_t end; /* what intake puts back meanwhile is behind it */
     uint64_t moved;
+    bool cut; /* wacrmd ends, and there are more */
     int rc;
 } requeue_t;
 
@@ -66,6 +67,10 @@ static int move(void *ctx, uint64_t seq, const char *reason, spool_str_t data)
     if (seq >= r->end) {
         return 1;
     }
+    r->cut = command_stopping(r->c);
+    if (r->cut) {
+        return 1;
+    }
     r->rc = spool_requeue(r->c->spool, seq);
     /* dropped by somebody else meanwhile */
     if (r->rc == SPOOL_EMPTY) {
@@ -90,6 +95,10 @@ static bool requeue_all(command_t *c)
     if (rc != SPOOL_OK) {
         return command_fail(c, "spool: %s, after %" PRIu64 " records",
                             spool_strerror(rc), r.moved);
+    }
+    if (r.cut) {
+        return command_fail(
+            c, "wacrmd ends, after %" PRIu64 " records: once more", r.moved);
     }
     command_text(c, "%" PRIu64 " records are in the spool again", r.moved);
     return true;
