@@ -374,6 +374,7 @@ static int set_up(gw_client_t *c, const gw_client_options_t *o)
 {
     static const gateway_account_t nobody = {.name = "",
                                              .timeout_s = GUEST_TIMEOUT_S};
+    long connections = o->connections > 0 ? o->connections : HOST_CONNECTIONS;
 
     c->o = *o;
     c->guest.account = &nobody;
@@ -388,9 +389,8 @@ static int set_up(gw_client_t *c, const gw_client_options_t *o)
         c->logins[i].driver = gw_driver(o->accounts[i].driver);
     }
     (void)curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-                            (long)HOST_CONNECTIONS);
-    (void)curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS,
-                            (long)HOST_CONNECTIONS * 2);
+                            connections);
+    (void)curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, connections * 2);
     return WERR_OK;
 }
 

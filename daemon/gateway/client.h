@@ -27,6 +27,9 @@ typedef struct {
      * passed, to start calls; sets when it wants to be called next. */
     void (*tick)(void *arg, gw_client_t *client, int64_t *timeout_ms);
     void *arg;
+    /* To one host at once, 0: 16. A call beyond them waits for one of them,
+     * which counts as its time to connect. */
+    int connections;
 } gw_client_options_t;
 
 int gw_client_start(gw_client_t **out,
@@ -45,7 +48,8 @@ typedef struct {
     bool timed_out;
     bool too_big;       /* more than the limit */
     bool refused;       /* may_connect() wanted none of its addresses */
-    bool no_connection; /* not even one was made: the gateway is away */
+    bool no_connection; /* none that carries a request (no TCP, no TLS), or
+                         * none to sign in: the gateway is away */
     bool stopped;       /* the client has ended first */
     bool no_memory;     /* for want of memory here */
     bool bytes_sent;    /* false: certainly nothing reached the gateway */

@@ -14,6 +14,10 @@
 #include "outbox/backfill.h"
 
 #define FAULT_WAIT_MS 1000
+/* Beside those in flight: files, history, look-ups, sessions, profiles. What
+ * is to be sent should not wait for their connections: its time-out would be
+ * taken for a gateway that is away. */
+#define OTHER_CALLS 16
 /* The calendar may be set meanwhile: it is looked at again. */
 #define CALENDAR_MS 5000
 
@@ -236,7 +240,9 @@ int outbox_start(outbox_t **out, domain_t *d, const outbox_options_t *options,
                              .token_load = outbox_token_load,
                              .token_store = outbox_token_store,
                              .tick = tick,
-                             .arg = o};
+                             .arg = o,
+                             .connections =
+                                 options->max_inflight + OTHER_CALLS};
     int rc;
 
     *out = NULL;

@@ -17,7 +17,7 @@ DB_QUERY(queued_at, "UPDATE outbox SET created_at = $1");
 
 DB_QUERY(all_sent, "UPDATE outbox SET state = 4");
 
-#define HELD_MAX 8
+#define HELD_MAX 32
 
 /* A port whose listener takes no connection. */
 static struct {
@@ -160,7 +160,7 @@ static void *take_sends(void *arg)
 
 static void come_back(void *(*as)(void *))
 {
-    assert_int_equal(listen(deaf.fd, 16), 0);
+    assert_int_equal(listen(deaf.fd, 2 * HELD_MAX), 0);
     assert_int_equal(pthread_create(&deaf.thread, NULL, as, NULL), 0);
     deaf.closes = true;
 }
@@ -474,6 +474,27 @@ static void slow_is_not_away(void **state)
     assert_true(outbox_counters(desk.outbox)->unknown < 3);
 }
 
+/* None waits here for a connection that others have, nor for its time-out. */
+static void slow_takes_as_many_as_leave(void **state)
+{
+    char phone[24];
+
+    (void)state;
+    bind_deaf("http");
+    come_back(hold_sends);
+    desk.account.token = "t";
+    desk.account.timeout_s = 30;
+    for (int i = 0; i < desk.options.max_inflight; i++) {
+        (void)snprintf(phone, sizeof(phone), "62813330008%02d", i);
+        (void)queue(phone, "halo");
+    }
+    start_outbox();
+    wait_held(desk.options.max_inflight);
+    assert_int_equal(outbox_counters(desk.outbox)->unknown, 0);
+    assert_int_equal(outbox_counters(desk.outbox)->retried, 0);
+    assert_int_equal(outbox_counters(desk.outbox)->deferred, 0);
+}
+
 static int all_sent_tx(tx_t *tx, void *arg)
 {
     (void)arg;
@@ -510,12 +531,12 @@ static void receipt_says_nothing_of_later(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        DEAF(packets_are_swallowed),         DEAF(sign_in_is_swallowed),
-        DEAF(handshake_is_swallowed),        DEAF(handshake_is_cut),
-        DEAF(stopped_before_a_byte),         DEAF(old_ones_have_their_tries),
-        DEAF(another_one_does_not_wait),     DEAF(its_pauses_are_its_own),
-        DEAF(signs_in_when_it_is_back),      DEAF(slow_is_not_away),
-        DEAF(receipt_says_nothing_of_later),
+        DEAF(packets_are_swallowed),       DEAF(sign_in_is_swallowed),
+        DEAF(handshake_is_swallowed),      DEAF(handshake_is_cut),
+        DEAF(stopped_before_a_byte),       DEAF(old_ones_have_their_tries),
+        DEAF(another_one_does_not_wait),   DEAF(its_pauses_are_its_own),
+        DEAF(signs_in_when_it_is_back),    DEAF(slow_is_not_away),
+        DEAF(slow_takes_as_many_as_leave), DEAF(receipt_says_nothing_of_later),
     };
 
     return cmocka_run_group_tests(tests, group_start, group_stop);
