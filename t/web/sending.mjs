@@ -657,6 +657,18 @@ async function attached() {
         hasText: /Dijadwalkan .* Pilih lagi waktunya/ }),
     'a draft has no time any more: one is told');
     await input(page).fill('');
+
+    await page.getByTestId('file').setInputFiles([file('tinggal.pdf')]);
+    await attachments(page).waitFor();
+    let asked = 0;
+    page.on('dialog', (dialog) => {
+        asked += 1;
+        return dialog.accept();
+    });
+    await page.getByTestId('logout').click();
+    await page.getByTestId('confirm-ok').click();
+    await page.waitForURL((url) => url.pathname === '/login');
+    is(asked, 0, 'whoever has said yes is not asked again by the browser');
     await context.close();
 }
 

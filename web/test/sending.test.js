@@ -32,6 +32,11 @@ const { onExpired } = await import('../src/api/client.js');
 const realNow = Date.now;
 const sent = (request) => [200, { data: { id: 1, chat_id: 'c1',
     message: request.body.message } }];
+const asks = () => {
+    const event = new Event('beforeunload', { cancelable: true });
+    window.dispatchEvent(event);
+    return event.defaultPrevented;
+};
 const quiet = () => new Promise((done) => setTimeout(done, 20));
 const kept = () => Object.keys(localStorage)
     .filter((key) => key.startsWith('wacrm.sending.'));
@@ -336,11 +341,6 @@ test('who leaves is held back where something would be lost', async () => {
     answer = () => [503, {}];
     const sending = useSending();
     sending.resume();
-    const asks = () => {
-        const event = new Event('beforeunload', { cancelable: true });
-        window.dispatchEvent(event);
-        return event.defaultPrevented;
-    };
     sending.add(CHAT, [{ text: 'disimpan' }]);
     await quiet();
     assert.equal(asks(), false);
@@ -360,6 +360,27 @@ test('who leaves is held back where something would be lost', async () => {
     assert.equal(asks(), false);
     useDrafts().files.set('c1', [{ file: new File(['x'], 'a.pdf') }]);
     assert.equal(asks(), true, 'as is one that is attached');
+});
+
+test('whose place another has taken is not held back, and sends no more', async () => {
+    answer = () => [503, {}];
+    const held = [];
+    globalThis.location = { reload: () => held.push(asks()) };
+    const sending = useSending();
+    useAuth().listen();
+    sending.resume();
+    sending.add(CHAT, [{ text: 'dari yang lama' }]);
+    await quiet();
+    useDrafts().files.set('c1', [{ file: new File(['x'], 'a.pdf') }]);
+    assert.equal(asks(), true);
+    elsewhere('wacrm.auth', { token: 'u', expires: Date.now() + HOUR,
+        user: { id: 8 } });
+    assert.deepEqual(held, [false], 'the page is loaded anew at once');
+    sending.hurry();
+    await quiet();
+    assert.deepEqual([asked.length, kept().length], [1, 1],
+        'nothing goes in the name of the other, or is lost');
+    delete globalThis.location;
 });
 
 test('what was sent before the one that is refused goes on', async () => {

@@ -15,7 +15,8 @@ export const useAuth = defineStore('auth', {
         user: readTokens()?.user ?? null,
         /** The session has ended; ReloginDialog asks for the password. */
         expired: false,
-        /** Signing out: nothing more is asked for. */
+        /** Signing out, or another one is signed in: nothing more is asked
+         *  for, nor sent. */
         leaving: false,
     }),
     actions: {
@@ -28,6 +29,7 @@ export const useAuth = defineStore('auth', {
                 if (tokens && (!this.user || tokens.user.id === this.user.id)) {
                     this.signedIn(tokens.user);
                 } else if (tokens?.user.id !== this.user?.id) {
+                    this.leaving = true;
                     if (!tokens) {
                         clearShelves(this.user.id);
                     }

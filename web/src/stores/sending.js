@@ -79,10 +79,10 @@ export const useSending = defineStore('sending', {
         /** Takes up what an earlier page left, and what other tabs do. */
         resume() {
             window.addEventListener('beforeunload', (event) => {
-                if (this.entries.some((entry) => entry.loose
-                    || (entry.file && !entry.mediaId))
+                if (!useAuth().leaving && (this.entries.some((entry) =>
+                    entry.loose || (entry.file && !entry.mediaId))
                     || [...useDrafts().files.values()].some(
-                        (files) => files.length)) {
+                        (files) => files.length))) {
                     event.preventDefault();
                 }
             });
@@ -226,7 +226,7 @@ export const useSending = defineStore('sending', {
         /** @returns ms to wait before the next try, or null: none */
         async try(key) {
             const entry = this.find(key);
-            if (!entry || !onItsWay(entry)) {
+            if (!entry || !onItsWay(entry) || useAuth().leaving) {
                 return null;
             }
             entry.state = 'sending';
