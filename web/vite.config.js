@@ -29,7 +29,7 @@ const OURS = [
     ['socket', /\/realtime\/socket\.js/],
     ['chart', /\/charts\/Chart\.vue/],
     ['qr', /\/(?:SessionConnect|QrCode)\.vue/],
-    ['dialogs', /\/inbox\/(?:\w+Dialog|EmojiPicker|Lightbox)\.vue|\/(?:Confirm|Relogin)Dialog\.vue|\/emoji\.js/],
+    ['dialogs', /\/inbox\/(?:\w+Dialog|EmojiPicker|Lightbox)\.vue|\/emoji\.js/],
     ['donor', /\/donor\/|\/(?:RupiahInput|Reminder\w+)\.vue|\/(?:rupiah|gifts)\.js/],
     ['manage', /\/(?:agents|imports|reports)\/|\/(?:Agents|Import|Audit|Reports)Page\.vue|\/(?:csv|rfm)\.js/],
     ['work', /\/(?:sessions|templates)\/|\/(?:Dashboard|Reminders|Sessions|Settings|Templates)Page\.vue|\/ScheduledList\.vue/],
