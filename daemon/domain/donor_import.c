@@ -93,6 +93,12 @@ static void end_row(import_t *im)
     import_batch_t *b = &im->batch;
     import_row_t *row = &im->row;
 
+    if (im->rc >= 0 && b->nrows == IMPORT_BATCH_MAX) {
+        flush_rows(im);
+        if (im->rc >= 0 && im->o->stop != NULL && im->o->stop(im->o->ctx)) {
+            im->rc = WERR_STOPPING; /* with this row it goes on */
+        }
+    }
     if (im->rc < 0) {
         return; /* the rest of the block */
     }
@@ -103,12 +109,6 @@ static void end_row(import_t *im)
         im->rc = import_row_make_ref(row, &im->same);
     }
     b->rows[b->nrows++] = *row;
-    if (b->nrows == IMPORT_BATCH_MAX) {
-        flush_rows(im);
-        if (im->rc >= 0 && im->o->stop != NULL && im->o->stop(im->o->ctx)) {
-            im->rc = WERR_STOPPING;
-        }
-    }
 }
 
 static void on_row(int end, void *ctx)

@@ -33,7 +33,7 @@ typedef void (*donor_import_bad)(void *ctx, int64_t row, const char *reason);
 typedef struct {
     bool dry_run; /* nothing is stored, the figures are of what would be */
     donor_import_bad bad;
-    /* Asked after each batch: true ends the import. NULL: nobody is asked. */
+    /* Asked between batches: true ends the import. NULL: nobody is asked. */
     bool (*stop)(void *ctx);
     void *ctx; /* of both */
 } donor_import_options_t;

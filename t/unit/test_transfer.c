@@ -314,29 +314,50 @@ static bool stop_at_once(void *ctx)
     return true;
 }
 
-static void it_can_be_stopped(void **state)
+/* A file of that many rows; text: free(3). */
+static int import_and_stop(fixture_t *f, int nrows, char **text,
+                           donor_import_t *n)
 {
-    fixture_t *f = *state;
     donor_import_options_t o = {.bad = on_bad, .stop = stop_at_once};
-    donor_import_t n;
-    char *text = NULL;
     size_t len = 0;
-    FILE *in, *rows = open_memstream(&text, &len);
+    FILE *in, *rows = open_memstream(text, &len);
+    int rc;
 
     assert_non_null(rows);
     (void)fputs("phone,amount,date\n", rows);
-    for (int i = 0; i < 1200; i++) {
+    for (int i = 0; i < nrows; i++) {
         (void)fprintf(rows, "6281%07d,1000,2026-01-05\n", i);
     }
     (void)fclose(rows);
-    in = fmemopen(text, len, "r");
+    in = fmemopen(*text, len, "r");
     assert_non_null(in);
-    assert_int_equal(donor_import(&f->d, in, &o, &n), WERR_STOPPING);
+    rc = donor_import(&f->d, in, &o, n);
     (void)fclose(in);
+    return rc;
+}
+
+static void it_can_be_stopped(void **state)
+{
+    fixture_t *f = *state;
+    donor_import_t n;
+    char *text = NULL;
+
+    assert_int_equal(import_and_stop(f, 1200, &text, &n), WERR_STOPPING);
     same(n, (donor_import_t){.rows = 500, .contacts = 500, .gifts = 500});
     same(import(f, text, false),
          (donor_import_t){
              .rows = 1200, .contacts = 700, .gifts = 700, .known = 500});
+    free(text);
+}
+
+static void unless_it_is_all_there(void **state)
+{
+    fixture_t *f = *state;
+    donor_import_t n;
+    char *text = NULL;
+
+    assert_int_equal(import_and_stop(f, 500, &text, &n), WERR_OK);
+    same(n, (donor_import_t){.rows = 500, .contacts = 500, .gifts = 500});
     free(text);
 }
 
@@ -349,6 +370,7 @@ int main(void)
         TEST(dry_run_tells_what_would_be), TEST(formulas_are_disarmed),
         TEST(nor_by_another_separator),    TEST(more_than_a_chunk),
         TEST(half_a_row_is_none),          TEST(it_can_be_stopped),
+        TEST(unless_it_is_all_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
