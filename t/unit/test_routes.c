@@ -183,12 +183,58 @@ static void test_me(void **state)
     json_decref(json);
 }
 
+DB_QUERY(imported, "SELECT count(*) FROM contacts WHERE phone >= '62877' "
+                   "AND phone < '62878'");
+
+static int64_t count_imported(void)
+{
+    db_stmt_t *s = db_stmt(db, &imported);
+    assert_int_equal(db_first(s), DB_ROW);
+    int64_t n = db_i64(s, 0);
+    db_done(s);
+    return n;
+}
+
+/* The last one: the server is another afterwards. */
+static void test_import_is_stopped(void **state)
+{
+    enum { ROWS = 200000 };
+    answer_t a;
+    buf_t csv;
+    (void)state;
+    crm_user(&web.crm, 4, "rina", ROLE_ADMIN, true);
+    web.crm.domain.settings.media_dir = web.crm.dir;
+    buf_init(&csv, 0);
+    buf_adds(&csv, "phone\n");
+    for (int i = 0; i < ROWS; i++) {
+        buf_addf(&csv, "62877%07d\n", i);
+    }
+    int fd = web_connect(&web);
+    assert_true(web_request(fd, "POST", "/api/crm/import", 4,
+                            "Content-Type: text/csv\r\n", csv.data, csv.len));
+    buf_free(&csv);
+    for (int i = 0; i < 5000 && count_imported() == 0; i++) {
+        usleep(2000);
+    }
+    http_stop(&web.server, 10000);
+    web_read(fd, false, &a);
+    close(fd);
+    assert_int_equal(a.status, 503);
+    assert_string_equal(answer_header(&a, "Retry-After"), "10");
+    json_t *json = answer_json(&a);
+    assert_string_equal(str(json, "code"), "import_stopped");
+    json_decref(json);
+    answer_free(&a);
+    assert_in_range(count_imported(), 1, ROWS - 1);
+    web_start(&web);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_chat),  T(test_object_checks),
         T(test_stale), T(test_stale_at_once),
-        T(test_me),
+        T(test_me),    T(test_import_is_stopped),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -28,7 +28,6 @@ const UNREAD = [
     /^The content type must be /,
     /^The search is not running\.$|^An import is running\.$/,
     /^The server cannot use its disk just now\. /,
-    /^The server stops: a part of the file is imported\. /,
     // the shape of a request
     /^The body (?:is not valid JSON|must be a JSON object)\.$/,
     /^Malformed query string\.$/,

@@ -63,6 +63,18 @@ static void write_report(request_t *r, const donor_import_t *n, bool dry_run,
     jw_close_object(b);
 }
 
+/* No other 503 has stored anything. */
+static void answer_stopped(response_t *r)
+{
+    response_conflict(r, "import_stopped",
+                      "The server stops: a part of the file is imported. "
+                      "Import it again then: that brings the rest and doubles "
+                      "nothing.",
+                      NULL, 0);
+    r->status = 503;
+    response_header(r, "Retry-After", "10");
+}
+
 static void import(request_t *r, const char *csv, size_t len, bool dry_run)
 {
     donor_import_t n = {0};
@@ -85,11 +97,7 @@ static void import(request_t *r, const char *csv, size_t len, bool dry_run)
                     f.last);
         (void)invalid_answer(&invalid, &r->response);
     } else if (rc == WERR_STOPPING && !dry_run) {
-        response_busy(&r->response,
-                      "The server stops: a part of the file is imported. "
-                      "Import it again then: that brings the rest and doubles "
-                      "nothing.",
-                      10);
+        answer_stopped(&r->response);
     } else if (rc != WERR_OK || f.rows.failed) {
         response_error(&r->response, rc != WERR_OK ? rc : WERR_NOMEM);
     } else {

@@ -67,7 +67,7 @@ export function describe(error, t) {
     if (it.code && ['opted_out', 'window_closed', 'duplicate_ref',
         'last_admin', 'not_retryable', 'not_cancellable', 'not_scheduled',
         'not_undoable', 'stale', 'too_old', 'file_gone',
-        'idempotency_mismatch'].includes(it.code)) {
+        'import_stopped', 'idempotency_mismatch'].includes(it.code)) {
         return t(`common.errors.${it.code}`);
     }
     switch (it.status) {
