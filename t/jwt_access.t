@@ -245,13 +245,12 @@ is($t->stop, 1, 'stops');
 
 # ---- revocation ----
 
-{
-    my $tool = ($ENV{WACRM_TOOLS} || "$Wacrm::Nginx::ROOT/build/release/tools")
-               . '/spool_revoke';
-    my $t = Wacrm::Nginx->new;
-    $t->write('secret', $secret);
-    $t->http(<<'EOC');
-        wacrm_spool %%DIR%%/spool size=16m;
+# A gate that asks this spool what is revoked.
+sub revocable {
+    my ($spool) = @_;
+
+    return <<"EOC";
+        wacrm_spool %%DIR%%/$spool size=16m;
         wacrm_jwt_key_file secret alg=HS256;
 
         server {
@@ -262,6 +261,14 @@ is($t->stop, 1, 'stops');
             }
         }
 EOC
+}
+
+{
+    my $tool = ($ENV{WACRM_TOOLS} || "$Wacrm::Nginx::ROOT/build/release/tools")
+               . '/spool_revoke';
+    my $t = Wacrm::Nginx->new;
+    $t->write('secret', $secret);
+    $t->http(revocable('spool'));
     mkdir $t->path('spool');
     $t->start;
 
@@ -296,18 +303,7 @@ EOC
     $t->allow(qr/spool/);
     $t->write('secret', $secret);
     $t->write('broken/data.mdb', 'x' x 8192);
-    $t->http(<<'EOC');
-        wacrm_spool %%DIR%%/broken size=16m;
-        wacrm_jwt_key_file secret alg=HS256;
-
-        server {
-            listen 127.0.0.1:%%PORT%%;
-            location / {
-                wacrm_jwt desk;
-                empty_gif;
-            }
-        }
-EOC
+    $t->http(revocable('broken'));
     $t->start;
     my $r = $t->get('/', Authorization => 'Bearer '
                     . hs_token($secret, claims()));
