@@ -8,6 +8,7 @@ use Test::More;
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(time);
 use lib 't/lib';
+use Wacrm::Agents;
 use Wacrm::Desk;
 
 my $d = Wacrm::Desk->new(wacrmd => sub {
@@ -19,11 +20,8 @@ my $admin = $d->login('admin@test.example');
 my $n = 0;
 
 sub api {
-    my ($token, $method, $path, $json, $status, $what) = @_;
-    my $r = $d->api($method => "/api/$path", token => $token,
-        defined $json ? (json => $json) : ());
-    is($r->{status}, $status, $what) or diag($r->{body});
-    return $r->{json};
+    my ($token, $method, $path, @more) = @_;
+    return expect($d, $token, $method => "/api/$path", @more);
 }
 
 sub audit { api($admin, GET => "crm/audit?$_[0]", undef, 200, "audit $_[0]") }

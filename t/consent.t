@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use Test::More;
 use lib 't/lib';
+use Wacrm::Agents;
 use Wacrm::Desk;
 
 my $d = Wacrm::Desk->new(wacrmd => sub {
@@ -16,11 +17,8 @@ my $admin = $d->login('admin@test.example');
 my $n = 0;
 
 sub api {
-    my ($token, $method, $path, $json, $status, $what) = @_;
-    my $r = $d->api($method => "/api/crm/$path", token => $token,
-        defined $json ? (json => $json) : ());
-    is($r->{status}, $status, $what) or diag($r->{body});
-    return $r->{json};
+    my ($token, $method, $path, @more) = @_;
+    return expect($d, $token, $method => "/api/crm/$path", @more);
 }
 
 sub hears {

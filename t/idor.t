@@ -12,40 +12,19 @@ use POSIX ();
 use Test::More;
 
 use lib 't/lib';
-use Wacrm::Desk;
+use Wacrm::Agents;
 
 my $MARK = 'RAHASIA-CS1';
 my $PHONE = '6281230000001';
-my $d = Wacrm::Desk->new(
-    session => 'satu',
-    nginx => sub { s/(zone=send:1m +rate)=30r/$1=6000r/ or die 'no zone' },
-    wacrmd => sub {
-        s/^(default_session *=.*)/$1\ndefault_everyone = off/m
-            or die 'no default session';
-        s{^;public_url *=.*}{public_url = https://crm.test.example}m;
-    })->start;
-my %token = map { $_ => $d->login("$_\@test.example") } qw(admin cs1 cs2);
-my %user = map { $_->[0] => $_->[1] + 0 }
-    $d->sql("SELECT substr(email, 1, instr(email, '\@') - 1), id FROM users");
+my ($d, $token, $user) = apart();
 
 sub call {
-    my ($who, $method, $path, $json) = @_;
-    return $d->api($method => $path, token => $token{$who},
-        defined $json ? (json => $json) : ());
-}
-
-sub made {
-    my ($what, $r) = @_;
-    BAIL_OUT("$what: $r->{status} $r->{body}") if $r->{status} >= 300;
-    return $r->{json};
+    my ($who, @request) = @_;
+    return request($d, $token->{$who}, @request);
 }
 
 # ---- what is cs1's ----
 
-made(owner => call('admin', PATCH => '/api/crm/whatsapp/sessions/satu',
-    { user_id => $user{cs1} }));
-made(other => call('cs2', POST => '/api/crm/whatsapp/sessions',
-    { session_name => 'dua' }));
 $d->event('message.received', { from => $PHONE, pushName => $MARK,
     message => "$MARK halo", type => 'text', id => 'IDOR0000000001',
     timestamp => time });
@@ -73,7 +52,7 @@ made(later => call('cs1', POST => '/api/crm/messages/send',
 $d->change("UPDATE messages SET status = 6 WHERE id = $message;"
     . " UPDATE chats SET failed = 1 WHERE id = $chat");
 my $media = $d->{nginx}->request(POST => '/api/crm/media',
-    headers => { Authorization => "Bearer $token{cs1}",
+    headers => { Authorization => "Bearer $token->{cs1}",
         'Content-Type' => 'multipart/form-data; boundary=x' },
     body => "--x\r\nContent-Disposition: form-data; name=\"file\";"
         . " filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\n$MARK\r\n"
@@ -87,7 +66,7 @@ $d->change('INSERT INTO message_media (message_id, media_id)'
 
 # by path, up to the parameter: cs1's id, and one of nothing
 my %ids = (
-    '/api/crm/agents/' => [$user{cs1}, 99999],
+    '/api/crm/agents/' => [$user->{cs1}, 99999],
     '/api/crm/contacts/' => [$PHONE, '6281239999999'],
     '/api/crm/inbox/' => [$chat, 99999],
     '/api/crm/media/' => [$media_id, '0' x 32],
@@ -117,7 +96,7 @@ my %body = (
     'patch /api/crm/reminders/{id}' => { state => 'done' },
     'patch /api/crm/whatsapp/sessions/{sessionId}' => { name => 'X' },
     'put /api/crm/whatsapp/sessions/{sessionId}/members' =>
-        { user_ids => [$user{cs2}] },
+        { user_ids => [$user->{cs2}] },
     'post /api/crm/whatsapp/sessions/{sessionId}/backfill' => {},
 );
 
@@ -196,13 +175,13 @@ for my $c ([GET => '/api/crm/inbox?session_id=satu'],
     unlike($r->{body}, qr/$MARK|$PHONE|123457|"satu"/,
         "$c->[1] ($r->{status}) tells nothing of cs1's");
 }
-my $r = $d->api(GET => '/api/crm/inbox', token => $token{cs2},
+my $r = $d->api(GET => '/api/crm/inbox', token => $token->{cs2},
     headers => { 'X-Session-Id' => 'satu' });
 unlike($r->{body}, qr/$MARK/, 'nor by header');
 for my $json ({ phone => $PHONE, message => 'x', session_id => 'satu' },
               { phone => $PHONE, message => 'x', reply_to => $message }) {
     $r = $d->api(POST => '/api/crm/messages/send?session_id=satu',
-        token => $token{cs2}, json => $json);
+        token => $token->{cs2}, json => $json);
     like($r->{status}, qr/^4/, 'nothing is sent from cs1\'s number');
 }
 for my $id ($chat, 99999) {

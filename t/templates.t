@@ -6,6 +6,7 @@ use strict;
 use warnings;
 use Test::More;
 use lib 't/lib';
+use Wacrm::Agents;
 use Wacrm::Desk;
 
 my $d = Wacrm::Desk->new->start;
@@ -13,11 +14,8 @@ my $cs = $d->login('cs1@test.example');
 my $lead = $d->login('supervisor@test.example');
 
 sub call {
-    my ($token, $method, $path, $json, $status, $what, %headers) = @_;
-    my $r = $d->api($method => "/api/crm/$path", token => $token,
-        headers => \%headers, defined $json ? (json => $json) : ());
-    is($r->{status}, $status, $what) or diag($r->{body});
-    return $r->{json};
+    my ($token, $method, $path, @more) = @_;
+    return expect($d, $token, $method => "/api/crm/$path", @more);
 }
 
 sub errors { join ' ', sort keys %{$_[0]{errors} || {}} }

@@ -10,42 +10,21 @@ use POSIX ();
 use Test::More;
 
 use lib 't/lib';
-use Wacrm::Desk;
+use Wacrm::Agents;
 
 my $MARK = 'RAHASIA-CS1';
 my $PHONE = '6281230000001';
 my $IMPORTED = '6281230000007';
 my $LID = '123456789012345@lid';
-my $d = Wacrm::Desk->new(
-    session => 'satu',
+my ($d, $token, $user) = apart(
     donors => "phone,name,date,amount\n$IMPORTED,Impor,2026-01-02,50000\n",
-    nginx => sub { s/(zone=send:1m +rate)=30r/$1=6000r/ or die 'no zone' },
-    wacrmd => sub {
-        s/^(default_session *=.*)/$1\ndefault_everyone = off/m
-            or die 'no default session';
-        s{^;public_url *=.*}{public_url = https://crm.test.example}m;
-        s/^welcome = on/welcome = off/m or die 'no welcome';
-    })->start;
-my %token = map { $_ => $d->login("$_\@test.example") } qw(admin cs1 cs2);
-my %user = map { $_->[0] => $_->[1] + 0 }
-    $d->sql("SELECT substr(email, 1, instr(email, '\@') - 1), id FROM users");
+    wacrmd => sub { s/^welcome = on/welcome = off/m or die 'no welcome' });
 
 sub call {
-    my ($who, $method, $path, $json) = @_;
-    return $d->api($method => "/api/crm/$path", token => $token{$who},
-        defined $json ? (json => $json) : ());
+    my ($who, $method, $path, @more) = @_;
+    return request($d, $token->{$who}, $method => "/api/crm/$path", @more);
 }
 
-sub made {
-    my ($what, $r) = @_;
-    BAIL_OUT("$what: $r->{status} $r->{body}") if $r->{status} >= 300;
-    return $r->{json};
-}
-
-made(owner => call('admin', PATCH => 'whatsapp/sessions/satu',
-    { user_id => $user{cs1} }));
-made(other => call('cs2', POST => 'whatsapp/sessions',
-    { session_name => 'dua' }));
 is($d->sim('/_sim/session', { session => 'dua', status => 'connected' })
     ->{status}, 200, 'a number of their own');
 $d->event('message.received', { from => $PHONE, pushName => $MARK,

@@ -11,23 +11,13 @@ use POSIX ();
 use Test::More;
 
 use lib 't/lib';
-use Wacrm::Desk;
+use Wacrm::Agents;
 use Wacrm::Node;
 
 my $MARK = 'RAHASIA-CS1';
 my $PHONE = '6281230000001';
-my $d = Wacrm::Desk->new(
-    session => 'satu',
-    nginx => sub { s/(zone=send:1m +rate)=30r/$1=6000r/ or die 'no zone' },
-    wacrmd => sub {
-        s/^(default_session *=.*)/$1\ndefault_everyone = off/m
-            or die 'no default session';
-        s{^;public_url *=.*}{public_url = https://crm.test.example}m;
-        s/^welcome = on/welcome = off/m or die 'no welcome';
-    })->start;
-my %token = map { $_ => $d->login("$_\@test.example") } qw(admin cs1 cs2);
-my %user = map { $_->[0] => $_->[1] + 0 }
-    $d->sql("SELECT substr(email, 1, instr(email, '\@') - 1), id FROM users");
+my ($d, $token, $user) = apart(
+    wacrmd => sub { s/^welcome = on/welcome = off/m or die 'no welcome' });
 
 # ---- every field is known ----
 
@@ -51,26 +41,16 @@ Wacrm::Node::program('openapi_fields.mjs', root => $Wacrm::Nginx::ROOT,
 # ---- what is cs1's ----
 
 sub call {
-    my ($who, $method, $path, $json, %headers) = @_;
-    return $d->api($method => "/api/crm/$path", token => $token{$who},
-        headers => \%headers, defined $json ? (json => $json) : ());
-}
-sub made {
-    my ($what, $r) = @_;
-    BAIL_OUT("$what: $r->{status} $r->{body}") if $r->{status} >= 300;
-    return $r->{json};
+    my ($who, $method, $path, @more) = @_;
+    return request($d, $token->{$who}, $method => "/api/crm/$path", @more);
 }
 sub upload {
-    return $d->api(POST => '/api/crm/media', token => $token{$_[0]},
+    return $d->api(POST => '/api/crm/media', token => $token->{$_[0]},
         headers => { 'Content-Type' => 'multipart/form-data; boundary=x' },
         body => "--x\r\nContent-Disposition: form-data; name=\"file\";"
             . " filename=\"a.txt\"\r\n\r\n$_[1]\r\n--x--\r\n");
 }
 
-made(owner => call('admin', PATCH => 'whatsapp/sessions/satu',
-    { user_id => $user{cs1} }));
-made(other => call('cs2', POST => 'whatsapp/sessions',
-    { session_name => 'dua' }));
 $d->event('message.received', { from => $PHONE, pushName => $MARK,
     message => "$MARK halo", id => 'FIELD1', timestamp => time });
 $d->event('message.received', { from => '6281230000002', sessionId => 'dua',
@@ -122,7 +102,7 @@ as_nothing('around', map { call('cs2', GET => "inbox/$own?around=$_") }
     $theirs, 99999);
 my $foreign = $d->sql("SELECT chat_id FROM messages WHERE id = $theirs");
 as_nothing('channel_name', map { $d->api(POST => '/broadcasting/auth',
-    token => $token{cs2}, json => { socket_id => '1.1', channel_name =>
+    token => $token->{cs2}, json => { socket_id => '1.1', channel_name =>
         "presence-chat.$_" }) } $foreign, 99999);
 unlike(call('cs2', GET => 'events?since=0')->{body}, qr/$MARK|$PHONE/,
     'since: tells nothing of what another has missed');
@@ -131,9 +111,9 @@ like(call('cs1', GET => 'events?since=0')->{body}, qr/$MARK|$PHONE/,
 for my $who ('user_id', 'user_ids') {
     my $r = $who eq 'user_id'
         ? call('cs2', PATCH => 'whatsapp/sessions/dua',
-            { user_id => $user{cs1} })
+            { user_id => $user->{cs1} })
         : call('cs2', PUT => 'whatsapp/sessions/satu/members',
-            { user_ids => [$user{cs2}] });
+            { user_ids => [$user->{cs2}] });
     like($r->{status}, qr/^40[34]$/, "$who: not by a CS");
 }
 like(call('cs2', POST => 'contacts/merge', { from => $PHONE,
@@ -151,7 +131,7 @@ unlike($r->{body}, qr/$MARK|$PHONE/, "Idempotency-Key: another's answer is not"
 is($r->{status}, 200, 'the same key serves each user for themselves');
 $r = call('cs2', POST => 'whatsapp/sessions', { session_name => 'satu' });
 like($r->{status}, qr/^4/, 'session_name: not taken over');
-$r = $d->api(GET => "/api/crm/media/$media?user=$user{cs1}"
+$r = $d->api(GET => "/api/crm/media/$media?user=$user->{cs1}"
     . '&expires=99999999999&signature=' . '0' x 64);
 like($r->{status}, qr/^40[134]$/, 'signature: not guessed');
 is(call('cs2', GET => "media/$media")->{status}, 404, 'nor by a token');
