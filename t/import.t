@@ -147,7 +147,9 @@ for (['inside a chunk', substr(chunk("$names${whole}6281400000002,Budi,"
         . "2026-03-01,15"), 0, -2)],
     ['between two', chunk("$names${whole}6281400000002,Budi,2026-03-01,15")],
     ['inside a head', chunk("$names${whole}6281400000002,Budi,2026-03-01,15")
-        . "\0\0"]) {
+        . "\0\0"],
+    ['by what is no chunk', chunk("$names$whole")
+        . "6281400000002,Budi,2026-03-01,15\n"]) {
     my ($where, $bytes) = @$_;
     my $s = control();
     print {$s} $bytes;

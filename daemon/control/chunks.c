@@ -7,6 +7,7 @@
 
 typedef struct {
     FILE *in;
+    int *error;
     size_t left; /* of the chunk that is being read */
     bool ended;
 } chunks_t;
@@ -18,38 +19,50 @@ void chunk_head(unsigned char head[CHUNK_HEAD], size_t len)
     }
 }
 
-static bool next_chunk(chunks_t *c)
+/* For good: what comes now may be the middle of a chunk. */
+static void give_up(chunks_t *c)
+{
+    *c->error = ferror(c->in) && errno == EAGAIN ? ETIMEDOUT : EPROTO;
+}
+
+static void next_chunk(chunks_t *c)
 {
     unsigned char head[CHUNK_HEAD];
     uint32_t len = 0;
 
     if (fread(head, 1, sizeof(head), c->in) != sizeof(head)) {
-        return false;
+        give_up(c);
+        return;
     }
     for (size_t i = 0; i < sizeof(head); i++) {
         len = len << 8 | head[i];
     }
+    if (len > CHUNK_MAX) {
+        give_up(c);
+        return;
+    }
     c->left = len;
     c->ended = len == 0;
-    return len <= CHUNK_MAX;
 }
 
 static ssize_t read_chunks(void *arg, char *to, size_t size)
 {
     chunks_t *c = arg;
-    size_t n;
+    size_t n = 0;
 
-    if (c->left == 0 && !c->ended && !next_chunk(c)) {
-        errno = EPROTO;
-        return -1;
+    if (*c->error == 0 && c->left == 0 && !c->ended) {
+        next_chunk(c);
     }
-    if (c->ended) {
-        return 0;
+    if (*c->error == 0 && !c->ended) {
+        size = size < c->left ? size : c->left;
+        n = fread(to, 1, size, c->in);
+        c->left -= n;
+        if (n < size) {
+            give_up(c);
+        }
     }
-    n = fread(to, 1, size < c->left ? size : c->left, c->in);
-    c->left -= n;
-    if (n == 0) {
-        errno = EPROTO;
+    if (n == 0 && *c->error != 0) {
+        errno = *c->error;
         return -1;
     }
     return (ssize_t)n;
@@ -61,7 +74,7 @@ static int forget(void *arg)
     return 0;
 }
 
-FILE *chunks_open(FILE *in)
+FILE *chunks_open(FILE *in, int *error)
 {
     cookie_io_functions_t io = {.read = read_chunks, .close = forget};
     chunks_t *c = calloc(1, sizeof(*c));
@@ -69,6 +82,8 @@ FILE *chunks_open(FILE *in)
 
     if (c != NULL) {
         c->in = in;
+        c->error = error;
+        *error = 0;
         out = fopencookie(c, "r", io);
     }
     if (out == NULL) {

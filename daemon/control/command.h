@@ -22,6 +22,8 @@
 #include "spool/spool.h"
 
 #define COMMAND_ERROR_MAX 400
+/* For a caller that says nothing, nor takes what it is told. */
+#define COMMAND_PATIENCE_S 60
 
 /*
  * The file follows in chunks. Before, "import" was one that followed as it is,
@@ -42,7 +44,8 @@ typedef struct {
     /* Why the database cannot be opened, or NULL; domain and db are NULL
      * then, and only "check" is run. */
     const char *broken;
-    FILE *input; /* what comes after the request, or NULL */
+    FILE *input;     /* what comes after the request, or NULL */
+    int input_error; /* of chunks_open() */
     /* wacrmd ends: what takes long is to end, too. NULL: never */
     const atomic_bool *stop;
     /* Takes one JSON object. */

@@ -23,7 +23,6 @@
 #include "control/command.h"
 
 #define REQUEST_MAX 65536
-#define PATIENCE_S  60 /* for a caller that says nothing */
 
 #define ACCEPT_PAUSE_MS 100
 
@@ -76,7 +75,7 @@ static void answer(control_t *ctl, FILE *in, FILE *out)
             jsonr_parse(line, strlen(line), reason, sizeof(reason));
 
         if (request) {
-            c.input = chunks_open(in);
+            c.input = chunks_open(in, &c.input_error);
             (void)command_run(&c, request);
         } else {
             log_warn("control", "msg=\"not a request\"");
@@ -104,7 +103,7 @@ static void set_caller(control_t *ctl, int fd)
 
 static void serve(control_t *ctl, int fd)
 {
-    struct timeval patience = {PATIENCE_S, 0};
+    struct timeval patience = {COMMAND_PATIENCE_S, 0};
     FILE *in = NULL, *out = NULL;
     int other = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 

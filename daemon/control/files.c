@@ -130,11 +130,18 @@ static bool is_to_stop(void *ctx)
 /* What was imported stays: that is to be said with what to do. */
 static bool ended_early(command_t *c, int rc, bool dry_run)
 {
-    const char *why = command_stopping(c) ? "wacrmd ends"
-                      : rc == WERR_IO && ferror(c->input) != 0
-                          ? "the file did not come to its end"
-                          : werr_text(rc);
+    char silence[40];
+    const char *why = werr_text(rc);
 
+    (void)snprintf(silence, sizeof(silence), "nothing came for %d s",
+                   COMMAND_PATIENCE_S);
+    if (command_stopping(c)) {
+        why = "wacrmd ends";
+    } else if (rc == WERR_IO && c->input_error == ETIMEDOUT) {
+        why = silence;
+    } else if (rc == WERR_IO && ferror(c->input) != 0) {
+        why = "the file did not come to its end";
+    }
     return command_fail(c, "ended early: %s: %s", why,
                         dry_run ? "try again"
                                 : "import the same file again, which brings "
