@@ -32,6 +32,11 @@ const { onExpired } = await import('../src/api/client.js');
 const realNow = Date.now;
 const sent = (request) => [200, { data: { id: 1, chat_id: 'c1',
     message: request.body.message } }];
+/* No answer ever, as on a line that is gone. */
+const hang = ({ signal }) => new Promise((done, failed) => {
+    signal.addEventListener('abort', () =>
+        failed(new AxiosError('canceled', 'ERR_CANCELED')));
+});
 const asks = () => {
     const event = new Event('beforeunload', { cancelable: true });
     window.dispatchEvent(event);
@@ -252,10 +257,7 @@ test('a file that was changed since cannot be read: it is told', async () => {
 });
 
 test('an upload ends when it is thrown away', async () => {
-    answer = ({ signal }) => new Promise((done, failed) => {
-        signal.addEventListener('abort', () =>
-            failed(new AxiosError('canceled', 'ERR_CANCELED')));
-    });
+    answer = hang;
     const sending = useSending();
     sending.add(CHAT, [{ text: 'satu', file: new File(['x'], 'a.pdf') }]);
     await quiet();
@@ -276,10 +278,7 @@ test('an upload that gets no further begins anew', async () => {
     const real = setTimeout;
     globalThis.setTimeout = (work, ms) => real(work, ms > 60000 ? 10 : ms);
     try {
-        answer = ({ signal }) => new Promise((done, failed) => {
-            signal.addEventListener('abort', () =>
-                failed(new AxiosError('canceled', 'ERR_CANCELED')));
-        });
+        answer = hang;
         const sending = useSending();
         sending.add(CHAT, [{ text: 'satu', file: new File(['x'], 'a.pdf') }]);
         await quiet();
