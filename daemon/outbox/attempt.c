@@ -30,6 +30,9 @@ void attempt_asked(attempt_t *a)
 void attempt_free(attempt_t *a)
 {
     attempt_asked(a);
+    if (a->receipt) {
+        a->reach->receipts--;
+    }
     delivery_free(&a->d, 1);
     free(a);
 }
@@ -76,7 +79,7 @@ static void note_reach(attempt_t *a, const gw_result_t *r)
     }
 }
 
-/* Only of what is tried again: its next try ends it. */
+/* Only of what is tried again, which no receipt is: its next try ends it. */
 static void note_away(attempt_t *a, const gw_result_t *r)
 {
     if (r->no_connection && a->reach->away_since == 0) {
@@ -358,7 +361,7 @@ static void begin_read(attempt_t *a)
 void attempt_begin(attempt_t *a)
 {
     a->started = clock_now_ms();
-    if (strcmp(a->d.kind, "read") == 0) {
+    if (a->receipt) {
         begin_read(a);
     } else {
         begin_message(a);

@@ -18,6 +18,7 @@ typedef enum { END_SENT, END_RETRY, END_FAILED, END_UNKNOWN } end_t;
 typedef struct {
     int64_t away_since; /* monotonic ms; 0: it does. Any answer ends it */
     bool probed;        /* while it is away one attempt at a time asks it */
+    int receipts;       /* in flight */
 } reach_t;
 
 /* One delivery on its way; from INFLIGHT in the database until its outcome
@@ -31,6 +32,7 @@ typedef struct attempt_s {
     const gw_driver_t *driver;
     reach_t *reach;      /* its account's; NULL: it has left before */
     bool probe;          /* it has reach->probed */
+    bool receipt;        /* it is one of reach->receipts */
     int64_t started;     /* ms */
     int64_t lookup_at;   /* monotonic */
     bool absence_proves; /* not found by the look-up: not sent */

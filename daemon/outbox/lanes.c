@@ -16,6 +16,8 @@
 #define UNKNOWN_ACCOUNT_MS INT64_C(60000)
 #define UNREACHABLE_MS     DAY_MS
 #define RETRY_AFTER_MAX_MS INT64_C(600000)
+#define RECEIPTS_SHARE     4 /* of an account: one in so many in flight */
+#define RECEIPT_WAIT_MS    1000
 
 DB_QUERY(next_deadline, "SELECT min(deadline) FROM outbox WHERE state = 2");
 DB_QUERY(still_held, "SELECT 1 FROM outbox WHERE id = $1 AND state = 2 "
@@ -50,6 +52,20 @@ static int64_t away_pause(const outbox_t *o, const reach_t *r)
     return ms > first * 1000 ? ms : first * 1000;
 }
 
+static bool is_receipt(const delivery_t *d)
+{
+    return strcmp(d->kind, "read") == 0;
+}
+
+/* Nothing depends on them: those to a gateway that does not answer leave
+ * places for what is said. */
+static bool enough_receipts(const outbox_t *o, const reach_t *r)
+{
+    int most = o->options.max_inflight / RECEIPTS_SHARE;
+
+    return r->receipts >= (most > 1 ? most : 1);
+}
+
 /* Makes the attempt at b->due[i], which it takes over. */
 static int prepare(batch_t *b, size_t i, const gateway_account_t *account)
 {
@@ -66,6 +82,10 @@ static int prepare(batch_t *b, size_t i, const gateway_account_t *account)
     a->reach = outbox_reach(b->o, account);
     if (a->reach->away_since > 0) {
         a->probe = a->reach->probed = true;
+    }
+    if (is_receipt(&a->d)) {
+        a->receipt = true;
+        a->reach->receipts++;
     }
     (void)snprintf(a->id, sizeof(a->id), "%016" PRIx64 "%016" PRIx64,
                    outbox_random(b->o), outbox_random(b->o));
@@ -87,9 +107,10 @@ static int64_t wait_of(outbox_t *o, const delivery_t *d,
     if (r->away_since > 0 && r->probed) {
         return away_pause(o, r);
     }
-    return strcmp(d->kind, "message") == 0
-               ? pacing_take(o->pacing, d->session, d->chat, d->first, mono)
-               : 0;
+    if (is_receipt(d)) {
+        return enough_receipts(o, r) ? RECEIPT_WAIT_MS : 0;
+    }
+    return pacing_take(o->pacing, d->session, d->chat, d->first, mono);
 }
 
 /* Who may leave now, and who has to wait, and how long. */

@@ -15,6 +15,7 @@
 DB_QUERY(tried_twice, "UPDATE outbox SET attempts = 2");
 DB_QUERY(queued_at, "UPDATE outbox SET created_at = $1");
 
+DB_QUERY(in_flight, "SELECT count(*) FROM outbox WHERE state = 1");
 DB_QUERY(all_sent, "UPDATE outbox SET state = 4");
 
 #define HELD_MAX 32
@@ -392,6 +393,44 @@ static void another_one_does_not_wait(void **state)
     assert_int_equal(outbox_counters(desk.outbox)->failed, 0);
 }
 
+static int all_sent_tx(tx_t *tx, void *arg)
+{
+    (void)arg;
+    return db_exec(db_stmt(tx->db, &all_sent));
+}
+
+/* Nothing depends on a receipt: all of them leave places for what is said. */
+static void receipts_do_not_take_all_places(void **state)
+{
+    numbered_t number = {"deaf", "d1", 0};
+    int64_t ids[CHATS], n = 0, until = clock_mono_ms() + 12000;
+    char phone[24];
+
+    (void)state;
+    open_deaf("http");
+    fill_deaf();
+    desk.account.timeout_s = 30;
+    desk.options.max_inflight = PLACES;
+    assert_int_equal(domain_write(&desk.domain, number_tx, &number), WERR_OK);
+    for (int i = 0; i < CHATS; i++) {
+        (void)snprintf(phone, sizeof(phone), "62813330009%02d", i);
+        ids[i] = queue_from(&number, phone);
+    }
+    assert_int_equal(domain_write(&desk.domain, all_sent_tx, NULL), WERR_OK);
+    for (int i = 0; i < CHATS; i++) {
+        assert_int_equal(domain_write(&desk.domain, read_tx, &ids[i]), WERR_OK);
+    }
+    start_two();
+    while (n == 0 && clock_mono_ms() < until) {
+        (void)usleep(5000);
+        assert_int_equal(db_first_i64(db_stmt(desk.db, &in_flight), &n),
+                         WERR_OK);
+    }
+    assert_in_range(n, 1, PLACES - 1);
+    (void)wait_for(queue("6281333000303", "hidup"), DELIVERY_SENT);
+    assert_int_equal(outbox_counters(desk.outbox)->failed, 0);
+}
+
 /* Where it has been asked again meanwhile: after that, which is no shorter. */
 static int64_t pause_of_next(int64_t id)
 {
@@ -495,12 +534,6 @@ static void slow_takes_as_many_as_leave(void **state)
     assert_int_equal(outbox_counters(desk.outbox)->deferred, 0);
 }
 
-static int all_sent_tx(tx_t *tx, void *arg)
-{
-    (void)arg;
-    return db_exec(db_stmt(tx->db, &all_sent));
-}
-
 /* Nobody tries it again: what it has found may be long ago. */
 static void receipt_says_nothing_of_later(void **state)
 {
@@ -531,12 +564,19 @@ static void receipt_says_nothing_of_later(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        DEAF(packets_are_swallowed),       DEAF(sign_in_is_swallowed),
-        DEAF(handshake_is_swallowed),      DEAF(handshake_is_cut),
-        DEAF(stopped_before_a_byte),       DEAF(old_ones_have_their_tries),
-        DEAF(another_one_does_not_wait),   DEAF(its_pauses_are_its_own),
-        DEAF(signs_in_when_it_is_back),    DEAF(slow_is_not_away),
-        DEAF(slow_takes_as_many_as_leave), DEAF(receipt_says_nothing_of_later),
+        DEAF(packets_are_swallowed),
+        DEAF(sign_in_is_swallowed),
+        DEAF(handshake_is_swallowed),
+        DEAF(handshake_is_cut),
+        DEAF(stopped_before_a_byte),
+        DEAF(old_ones_have_their_tries),
+        DEAF(another_one_does_not_wait),
+        DEAF(receipts_do_not_take_all_places),
+        DEAF(its_pauses_are_its_own),
+        DEAF(signs_in_when_it_is_back),
+        DEAF(slow_is_not_away),
+        DEAF(slow_takes_as_many_as_leave),
+        DEAF(receipt_says_nothing_of_later),
     };
 
     return cmocka_run_group_tests(tests, group_start, group_stop);
