@@ -15,31 +15,28 @@ struct ahead_s {
     bool taken; /* the batch: others may help to prepare it */
     batch_t *batch;
     uint64_t done, after;
-    uint64_t deleted;
+    deletion_t *deletion;
     int rc;
 };
 
-void ahead_delete(spool_t *spool, uint64_t upto, uint64_t *deleted)
+void ahead_delete(spool_t *spool, uint64_t upto, deletion_t *d)
 {
     int rc;
 
-    if (upto <= *deleted) {
+    if (upto <= d->upto) {
         return;
     }
     rc = spool_delete(spool, upto);
-    if (rc != SPOOL_OK) {
+    if (rc == SPOOL_OK) {
+        d->upto = upto;
+    }
+    if (rc != SPOOL_OK && rc != d->rc) {
         log_error("intake", "msg=\"cannot delete from spool\" error=%s",
                   log_str(spool_strerror(rc)));
-        return;
+    } else if (rc == SPOOL_OK && d->rc != SPOOL_OK) {
+        log_info("intake", "msg=\"deleting from spool again\"");
     }
-    *deleted = upto;
-}
-
-void ahead_deleted(const ahead_t *a, uint64_t *deleted)
-{
-    if (a->deleted > *deleted) {
-        *deleted = a->deleted;
-    }
+    d->rc = rc;
 }
 
 static void announce(ahead_t *a)
@@ -63,7 +60,7 @@ static void *run(void *arg)
             continue;
         }
         pthread_mutex_unlock(&a->lock);
-        ahead_delete(a->from->spool, a->done, &a->deleted);
+        ahead_delete(a->from->spool, a->done, a->deletion);
         rc = batch_take(a->batch, a->from, a->after);
         if (rc == WERR_OK) {
             announce(a);
@@ -78,7 +75,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-int ahead_start(ahead_t **out, const source_t *from)
+int ahead_start(ahead_t **out, const source_t *from, deletion_t *d)
 {
     ahead_t *a = calloc(1, sizeof(*a));
 
@@ -88,6 +85,7 @@ int ahead_start(ahead_t **out, const source_t *from)
         return WERR_NOMEM;
     }
     a->from = from;
+    a->deletion = d;
     if (pthread_create(&a->thread, NULL, run, a) != 0) {
         pthread_cond_destroy(&a->changed);
         pthread_mutex_destroy(&a->lock);

@@ -9,7 +9,15 @@
 
 typedef struct ahead_s ahead_t;
 
-int ahead_start(ahead_t **out, const source_t *from) WACRM_CHECKED;
+/* What has been deleted from the spool; {0} at the start. */
+typedef struct {
+    uint64_t upto;
+    int rc; /* of the last deletion, SPOOL_* */
+} deletion_t;
+
+/* d stays the caller's, who leaves it alone between ask and wait. */
+int ahead_start(ahead_t **out, const source_t *from,
+                deletion_t *d) WACRM_CHECKED;
 /* Nothing may be asked for and not waited for. */
 void ahead_stop(ahead_t **a);
 
@@ -18,15 +26,14 @@ void ahead_stop(ahead_t **a);
  * comes after `after` into batch, which is the thread's until ahead_wait().
  */
 void ahead_ask(ahead_t *a, batch_t *batch, uint64_t done, uint64_t after);
-/* Moves *deleted to where ahead_ask() has deleted; after ahead_wait(). */
-void ahead_deleted(const ahead_t *a, uint64_t *deleted);
 /* Helps with what is left to be done. The result of batch_read(). */
 int ahead_wait(ahead_t *a) WACRM_CHECKED;
 
 /*
- * The deletion alone. *deleted is moved there where it was done; else it is
- * logged, and to be tried again: what stays fills the spool, and is skipped.
+ * The deletion alone, where it is not done yet. One that fails is to be tried
+ * again: what stays fills the spool, and is skipped. The log tells the first
+ * failure of a kind, and when it works again.
  */
-void ahead_delete(spool_t *spool, uint64_t upto, uint64_t *deleted);
+void ahead_delete(spool_t *spool, uint64_t upto, deletion_t *d);
 
 #endif

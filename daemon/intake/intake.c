@@ -34,7 +34,7 @@ struct intake_s {
     bool flooded;
     bool loaded;       /* position is known */
     uint64_t position; /* applied, and committed */
-    uint64_t deleted;  /* from the spool */
+    deletion_t deletion;
     ahead_t *ahead;
     batch_t batches[2]; /* one is applied while the other is made ready */
     /* the last self-test; probe is written last */
@@ -174,11 +174,10 @@ static int drain(intake_t *in)
         }
         applied = apply_batch(in, b);
         rc = more ? ahead_wait(in->ahead) : WERR_NOTFOUND;
-        ahead_deleted(in->ahead, &in->deleted);
         if (applied != WERR_OK) {
             rc = applied;
         } else if (!more && !stopping(in)) {
-            ahead_delete(in->source.spool, in->position, &in->deleted);
+            ahead_delete(in->source.spool, in->position, &in->deletion);
             rc = batch_read(next, &in->source, in->position);
         }
         current = 1 - current;
@@ -189,7 +188,7 @@ static int drain(intake_t *in)
     batch_clear(&in->batches[0]);
     batch_clear(&in->batches[1]);
     /* also what could not be deleted a turn ago */
-    ahead_delete(in->source.spool, in->position, &in->deleted);
+    ahead_delete(in->source.spool, in->position, &in->deletion);
     return rc;
 }
 
@@ -280,7 +279,7 @@ int intake_start(intake_t **out, domain_t *d, spool_t *spool,
         rc = notify_open(o->notify_path, &in->notify);
     }
     if (rc == WERR_OK) {
-        rc = ahead_start(&in->ahead, &in->source);
+        rc = ahead_start(&in->ahead, &in->source, &in->deletion);
     }
     if (rc == WERR_OK && pthread_create(&in->thread, NULL, run, in) != 0) {
         rc = WERR_SYSTEM;

@@ -2,6 +2,7 @@
 #include "intake_fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -298,11 +299,27 @@ int flock(int fd, int how)
     return (int)syscall(SYS_flock, fd, how);
 }
 
-/* No event need come for what is left to go. */
+static int lines_with(int fd, const char *words)
+{
+    char text[4096];
+    ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+    int n = 0;
+
+    assert_in_range(len, 0, sizeof(text) - 1);
+    text[len] = '\0';
+    for (const char *at = text; (at = strstr(at, words)) != NULL; at++) {
+        n++;
+    }
+    return n;
+}
+
+/* No event need come for what is left to go; and once is enough to tell. */
 static void deletion_is_tried_again(void **state)
 {
     rig_t *r = *state;
     uint64_t last = 0;
+    char path[200];
+    int fd;
 
     for (int i = 0; i < 200; i++) { /* batches, one ahead of the other */
         char id[24];
@@ -310,11 +327,19 @@ static void deletion_is_tried_again(void **state)
         snprintf(id, sizeof(id), "D%d", i);
         last = put(r, "6281234567", id, "halo");
     }
-    atomic_store(&refused, 2);
+    snprintf(path, sizeof(path), "%s/log", r->f->dir);
+    fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    log_setup(LOG_ERROR, fd);
+    atomic_store(&refused, 3);
     intake_up(r);
     wait_for(r, last);
     wait_empty(r);
+    intake_stop(&r->in);
+    log_setup(LOG_ERROR, 2);
     assert_int_equal(atomic_load(&refused), 0);
+    assert_int_equal(lines_with(fd, "cannot delete"), 1);
+    close(fd);
     assert_int_equal(ASK(r->f, "SELECT count(*) FROM messages"), 200);
 }
 
