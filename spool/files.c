@@ -1,3 +1,7 @@
+/* syncfs() */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "spool/internal.h"
 
 #include <dirent.h>
@@ -90,7 +94,9 @@ int spool_dir_sync_parent(const spool_dir_t *dir)
     fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     free(parent);
     if (fd < 0) {
-        return errno == EACCES ? SPOOL_OK : spool_errno_code(errno);
+        return errno == EACCES && syncfs(dir->fd) == 0
+                   ? SPOOL_OK
+                   : spool_errno_code(errno);
     }
     if (fsync(fd) != 0) {
         rc = spool_errno_code(errno);

@@ -70,8 +70,9 @@ struct spool_s {
 /* Fills dir, which the caller closes with spool_dir_close() in any case. */
 int spool_dir_open(spool_dir_t *dir, const char *path, spool_options_t *opt);
 void spool_dir_close(spool_dir_t *dir);
-/* A new directory's name is durable when its parent is. Who may not read that
- * has not made it. */
+/* A new directory's name is durable when its parent is. Who may not open that,
+ * for which it takes more rights than to write there, syncs all of the file
+ * system. */
 int spool_dir_sync_parent(const spool_dir_t *dir);
 /* The code for an errno of open(2) and the like. */
 int spool_errno_code(int err);

@@ -106,6 +106,47 @@ static void test_cannot_look(void **state)
     spool_close(&s);
 }
 
+/* Before libc's, too. */
+static int syncfs_errno;
+static unsigned syncs_of_all;
+
+int syncfs(int fd)
+{
+    if (syncfs_errno != 0) {
+        errno = syncfs_errno;
+        return -1;
+    }
+    syncs_of_all++;
+    return (int)syscall(SYS_syncfs, fd);
+}
+
+/* To make a directory one must be able to write its parent, not to read it. */
+static void test_parent_not_read(void **state)
+{
+    const uid_t before = geteuid();
+    const uid_t user = before == 0 ? 65534 : before;
+    spool_options_t opt = {.size = MIB, .create = true};
+    spool_t *s;
+    int failed;
+    int rc;
+
+    (void)state;
+    assert_int_equal(chown(dir.base, user, (gid_t)-1), 0);
+    assert_int_equal(chmod(dir.base, 0300), 0);
+    assert_int_equal(seteuid(user), 0);
+    syncfs_errno = EIO;
+    failed = spool_open(&s, dir.spool, &opt);
+    syncfs_errno = 0;
+    syncs_of_all = 0;
+    rc = spool_open(&s, dir.spool, &opt);
+    assert_int_equal(seteuid(before), 0);
+    assert_int_equal(chmod(dir.base, 0700), 0);
+    assert_int_equal(failed, SPOOL_IO);
+    assert_int_equal(rc, SPOOL_OK);
+    assert_int_equal(syncs_of_all, 1);
+    spool_close(&s);
+}
+
 static void test_file_systems(void **state)
 {
     (void)state;
@@ -229,11 +270,12 @@ static void test_damaged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_moved),       TEST(test_half_made),
-        TEST(test_cannot_look), TEST(test_file_systems),
-        TEST(test_same_handle), TEST(test_moved_away),
-        TEST(test_modes),       TEST(test_flags),
-        TEST(test_damaged),     TEST(test_half_made_dir),
+        TEST(test_moved),           TEST(test_half_made),
+        TEST(test_cannot_look),     TEST(test_file_systems),
+        TEST(test_same_handle),     TEST(test_moved_away),
+        TEST(test_modes),           TEST(test_flags),
+        TEST(test_damaged),         TEST(test_half_made_dir),
+        TEST(test_parent_not_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
