@@ -2,12 +2,15 @@
  * salvage.c - wacrmctl spool salvage: what can be read of a damaged spool that
  * lies aside goes into the one in use, but for what was applied; what was in
  * its quarantine, too, to be judged anew. A record that is given twice is found
- * by intake, as one that a gateway sends twice.
+ * by intake, as one that a gateway sends twice; one that intake cannot read,
+ * here, among those in quarantine.
  */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include <openssl/sha.h>
 
 #include "base/log.h"
 #include "control/command.h"
@@ -16,18 +19,78 @@
 #define BATCH_BYTES ((size_t)1 << 20)
 #define FULL_MS     30000 /* for which it waits until intake has made room */
 #define NAP_MS      100
+#define HELD_MIN    64 /* room for so many at first */
 
 DB_QUERY(salvage_position,
          "SELECT position FROM spool_positions WHERE spool_id = $1");
 
 typedef struct {
+    unsigned char sha[SHA256_DIGEST_LENGTH];
+} digest_t;
+
+typedef struct {
     command_t *c;
+    digest_t *held; /* of the records in quarantine; sorted */
+    size_t nheld, room;
+    int rc;         /* of reading them */
     uint64_t after; /* applied upto there */
     spool_str_t recs[BATCH];
     char *own[BATCH]; /* their bytes */
     size_t n, bytes;
-    uint64_t taken, applied, bad;
+    uint64_t taken, applied, known, bad;
 } salvage_t;
+
+static int compare(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(digest_t));
+}
+
+static bool digest(spool_str_t data, digest_t *d)
+{
+    return SHA256((const unsigned char *)data.data, data.len, d->sha) != NULL;
+}
+
+static int hold(void *ctx, uint64_t seq, const char *reason, spool_str_t data)
+{
+    salvage_t *s = ctx;
+
+    (void)seq;
+    (void)reason;
+    if (s->nheld == s->room) {
+        size_t room = s->room > 0 ? 2 * s->room : HELD_MIN;
+        digest_t *held = reallocarray(s->held, room, sizeof(*held));
+
+        if (held == NULL) {
+            return s->rc = SPOOL_NOMEM;
+        }
+        s->held = held;
+        s->room = room;
+    }
+    if (!digest(data, &s->held[s->nheld])) {
+        return s->rc = SPOOL_NOMEM;
+    }
+    s->nheld++;
+    return command_stopping(s->c) ? (s->rc = SPOOL_BUSY) : SPOOL_OK;
+}
+
+/* What lies in quarantine before anything is taken. */
+static int load_held(salvage_t *s)
+{
+    int rc = spool_quarantine_walk(s->c->spool, hold, s);
+
+    if (s->nheld > 0) {
+        qsort(s->held, s->nheld, sizeof(*s->held), compare);
+    }
+    return s->rc != SPOOL_OK ? s->rc : rc;
+}
+
+static bool is_held(const salvage_t *s, spool_str_t data)
+{
+    digest_t d;
+
+    return s->nheld > 0 && digest(data, &d) &&
+           bsearch(&d, s->held, s->nheld, sizeof(d), compare) != NULL;
+}
 
 static void forget(salvage_t *s)
 {
@@ -78,6 +141,10 @@ static int take(void *ctx, uint64_t seq, bool quarantined, spool_str_t data)
         s->bad++;
         return SPOOL_OK;
     }
+    if (is_held(s, data)) {
+        s->known++;
+        return SPOOL_OK;
+    }
     s->own[s->n] = malloc(data.len);
     if (s->own[s->n] == NULL) {
         return SPOOL_NOMEM;
@@ -121,6 +188,17 @@ static void tell(command_t *c, const salvage_t *s, const spool_salvage_t *found)
                  "%" PRIu64 " events are in the spool again, %" PRIu64
                  " were applied before, %" PRIu64 " are damaged",
                  s->taken, s->applied, s->bad);
+    if (found->quarantined > 0) {
+        command_text(c,
+                     "%" PRIu64 " of what could be read lay in its quarantine",
+                     found->quarantined);
+    }
+    if (s->known > 0) {
+        command_text(c,
+                     "%" PRIu64 " lie in quarantine already: wacrmctl spool "
+                     "stat names them",
+                     s->known);
+    }
     if (found->bad > 0) {
         command_text(c,
                      "%" PRIu64 " places of the file cannot be read, each of "
@@ -143,8 +221,8 @@ static bool end(salvage_t *s, const char *name, int rc)
     why = command_stopping(s->c) ? "wacrmd ends" : spool_strerror(rc);
     log_info("control",
              "msg=\"spool salvaged\" name=%s taken=%" PRIu64 " applied=%" PRIu64
-             " damaged=%" PRIu64,
-             log_str(name), s->taken, s->applied, s->bad);
+             " known=%" PRIu64 " damaged=%" PRIu64,
+             log_str(name), s->taken, s->applied, s->known, s->bad);
     return rc == SPOOL_OK ||
            command_fail(s->c,
                         "%s: %s, after %" PRIu64 " events; once more, and "
@@ -172,7 +250,12 @@ bool command_spool_salvage(command_t *c, const json_t *request)
     if (rc < 0) {
         return command_fail(c, "the database: %s", werr_text(rc));
     }
-    if (!end(&s, name, spool_salvage(path, name, take, &s, &found))) {
+    rc = load_held(&s);
+    if (rc == SPOOL_OK) {
+        rc = spool_salvage(path, name, take, &s, &found);
+    }
+    free(s.held);
+    if (!end(&s, name, rc)) {
         return false;
     }
     tell(c, &s, &found);

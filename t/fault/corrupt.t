@@ -361,6 +361,13 @@ like($out, qr/^[1-9]\d* places of the file cannot be read/m, 'others are lost');
 ok($d->applied, 'they are applied');
 ok($d->wait_for(sub { 1 == (() = quarantined()) }),
     'and what was in quarantine is there again');
+like($out, qr/^1 of what could be read lay in its quarantine/m, 'as it says');
+($rc, $out) = $d->ctl([qw(spool salvage), $new =~ m{([^/]+)$}]);
+is($rc, 0, 'once more') or diag $out;
+like($out, qr/^1 lie in quarantine already/m, 'it is not taken again');
+ok($d->wait_for(sub { (($d->ctl([qw(spool stat)]))[1] =~ /records=0 /) }),
+    'all are judged');
+is(scalar(() = quarantined()), 1, 'and none is there twice');
 for my $bad ('corrupt-no', '../spool', '/etc', '') {
     ($rc, $out) = $d->ctl([qw(spool salvage), $bad]);
     isnt($rc, 0, "salvage '$bad': there is none");
