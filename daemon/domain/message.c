@@ -14,9 +14,6 @@
 
 DB_QUERY(message_find, "SELECT id, chat_id FROM messages WHERE session_id = $1 "
                        "AND direction = $2 AND wa_id = $3");
-DB_QUERY(message_find_former, "SELECT m.id, m.chat_id FROM former_ids f "
-                              "JOIN messages m ON m.id = f.message_id "
-                              "WHERE f.session_id = $1 AND f.wa_id = $2");
 DB_QUERY(message_insert,
          "INSERT INTO messages (session_id, chat_id, direction, wa_id, ts, "
          "type, body, status, reply_to, created_at) "
@@ -65,6 +62,7 @@ int message_known(db_t *db, int64_t session, bool from_me, const char *wa_id,
                   message_ref_t *out)
 {
     db_stmt_t *s = db_stmt(db, &message_find);
+    message_row_t m;
     int rc;
 
     db_bind_i64(s, 1, session);
@@ -74,10 +72,11 @@ int message_known(db_t *db, int64_t session, bool from_me, const char *wa_id,
     if (rc != WERR_NOTFOUND || !from_me) {
         return rc;
     }
-    s = db_stmt(db, &message_find_former);
-    db_bind_i64(s, 1, session);
-    db_bind_text(s, 2, wa_id);
-    return read_ref(s, out);
+    rc = message_row_find_former(db, session, wa_id, &m);
+    if (rc == WERR_OK) {
+        *out = (message_ref_t){.id = m.id, .chat = m.chat};
+    }
+    return rc;
 }
 
 int message_place(db_t *db, int64_t id, int64_t *session, int64_t *chat)

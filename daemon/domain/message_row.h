@@ -19,7 +19,8 @@ typedef struct {
 int message_row_get(db_t *db, int64_t id, message_row_t *out) WACRM_CHECKED;
 int message_row_find(db_t *db, int64_t session, bool outgoing,
                      const char *wa_id, message_row_t *out) WACRM_CHECKED;
-/* One of ours that had this id before it was retried, and has it no more. */
+/* One of ours that a gateway has called by this id, too: by that of an attempt
+ * before it was retried, or of an echo that its answer did not bear out. */
 int message_row_find_former(db_t *db, int64_t session, const char *wa_id,
                             message_row_t *out) WACRM_CHECKED;
 
