@@ -221,45 +221,37 @@ static gw_found_t look_up(const char *type, const char *text, int status,
     "{\"message_id\":\"" id "\",\"from_me\":" me ",\"content\":\"" text \
     "\",\"timestamp\":" ts "}"
 
+/* A list of nothing else. */
+#define ONLY(id, me, text, ts) "{\"data\":[" LINE(id, me, text, ts) "]}"
+
 static const struct {
     int status;
     const char *body;
     gw_found_t found;
     const char *wa_id;
 } answers[] = {
-    {200, "{\"data\":[" LINE("3EB0FOUND", "true", "hi", "1772503200") "]}",
-     GW_FOUND, "3EB0FOUND"},
+    {200, ONLY("3EB0FOUND", "true", "hi", "1772503200"), GW_FOUND, "3EB0FOUND"},
     {200,
      "{\"data\":{\"messages\":[" LINE("3EB0FOUND", "true", "hi",
                                       "1772503200") "]}}",
      GW_FOUND, "3EB0FOUND"},
     /* belongs to an earlier message of the same text */
-    {200, "{\"data\":[" LINE("3EB0KNOWN", "true", "hi", "1772503200") "]}",
-     GW_ABSENT, ""},
-    {200, "{\"data\":[" LINE("3EB0OTHER", "false", "hi", "1772503200") "]}",
-     GW_ABSENT, ""},
-    {200, "{\"data\":[" LINE("3EB0OTHER", "true", "ho", "1772503200") "]}",
-     GW_ABSENT, ""},
+    {200, ONLY("3EB0KNOWN", "true", "hi", "1772503200"), GW_ABSENT, ""},
+    {200, ONLY("3EB0OTHER", "false", "hi", "1772503200"), GW_ABSENT, ""},
+    {200, ONLY("3EB0OTHER", "true", "ho", "1772503200"), GW_ABSENT, ""},
     /* too old to be it */
-    {200, "{\"data\":[" LINE("3EB0OTHER", "true", "hi", "1772500000") "]}",
-     GW_ABSENT, ""},
+    {200, ONLY("3EB0OTHER", "true", "hi", "1772500000"), GW_ABSENT, ""},
     /* the long form of an id */
-    {200,
-     "{\"data\":[" LINE("true_6281@c.us_3EB0KNOWN", "true", "hi",
-                        "1772503200") "]}",
+    {200, ONLY("true_6281@c.us_3EB0KNOWN", "true", "hi", "1772503200"),
      GW_ABSENT, ""},
-    {200,
-     "{\"data\":[" LINE("true_6281@c.us_3EB0FOUND", "true", "hi",
-                        "1772503200") "]}",
+    {200, ONLY("true_6281@c.us_3EB0FOUND", "true", "hi", "1772503200"),
      GW_FOUND, "3EB0FOUND"},
     /* without an id it may be the earlier one */
     {200,
-     "{\"data\":[" LINE("0b0e3c9a-7c1f-4f53-9d0c-2f6a3b1c4d5e", "true", "hi",
-                        "1772503200") "]}",
+     ONLY("0b0e3c9a-7c1f-4f53-9d0c-2f6a3b1c4d5e", "true", "hi", "1772503200"),
      GW_NOT_TOLD, ""},
     /* nor may this one be it, whatever else is listed */
-    {200, "{\"data\":[" LINE("3EB0FAULT", "true", "hi", "1772503200") "]}",
-     GW_NOT_TOLD, ""},
+    {200, ONLY("3EB0FAULT", "true", "hi", "1772503200"), GW_NOT_TOLD, ""},
     {200,
      "{\"data\":[" LINE("3EB0FAULT", "true", "hi", "1772503200") "," LINE(
          "3EB0FOUND", "true", "hi", "1772503200") "]}",
