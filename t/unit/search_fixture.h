@@ -8,10 +8,7 @@
 #include "search/search.h"
 
 #include "domain_fixture.h"
-
-#include <fcntl.h>
-
-#include "base/log.h"
+#include "quiet_log.h"
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
@@ -26,23 +23,6 @@ typedef struct {
     int64_t now;
     int said;
 } desk_t;
-
-static int no_log = -1;
-
-/* For a group of tests: faults are made on purpose. */
-static inline int quiet(void **state)
-{
-    (void)state;
-    no_log = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    log_setup(LOG_ERROR, no_log);
-    return no_log >= 0 ? 0 : -1;
-}
-
-static inline int loud(void **state)
-{
-    (void)state;
-    return close(no_log);
-}
 
 /* The index and the plain way found the same, newest first. */
 static inline void check_same(const char *text, const int64_t *a, size_t n,

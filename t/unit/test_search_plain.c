@@ -4,16 +4,12 @@
  * close and hits that lie far back; any sessions, filters and pages; while
  * messages are edited, deleted and moved, and the index comes after.
  */
-#include "search/search.h"
-
-#include "domain_fixture.h"
-
-#include <fcntl.h>
+#include "index_fixture.h"
+#include "quiet_log.h"
 
 #include <jansson.h>
 #include <sqlite3.h>
 
-#include "base/log.h"
 #include "search/chat_map.h"
 
 #define CONTACTS 400
@@ -32,11 +28,8 @@ static const char *const words[] = {"zakat", "infak", "subuh",  "kirim",
 enum { WORDS = sizeof(words) / sizeof(words[0]) };
 
 typedef struct {
-    fixture_t *f;
-    search_t *search;
-    sqlite3 *db;
-    char path[200]; /* of the index */
-    int next;       /* id of a message */
+    indexed_t x;
+    int next; /* id of a message */
     int64_t found[IDS_MAX], wanted[IDS_MAX];
 } desk_t;
 
@@ -47,20 +40,13 @@ typedef struct {
     char in[64];
 } query_t;
 
-static void sql(desk_t *d, const char *text)
-{
-    if (sqlite3_exec(d->db, text, NULL, NULL, NULL) != SQLITE_OK) {
-        fail_msg("%s: %s", text, sqlite3_errmsg(d->db));
-    }
-}
-
 static size_t scan(desk_t *d, const char *text)
 {
     sqlite3_stmt *s;
     size_t n = 0;
 
-    if (sqlite3_prepare_v2(d->db, text, -1, &s, NULL) != SQLITE_OK) {
-        fail_msg("%s: %s", text, sqlite3_errmsg(d->db));
+    if (sqlite3_prepare_v2(d->x.db, text, -1, &s, NULL) != SQLITE_OK) {
+        fail_msg("%s: %s", text, sqlite3_errmsg(d->x.db));
     }
     while (sqlite3_step(s) == SQLITE_ROW) {
         assert_true(n < IDS_MAX);
@@ -92,7 +78,7 @@ static void make_message(desk_t *d, int id, bool frequent)
              "%d, 'text', '%s%s', 3, 1 FROM chats WHERE id = %d",
              id, id, body, frequent ? " sering" : "",
              1 + rand() % (CHATS / 2) + (id < FAR ? 0 : CHATS / 2));
-    sql(d, text);
+    sql(&d->x, text);
 }
 
 /* Most chats are of the first session, hardly any of the last; half of them
@@ -105,9 +91,9 @@ static void make_chats(desk_t *d)
         snprintf(text, sizeof(text),
                  "INSERT INTO sessions (account_id, remote_id, session_id, "
                  "name, created_at, updated_at) VALUES "
-                 "(%d, 'cs-%d', 'cs-%d', 'x', 0, 0)",
-                 (int)d->f->account, i, i);
-        sql(d, text);
+                 "((SELECT id FROM accounts), 'cs-%d', 'cs-%d', 'x', 0, 0)",
+                 i, i);
+        sql(&d->x, text);
     }
     for (int i = 1; i <= CONTACTS; i++) {
         char text[400];
@@ -120,21 +106,22 @@ static void make_chats(desk_t *d)
                  "%d %% 3 = 0, %d %% 4 = 0)",
                  i, i, rand() % 8 == 0 ? words[rand() % WORDS] : "biasa", i, i,
                  i, i);
-        sql(d, text);
+        sql(&d->x, text);
     }
-    sql(d, "INSERT INTO chats (session_id, contact_id) SELECT 2, id FROM "
-           "contacts WHERE id % 4 = 0");
+    sql(&d->x, "INSERT INTO chats (session_id, contact_id) SELECT 2, id FROM "
+               "contacts WHERE id % 4 = 0");
 }
 
 static void set_order(desk_t *d)
 {
-    sql(d, "UPDATE chats SET last_ts = coalesce((SELECT max(ts) FROM messages "
-           "WHERE chat_id = chats.id), 0) / 7 * 7");
+    sql(&d->x,
+        "UPDATE chats SET last_ts = coalesce((SELECT max(ts) FROM messages "
+        "WHERE chat_id = chats.id), 0) / 7 * 7");
 }
 
 static void make_desk(desk_t *d)
 {
-    sql(d, "BEGIN");
+    sql(&d->x, "BEGIN");
     make_chats(d);
     for (int i = 1; i <= 3000; i++) {
         make_message(d, i, i % 5 == 0);
@@ -145,21 +132,21 @@ static void make_desk(desk_t *d)
     }
     d->next = FAR + CLOSE;
     set_order(d);
-    sql(d, "COMMIT");
+    sql(&d->x, "COMMIT");
 }
 
 /* No gaps: most words are read to their last hit. One was frequent once, and
  * is rare now: it is not. */
 static void make_long_desk(desk_t *d)
 {
-    sql(d, "BEGIN");
+    sql(&d->x, "BEGIN");
     make_chats(d);
     for (int i = 1; i <= LONG; i++) {
         make_message(d, i, i < LONG / 2 || i % 15 == 0);
     }
     d->next = LONG + 1;
     set_order(d);
-    sql(d, "COMMIT");
+    sql(&d->x, "COMMIT");
 }
 
 static void add_word(query_t *q, const char *word, bool last)
@@ -243,7 +230,7 @@ static size_t page_through(desk_t *d, const query_t *q, page_fn page)
         search_look_t *look;
 
         assert_true(total + want <= IDS_MAX);
-        assert_int_equal(search_begin(d->search, d->f->db, q->typed, &look),
+        assert_int_equal(search_begin(d->x.search, d->x.f->db, q->typed, &look),
                          WERR_OK);
         assert_int_equal(page(look, &q->set, before, &d->found[total], &n),
                          WERR_OK);
@@ -306,7 +293,7 @@ static bool write_page(desk_t *d, const query_t *q, inbox_query_t *page,
 
     buf_init(out, 0);
     jw_open_object(out, NULL);
-    assert_int_equal(search_begin(d->search, d->f->db, q->typed, &look),
+    assert_int_equal(search_begin(d->x.search, d->x.f->db, q->typed, &look),
                      WERR_OK);
     assert_int_equal(search_hits(look, &hits), WERR_OK);
     inbox_search_t found = {.chats = hits.chats,
@@ -317,7 +304,7 @@ static bool write_page(desk_t *d, const query_t *q, inbox_query_t *page,
                             .has = look_into,
                             .arg = look};
     page->search = &found;
-    assert_int_equal(chat_inbox(d->f->db, &d->f->d, page, out, &more,
+    assert_int_equal(chat_inbox(d->x.f->db, &d->x.f->d, page, out, &more,
                                 &page->before_ts, &page->before_id),
                      WERR_OK);
     search_end(&look);
@@ -387,7 +374,7 @@ static void change_some(desk_t *d)
                  words[rand() % WORDS], rand() % 61);
         break;
     }
-    sql(d, text);
+    sql(&d->x, text);
     make_message(d, d->next++, rand() % 2 == 0);
 }
 
@@ -405,13 +392,13 @@ static void it_is_what_a_scan_finds(void **state)
         make_query(&q);
         lists_agree(d, &q);
         inbox_agrees(d, &q);
-        search_stat(d->search, &st);
+        search_stat(d->x.search, &st);
         indexed |= st.position >= FAR + CLOSE - 1;
         if (i > ROUNDS / 3) {
             change_some(d);
         }
         if (rand() % 3 == 0) {
-            search_wake(d->search);
+            search_wake(d->x.search);
         }
     }
     assert_true(indexed); /* the index was asked, and not the tables alone */
@@ -422,9 +409,9 @@ static void wait_indexed(desk_t *d)
     search_stat_t st;
 
     do {
-        search_wake(d->search);
+        search_wake(d->x.search);
         usleep(1000);
-        search_stat(d->search, &st);
+        search_stat(d->x.search, &st);
     } while (st.position < d->next - 1 || st.people < CONTACTS);
 }
 
@@ -435,8 +422,8 @@ static void map_is_right(desk_t *d)
     int seen = 0;
     sqlite3 *index;
 
-    assert_int_equal(sqlite3_open(d->path, &index), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(d->db,
+    assert_int_equal(sqlite3_open(d->x.path, &index), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(d->x.db,
                                         "SELECT id, chat_id FROM messages", -1,
                                         &s, NULL),
                      SQLITE_OK);
@@ -470,7 +457,8 @@ static size_t chats_found(desk_t *d, const char *text, bool *all)
     search_look_t *look;
     search_hits_t hits;
 
-    assert_int_equal(search_begin(d->search, d->f->db, text, &look), WERR_OK);
+    assert_int_equal(search_begin(d->x.search, d->x.f->db, text, &look),
+                     WERR_OK);
     assert_int_equal(search_hits(look, &hits), WERR_OK);
     *all = hits.all;
     search_end(&look);
@@ -500,12 +488,12 @@ static void a_long_time(void **state)
         inbox_agrees(d, &q);
         change_some(d);
         if (rand() % 3 == 0) {
-            search_wake(d->search);
+            search_wake(d->x.search);
         }
     }
     wait_indexed(d);
-    for (int i = 0; i < 10000 && ASK(d->f, PENDING) > 0; i++) {
-        search_wake(d->search);
+    for (int i = 0; i < 10000 && ASK(d->x.f, PENDING) > 0; i++) {
+        search_wake(d->x.search);
         usleep(1000);
     }
     map_is_right(d);
@@ -534,16 +522,9 @@ static void hits_that_lie_close(void **state)
 static int setup(void **state)
 {
     desk_t *d = calloc(1, sizeof(*d));
-    void *f;
 
     assert_non_null(d);
-    assert_int_equal(fixture_setup(&f), 0);
-    d->f = f;
-    snprintf(d->path, sizeof(d->path), "%s/search.db", d->f->dir);
-    assert_int_equal(search_start(&d->search, d->f->store, d->path), WERR_OK);
-    assert_int_equal(sqlite3_open(d->f->path, &d->db), SQLITE_OK);
-    sqlite3_busy_timeout(d->db, 5000);
-    sql(d, "PRAGMA synchronous = OFF");
+    index_open(&d->x);
     *state = d;
     return 0;
 }
@@ -551,12 +532,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     desk_t *d = *state;
-    void *f = d->f;
+    int rc = index_close(&d->x);
 
-    search_stop(&d->search);
-    sqlite3_close(d->db);
     free(d);
-    return fixture_teardown(&f);
+    return rc;
 }
 
 int main(void)
@@ -567,10 +546,6 @@ int main(void)
         T(hits_that_lie_close),
         T(a_long_time),
     };
-    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
-    log_setup(LOG_ERROR, null);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    close(null);
-    return failed;
+    return cmocka_run_group_tests(tests, quiet, loud);
 }

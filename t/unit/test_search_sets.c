@@ -4,15 +4,11 @@
  * messages come, go, change and are moved, and blocks are opened and sealed
  * again.
  */
-#include "search/search.h"
-
-#include "domain_fixture.h"
-
-#include <fcntl.h>
+#include "index_fixture.h"
+#include "quiet_log.h"
 
 #include <sqlite3.h>
 
-#include "base/log.h"
 #include "search/word_sets.h"
 
 #define CHATS    2500
@@ -32,10 +28,7 @@ typedef struct {
 } message_t;
 
 typedef struct {
-    fixture_t *f;
-    search_t *search;
-    sqlite3 *db;
-    char path[200]; /* of the index */
+    indexed_t x;
     char words[WORDS][WORD];
     message_t messages[MESSAGES + 1]; /* by id */
     int last;
@@ -49,13 +42,6 @@ typedef struct {
     int n;
     char typed[(WORD + 3) * TERMS];
 } query_t;
-
-static void sql(desk_t *d, const char *text)
-{
-    if (sqlite3_exec(d->db, text, NULL, NULL, NULL) != SQLITE_OK) {
-        fail_msg("%s: %s", text, sqlite3_errmsg(d->db));
-    }
-}
 
 /* ---- words ---- */
 
@@ -143,7 +129,7 @@ static void make_chats(desk_t *d)
              "0 FROM n; INSERT INTO chats (id, session_id, contact_id) "
              "SELECT id, 1, id FROM contacts;",
              CHATS);
-    sql(d, text);
+    sql(&d->x, text);
 }
 
 static void add_messages(desk_t *d, int n)
@@ -152,13 +138,13 @@ static void add_messages(desk_t *d, int n)
     sqlite3_stmt *s;
 
     assert_int_equal(
-        sqlite3_prepare_v2(d->db,
+        sqlite3_prepare_v2(d->x.db,
                            "INSERT INTO messages (id, session_id, chat_id, "
                            "direction, ts, type, body, status, created_at) "
                            "VALUES (?1, 1, ?2, 0, ?1, 'text', ?3, 3, 1)",
                            -1, &s, NULL),
         SQLITE_OK);
-    sql(d, "BEGIN");
+    sql(&d->x, "BEGIN");
     for (; n > 0 && d->last < MESSAGES; n--) {
         message_t *m = &d->messages[++d->last];
 
@@ -171,7 +157,7 @@ static void add_messages(desk_t *d, int n)
         assert_int_equal(sqlite3_step(s), SQLITE_DONE);
         sqlite3_reset(s);
     }
-    sql(d, "COMMIT");
+    sql(&d->x, "COMMIT");
     sqlite3_finalize(s);
 }
 
@@ -204,7 +190,7 @@ static void change_one(desk_t *d, int id)
                  "UPDATE messages SET body = '%s' WHERE id = %d", body, id);
         break;
     }
-    sql(d, text);
+    sql(&d->x, text);
 }
 
 /* The last ones more often. */
@@ -212,11 +198,11 @@ static void change_some(desk_t *d)
 {
     int of = rand() % 3 == 0 ? 3000 : d->last;
 
-    sql(d, "BEGIN");
+    sql(&d->x, "BEGIN");
     for (int n = rand() % 6; n >= 0; n--) {
         change_one(d, d->last - rand() % of);
     }
-    sql(d, "COMMIT");
+    sql(&d->x, "COMMIT");
     if (rand() % 3 == 0) {
         add_messages(d, 1 + rand() % 400);
     }
@@ -315,7 +301,7 @@ static void agrees(desk_t *d, const query_t *q, bool *all)
     search_look_t *look;
     search_hits_t hits;
 
-    assert_int_equal(search_begin(d->search, d->f->db, q->typed, &look),
+    assert_int_equal(search_begin(d->x.search, d->x.f->db, q->typed, &look),
                      WERR_OK);
     assert_int_equal(search_hits(look, &hits), WERR_OK);
     *all = hits.all;
@@ -370,16 +356,16 @@ static bool is_sealed(desk_t *d)
 {
     search_stat_t st;
 
-    search_wake(d->search);
-    search_stat(d->search, &st);
+    search_wake(d->x.search);
+    search_stat(d->x.search, &st);
     return st.position == d->last && st.sealed > st.position - FEW;
 }
 
 static void wait_sealed(desk_t *d)
 {
     for (int i = 0; i < 120000; i++) {
-        if (is_sealed(d) && ASK(d->f, "SELECT count(*) FROM search_changes "
-                                      "WHERE body IS NOT NULL") == 0) {
+        if (is_sealed(d) && ASK(d->x.f, "SELECT count(*) FROM search_changes "
+                                        "WHERE body IS NOT NULL") == 0) {
             return;
         }
         usleep(1000);
@@ -409,12 +395,12 @@ static void as_the_list_says(void **state)
     for (int i = 0; i < 60; i++) {
         change_some(d);
         if (rand() % 2 == 0) {
-            search_wake(d->search);
+            search_wake(d->x.search);
         }
         agree_on_changed(d);
         (void)agree(d, 2);
     }
-    search_stat(d->search, &st);
+    search_stat(d->x.search, &st);
     assert_true(st.position > MANY); /* it has been at work meanwhile */
     wait_sealed(d);
     (void)agree(d, 60);
@@ -422,7 +408,7 @@ static void as_the_list_says(void **state)
     change_one(d, WORD_BLOCK + 7);
     wait_sealed(d);
     (void)agree(d, 20);
-    search_stat(d->search, &st);
+    search_stat(d->x.search, &st);
     assert_int_equal(st.rebuilds, 0);
     assert_int_equal(st.faults, 0);
 }
@@ -430,16 +416,9 @@ static void as_the_list_says(void **state)
 static int setup(void **state)
 {
     desk_t *d = calloc(1, sizeof(*d));
-    void *f;
 
     assert_non_null(d);
-    assert_int_equal(fixture_setup(&f), 0);
-    d->f = f;
-    snprintf(d->path, sizeof(d->path), "%s/search.db", d->f->dir);
-    assert_int_equal(search_start(&d->search, d->f->store, d->path), WERR_OK);
-    assert_int_equal(sqlite3_open(d->f->path, &d->db), SQLITE_OK);
-    sqlite3_busy_timeout(d->db, 60000);
-    sql(d, "PRAGMA synchronous = OFF");
+    index_open(&d->x);
     *state = d;
     return 0;
 }
@@ -447,12 +426,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     desk_t *d = *state;
-    void *f = d->f;
+    int rc = index_close(&d->x);
 
-    search_stop(&d->search);
-    sqlite3_close(d->db);
     free(d);
-    return fixture_teardown(&f);
+    return rc;
 }
 
 int main(void)
@@ -461,10 +438,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(as_the_list_says),
     };
-    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
-    log_setup(LOG_ERROR, null);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    close(null);
-    return failed;
+    return cmocka_run_group_tests(tests, quiet, loud);
 }
