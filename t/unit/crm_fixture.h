@@ -19,8 +19,8 @@
 
 #include "base/log.h"
 #include "domain/domain.h"
-#include "domain/session.h"
 #include "domain/user.h"
+#include "session_of.h"
 
 typedef struct {
     char dir[128];
@@ -102,11 +102,7 @@ static inline void crm_user(crm_t *c, int64_t id, const char *name, role_t role,
 static inline int crm_session_tx(tx_t *tx, void *arg)
 {
     crm_arg_t *a = arg;
-    int64_t account;
-    int rc = account_ensure(tx, "main", &account);
-    if (rc == WERR_OK) {
-        rc = session_ensure(tx, account, a->remote, &a->session);
-    }
+    int rc = ensure_session(tx, "main", a->remote, &a->session);
     if (rc == WERR_OK && a->owner != 0) {
         db_stmt_t *s = db_stmt(tx->db, &fixture_owner);
         db_bind_i64(s, 1, a->session);

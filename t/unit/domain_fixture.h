@@ -22,7 +22,8 @@
 #include "domain/chat.h"
 #include "domain/contact.h"
 #include "domain/message.h"
-#include "domain/session.h"
+#include "domain/donor.h"
+#include "session_of.h"
 
 typedef struct {
     char dir[128];
@@ -30,7 +31,7 @@ typedef struct {
     store_t *store;
     domain_t d;
     db_t *db; /* reader */
-    int64_t account, session;
+    int64_t session;
 } fixture_t;
 
 static inline int remove_entry(const char *path, const struct stat *st,
@@ -64,15 +65,6 @@ static inline void fixture_close(fixture_t *f)
     store_close(&f->store);
 }
 
-static inline int make_session(tx_t *tx, void *arg)
-{
-    fixture_t *f = arg;
-    int rc = account_ensure(tx, "seed", &f->account);
-
-    return rc == WERR_OK ? session_ensure(tx, f->account, "cs-1", &f->session)
-                         : rc;
-}
-
 static inline int fixture_setup(void **state)
 {
     fixture_t *f = calloc(1, sizeof(*f));
@@ -84,7 +76,7 @@ static inline int fixture_setup(void **state)
     assert_non_null(mkdtemp(f->dir));
     snprintf(f->path, sizeof(f->path), "%s/wacrm.db", f->dir);
     fixture_open(f);
-    assert_int_equal(domain_write(&f->d, make_session, f), WERR_OK);
+    f->session = session_of(&f->d, "seed", "cs-1");
     *state = f;
     return 0;
 }
@@ -179,6 +171,27 @@ static inline int64_t status_of(fixture_t *f, int64_t id)
     db_bind_i64(s, 1, id);
     assert_int_equal(db_first_i64(s, &v), WERR_OK);
     return v;
+}
+
+typedef struct {
+    int64_t contact, amount;
+} giver_t;
+
+static inline int gift_tx(tx_t *tx, void *arg)
+{
+    const giver_t *g = arg;
+    gift_t gift = {.amount = g->amount, .day = tx->today};
+    int64_t id;
+
+    return donor_add_gift(tx, g->contact, &gift, &id);
+}
+
+/* Today. */
+static inline void give(fixture_t *f, int64_t contact, int64_t amount)
+{
+    giver_t g = {contact, amount};
+
+    assert_int_equal(domain_write(&f->d, gift_tx, &g), WERR_OK);
 }
 
 typedef struct {

@@ -8,7 +8,6 @@
 
 #include <jansson.h>
 
-#include "domain/donor.h"
 #include "domain/event_feed.h"
 #include "domain/reminder.h"
 
@@ -139,14 +138,6 @@ typedef struct {
     int64_t contact, id;
     const char *text;
 } about_t;
-
-static inline int gift_tx(tx_t *tx, void *arg)
-{
-    about_t *a = arg;
-    gift_t gift = {.amount = 12000000, .day = tx->today};
-
-    return donor_add_gift(tx, a->contact, &gift, &a->id);
-}
 
 static inline int remind_tx(tx_t *tx, void *arg)
 {

@@ -17,7 +17,7 @@
 
 #include "base/clock.h"
 #include "domain/message.h"
-#include "domain/session.h"
+#include "session_of.h"
 #include "simulator.h"
 
 DB_QUERY(row_of_message,
@@ -44,16 +44,6 @@ static desk_t desk;
 
 /* ---- the desk: a database, a domain, an outbox ---- */
 
-static inline int make_session(tx_t *tx, void *arg)
-{
-    int64_t account;
-    int rc = account_ensure(tx, "main", &account);
-
-    (void)arg;
-    return rc == WERR_OK ? session_ensure(tx, account, "s1", &desk.session)
-                         : rc;
-}
-
 static inline void open_desk(void)
 {
     store_options_t o = {.path = desk.path};
@@ -63,7 +53,7 @@ static inline void open_desk(void)
     assert_int_equal(store_open(&desk.store, &o), WERR_OK);
     assert_int_equal(domain_init(&desk.domain, desk.store, &settings), WERR_OK);
     assert_int_equal(store_reader(desk.store, &desk.db), WERR_OK);
-    assert_int_equal(domain_write(&desk.domain, make_session, NULL), WERR_OK);
+    desk.session = session_of(&desk.domain, "main", "s1");
 }
 
 static inline void close_desk(void)

@@ -40,17 +40,13 @@ DB_QUERY(fixture_off, "UPDATE users SET active = 0 WHERE id = $1");
 static inline int add_agent(tx_t *tx, int64_t id, const char *email,
                             const char *remote, int64_t *session)
 {
-    int64_t account;
     db_stmt_t *s = db_stmt(tx->db, &fixture_user);
     int rc;
     db_bind_i64(s, 1, id);
     db_bind_text(s, 2, email);
     rc = db_exec(s);
     if (rc == WERR_OK) {
-        rc = account_ensure(tx, "main", &account);
-    }
-    if (rc == WERR_OK) {
-        rc = session_ensure(tx, account, remote, session);
+        rc = ensure_session(tx, "main", remote, session);
     }
     s = db_stmt(tx->db, &fixture_owner);
     db_bind_i64(s, 1, *session);

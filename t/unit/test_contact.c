@@ -1,7 +1,5 @@
 #include "domain_fixture.h"
 
-#include "domain/donor.h"
-
 #define LID "103899771998284@lid"
 
 typedef struct {
@@ -110,14 +108,6 @@ static said_t say_by(fixture_t *f, contact_hint_t hint, const char *wa_id,
     return s;
 }
 
-static int gift_tx(tx_t *tx, void *arg)
-{
-    gift_t g = {.amount = 50000, .day = tx->today};
-    int64_t id;
-
-    return donor_add_gift(tx, *(int64_t *)arg, &g, &id);
-}
-
 static void two_chats_become_one(void **state)
 {
     fixture_t *f = *state;
@@ -130,7 +120,7 @@ static void two_chats_become_one(void **state)
     contact_ref_t c;
 
     assert_int_not_equal(a.contact.id, b.contact.id);
-    assert_int_equal(domain_write(&f->d, gift_tx, &b.contact.id), WERR_OK);
+    give(f, b.contact.id, 50000);
     c = ensure(f, (contact_hint_t){.phone = "6281", .alias = LID});
     assert_int_equal(c.id, a.contact.id);
     assert_int_equal(ASK(f, "SELECT count(*) FROM contacts"), 1);
@@ -175,7 +165,7 @@ static void alias_with_another_number_moves_alone(void **state)
     contact_ref_t b;
     char phone[ALIAS_MAX];
 
-    assert_int_equal(domain_write(&f->d, gift_tx, &a.contact.id), WERR_OK);
+    give(f, a.contact.id, 50000);
     b = ensure(f, (contact_hint_t){.phone = "6282", .alias = LID, .wrote = 1});
     assert_true(b.created);
     assert_string_equal(b.phone, "6282");
@@ -187,7 +177,7 @@ static void alias_with_another_number_moves_alone(void **state)
     assert_int_equal(contact_find(f->db, LID, &id), WERR_OK);
     assert_int_equal(id, b.id);
     /* and back, to one that is known: both keep what is theirs */
-    assert_int_equal(domain_write(&f->d, gift_tx, &b.id), WERR_OK);
+    give(f, b.id, 50000);
     b = ensure(f, (contact_hint_t){.phone = "6281", .alias = LID});
     assert_int_equal(b.id, a.contact.id);
     assert_string_equal(b.phone, "6281");

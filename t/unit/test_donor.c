@@ -159,8 +159,8 @@ static int give_tx(tx_t *tx, void *arg)
     return g->rc == WERR_CONFLICT || g->rc == WERR_INVALID ? WERR_OK : g->rc;
 }
 
-static int give(fixture_t *f, int64_t contact, int64_t amount, int64_t ago,
-                const char *ref)
+static int give_ago(fixture_t *f, int64_t contact, int64_t amount, int64_t ago,
+                    const char *ref)
 {
     give_t g = {
         .contact = contact, .ago = ago, .gift = {.amount = amount, .ref = ref}};
@@ -179,12 +179,12 @@ static void gifts_make_figures(void **state)
     fixture_t *f = *state;
     int64_t k = somebody(f);
 
-    assert_int_equal(give(f, k, 100000, 10, "A-1"), WERR_OK);
-    assert_int_equal(give(f, k, 250000, 400, NULL), WERR_OK);
-    assert_int_equal(give(f, k, 900000, 1000, NULL), WERR_OK);
-    assert_int_equal(give(f, k, 5, 1, "A-1"), WERR_CONFLICT);
-    assert_int_equal(give(f, k, 0, 1, NULL), WERR_INVALID);
-    assert_int_equal(give(f, k, 5, -1, NULL), WERR_INVALID);
+    assert_int_equal(give_ago(f, k, 100000, 10, "A-1"), WERR_OK);
+    assert_int_equal(give_ago(f, k, 250000, 400, NULL), WERR_OK);
+    assert_int_equal(give_ago(f, k, 900000, 1000, NULL), WERR_OK);
+    assert_int_equal(give_ago(f, k, 5, 1, "A-1"), WERR_CONFLICT);
+    assert_int_equal(give_ago(f, k, 0, 1, NULL), WERR_INVALID);
+    assert_int_equal(give_ago(f, k, 5, -1, NULL), WERR_INVALID);
     assert_int_equal(ASK(f, "SELECT gift_sum FROM contacts"), 1250000);
     assert_int_equal(ASK(f, "SELECT gift_count FROM contacts"), 3);
     assert_int_equal(ASK(f, "SELECT gift_max FROM contacts"), 900000);
@@ -227,7 +227,7 @@ static void refresh_moves_windows(void **state)
     fixture_t *f = *state;
     int64_t k = somebody(f);
 
-    assert_int_equal(give(f, k, 100000, 10, NULL), WERR_OK);
+    assert_int_equal(give_ago(f, k, 100000, 10, NULL), WERR_OK);
     refresh(f);
     assert_int_equal(ASK(f, "SELECT cal_s12 FROM contacts"), 100000);
     RUN(f, "UPDATE donations SET gift_day = gift_day - 500");
@@ -284,8 +284,8 @@ static void refresh_misses_no_day(void **state)
     day_t before = {.contact = somebody(f)}, now;
     int64_t start = clock_day_of(clock_now_ms(), 25200);
 
-    assert_int_equal(give(f, before.contact, 7, 0, NULL), WERR_OK);
-    assert_int_equal(give(f, before.contact, 11, 59, NULL), WERR_OK);
+    assert_int_equal(give_ago(f, before.contact, 7, 0, NULL), WERR_OK);
+    assert_int_equal(give_ago(f, before.contact, 11, 59, NULL), WERR_OK);
     before.today = start;
     assert_int_equal(domain_write(&f->d, day_tx, &before), WERR_OK);
     for (int64_t day = start + 300; day < start + 800; day++) {

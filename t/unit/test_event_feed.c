@@ -205,7 +205,7 @@ static void gift_note_and_reminder(void **state)
     int64_t since = now_at(f);
     json_t *d;
 
-    assert_int_equal(domain_write(&f->d, gift_tx, &a), WERR_OK);
+    give(f, a.contact, 12000000);
     d = told(f, since, "DonorUpdated");
     assert_string_equal(text(d, "donatur.segment"), "VIP");
     assert_string_equal(text(d, "donatur.phone"), "6281");

@@ -14,7 +14,7 @@ typedef struct {
 static int number_tx(tx_t *tx, void *arg)
 {
     number_t *n = arg;
-    int rc = session_ensure(tx, n->f->account, n->remote, &n->id);
+    int rc = ensure_session(tx, "seed", n->remote, &n->id);
 
     return rc == WERR_OK ? session_set_owner(tx, n->id, n->owner) : rc;
 }
@@ -72,7 +72,7 @@ static void everyone_gets_what_they_may_see(void **state)
     f->session = one.id;
     s = say(f, "6281", "ID1", "halo", clock_now_ms(), false);
     a.contact = s.contact.id;
-    assert_int_equal(domain_write(&f->d, gift_tx, &a), WERR_OK);
+    give(f, a.contact, 12000000);
     assert_int_equal(domain_write(&f->d, remind_tx, &a), WERR_OK);
     assert_int_equal(reminder_fire(&f->d), 1);
     assert_int_equal(count_heard(f, since, v1), 4);
@@ -90,7 +90,7 @@ static void everyone_gets_what_they_may_see(void **state)
     RUN(f, "INSERT INTO contacts (id, phone, name, created_at, updated_at) "
            "VALUES (777, '62777', 'X', 0, 0)");
     a.contact = 777;
-    assert_int_equal(domain_write(&f->d, gift_tx, &a), WERR_OK);
+    give(f, a.contact, 12000000);
     assert_int_equal(count_heard(f, since, v1), 1);
     free(v1);
     free(v2);

@@ -1,32 +1,16 @@
 #include "inbox_fixture.h"
 
-#include "domain/donor.h"
-
-typedef struct {
-    int64_t contact;
-} giver_t;
-
-static int gift_tx(tx_t *tx, void *arg)
-{
-    const giver_t *g = arg;
-    gift_t gift = {.amount = 250000, .day = tx->today - 3};
-    int64_t id;
-
-    return donor_add_gift(tx, g->contact, &gift, &id);
-}
-
 static void line_has_its_shape(void **state)
 {
     fixture_t *f = *state;
     int64_t ts = INT64_C(1772338206000); /* 2026-03-01T04:10:06Z */
     said_t s =
         say(f, "6281234567890", "a", "Assalamu'alaikum \"kak\"", ts, false);
-    giver_t g = {s.contact.id};
     json_t *d;
     page_t p;
     char id[24];
 
-    assert_int_equal(domain_write(&f->d, gift_tx, &g), WERR_OK);
+    give(f, s.contact.id, 250000);
     p = inbox(f, (inbox_query_t){0});
     assert_int_equal(json_array_size(p.rows), 1);
     snprintf(id, sizeof(id), "%lld", (long long)s.ref.chat);
@@ -160,13 +144,6 @@ static void pages_cover_all_once(void **state)
     }
 }
 
-static int second_session(tx_t *tx, void *arg)
-{
-    fixture_t *f = arg;
-
-    return session_ensure(tx, f->account, "cs-2", &f->session);
-}
-
 static void sessions_are_merged(void **state)
 {
     fixture_t *f = *state;
@@ -175,7 +152,7 @@ static void sessions_are_merged(void **state)
     inbox_query_t q = {.sessions = &both, .limit = 33};
 
     many(f, 60);
-    assert_int_equal(domain_write(&f->d, second_session, f), WERR_OK);
+    f->session = session_of(&f->d, "seed", "cs-2");
     ids[1] = f->session;
     many(f, 40);
     assert_int_equal(count_pages(f, q), 100);

@@ -172,13 +172,6 @@ static void as_many_words_as_there_are(void **state)
 
 /* ---- scope and pages ---- */
 
-static int second_session(tx_t *tx, void *arg)
-{
-    desk_t *d = arg;
-
-    return session_ensure(tx, d->f->account, "cs-2", &d->f->session);
-}
-
 static void only_what_may_be_seen(void **state)
 {
     desk_t *d = *state;
@@ -190,7 +183,7 @@ static void only_what_may_be_seen(void **state)
     search_t *searches[2] = {d->search, d->bare};
 
     tell(d, "rahasia satu");
-    assert_int_equal(domain_write(&d->f->d, second_session, d), WERR_OK);
+    d->f->session = session_of(&d->f->d, "seed", "cs-2");
     tell(d, "rahasia dua");
     tell(d, "rahasia tiga");
     two[1] = d->f->session;

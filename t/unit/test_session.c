@@ -2,35 +2,13 @@
 
 #include "domain/user.h"
 
-typedef struct {
-    const char *account, *remote;
-    int64_t id;
-} made_t;
-
-static int ensure_tx(tx_t *tx, void *arg)
-{
-    made_t *m = arg;
-    int64_t account;
-    int rc = account_ensure(tx, m->account, &account);
-
-    return rc == WERR_OK ? session_ensure(tx, account, m->remote, &m->id) : rc;
-}
-
-static int64_t ensure(fixture_t *f, const char *account, const char *remote)
-{
-    made_t m = {account, remote, 0};
-
-    assert_int_equal(domain_write(&f->d, ensure_tx, &m), WERR_OK);
-    return m.id;
-}
-
 static void one_row_for_each_number(void **state)
 {
     fixture_t *f = *state;
     int64_t other;
 
-    assert_int_equal(ensure(f, "seed", "cs-1"), f->session);
-    other = ensure(f, "two", "cs-1");
+    assert_int_equal(session_of(&f->d, "seed", "cs-1"), f->session);
+    other = session_of(&f->d, "two", "cs-1");
     assert_int_not_equal(other, f->session);
     assert_int_equal(ASK(f, "SELECT count(*) FROM sessions "
                             "WHERE session_id = 'two:cs-1'"),
@@ -101,9 +79,9 @@ static size_t seen_by(fixture_t *f, role_t role, int64_t id)
 static void who_sees_what(void **state)
 {
     fixture_t *f = *state;
-    int64_t second = ensure(f, "seed", "cs-2"), third;
+    int64_t second = session_of(&f->d, "seed", "cs-2"), third;
 
-    third = ensure(f, "seed", "cs-3");
+    third = session_of(&f->d, "seed", "cs-3");
     assert_true(second > 0 && third > 0);
     RUN(f, "INSERT INTO users (id, name, email, password_hash, role, "
            "created_at, updated_at) VALUES (1, 'a', 'a', '', 'cs', 0, 0), "
@@ -138,24 +116,24 @@ static void default_follows_the_settings(void **state)
 {
     fixture_t *f = *state;
 
-    ensure(f, "seed", "cs-2");
+    session_of(&f->d, "seed", "cs-2");
     assert_int_equal(seen_by(f, ROLE_CS, 5), 1);
     f->d.settings.default_session = "cs-2";
     f->d.settings.default_account = "other";
-    ensure(f, "seed", "cs-2");
+    session_of(&f->d, "seed", "cs-2");
     assert_int_equal(seen_by(f, ROLE_CS, 5), 1);
     f->d.settings.default_account = "seed";
-    ensure(f, "seed", "cs-2");
+    session_of(&f->d, "seed", "cs-2");
     assert_int_equal(seen_by(f, ROLE_CS, 5), 2);
     f->d.settings.default_everyone = false;
-    ensure(f, "seed", "cs-2");
+    session_of(&f->d, "seed", "cs-2");
     assert_int_equal(seen_by(f, ROLE_CS, 5), 1);
 }
 
 static void acting_session(void **state)
 {
     fixture_t *f = *state;
-    int64_t second = ensure(f, "seed", "cs-2"), id = 0;
+    int64_t second = session_of(&f->d, "seed", "cs-2"), id = 0;
     session_set_t both = {.ids = (int64_t[]){f->session, second}, .n = 2};
     session_set_t one = {.ids = &f->session, .n = 1};
     user_t user = {.id = 1};

@@ -3,7 +3,6 @@
 
 #include "domain/contact_file.h"
 #include "domain/contact_merge.h"
-#include "domain/donor.h"
 #include "domain/note.h"
 #include "domain/reminder.h"
 
@@ -42,30 +41,31 @@ static int undo(fixture_t *f, merged_t *m)
     return domain_write(&f->d, undo_tx, m);
 }
 
-typedef struct {
-    int64_t contact, amount;
-} given_t;
-
-static int give_tx(tx_t *tx, void *arg)
+static int note_tx(tx_t *tx, void *arg)
 {
-    const given_t *g = arg;
-    gift_t gift = {.amount = g->amount, .day = tx->today};
+    int64_t id, contact = *(int64_t *)arg;
     reminder_t r = {
-        .contact = g->contact, .at = tx->now + 1000000, .note = "telepon"};
-    int64_t id;
-    int rc = donor_add_gift(tx, g->contact, &gift, &id);
+        .contact = contact, .at = tx->now + 1000000, .note = "telepon"};
+    int rc = note_add(tx, contact, "catatan", 0, &id);
 
-    if (rc == WERR_OK) {
-        rc = note_add(tx, g->contact, "catatan", 0, &id);
-    }
     return rc == WERR_OK ? reminder_add(tx, &r, &id) : rc;
 }
 
-static void give(fixture_t *f, int64_t contact, int64_t amount)
+/* A gift, a note and a reminder. */
+static void give_and_note(fixture_t *f, int64_t contact, int64_t amount)
 {
-    given_t g = {contact, amount};
+    give(f, contact, amount);
+    assert_int_equal(domain_write(&f->d, note_tx, &contact), WERR_OK);
+}
 
-    assert_int_equal(domain_write(&f->d, give_tx, &g), WERR_OK);
+/* A, then B, some seconds ago; now. */
+static int64_t two_wrote(fixture_t *f, said_t *a, said_t *b)
+{
+    int64_t now = clock_now_ms();
+
+    *a = say(f, A, "a1", "salam", now - 9000, false);
+    *b = say(f, B, "b1", "halo", now - 5000, false);
+    return now;
 }
 
 /* All that a merge and its undoing may touch, as one text. */
@@ -132,17 +132,16 @@ static void keep_answers(fixture_t *f)
 static void exact_undo(void **state)
 {
     fixture_t *f = *state;
-    int64_t now = clock_now_ms();
-    said_t a = say(f, A, "a1", "salam", now - 9000, false);
-    said_t b = say(f, B, "b1", "halo", now - 5000, false);
+    said_t a, b;
+    int64_t now = two_wrote(f, &a, &b);
     char *before;
     merged_t m;
 
     say(f, A, "a2", "lagi", now - 1000, false);
     say(f, B, "b2", "dari ponsel", now - 2000, true);
     queue(f, B, "terima kasih");
-    give(f, a.contact.id, 50000);
-    give(f, b.contact.id, 70000);
+    give_and_note(f, a.contact.id, 50000);
+    give_and_note(f, b.contact.id, 70000);
     keep_answers(f);
     RUN(f,
         "UPDATE chats SET starred = 1 WHERE id = (SELECT max(id) FROM chats)");
@@ -207,9 +206,8 @@ static void number_is_adopted(void **state)
 static void without_messages(void **state)
 {
     fixture_t *f = *state;
-    int64_t now = clock_now_ms();
-    said_t a = say(f, A, "a1", "salam", now - 9000, false);
-    said_t b = say(f, B, "b1", "halo", now - 5000, false);
+    said_t a, b;
+    int64_t now = two_wrote(f, &a, &b);
 
     (void)say(f, "6281000000003", "c1", "halo", now - 5000, false);
     RUN(f, "UPDATE chats SET last_message_id = NULL, last_ts = 0, unread = 0,"
@@ -229,10 +227,9 @@ static void without_messages(void **state)
 static void listed_by_an_alias(void **state)
 {
     fixture_t *f = *state;
-    int64_t now = clock_now_ms();
-    said_t a = say(f, A, "a1", "salam", now - 9000, false);
-    said_t b = say(f, B, "b1", "halo", now - 5000, false);
+    said_t a, b;
 
+    (void)two_wrote(f, &a, &b);
     RUN(f, "UPDATE chats SET last_message_id = NULL, last_ts = 0, unread = 0,"
            " last_direction = 0");
     RUN(f, "DELETE FROM messages");
@@ -249,9 +246,8 @@ static void listed_by_an_alias(void **state)
 static void what_came_after_stays(void **state)
 {
     fixture_t *f = *state;
-    int64_t now = clock_now_ms();
-    said_t a = say(f, A, "a1", "salam", now - 9000, false);
-    said_t b = say(f, B, "b1", "halo", now - 5000, false);
+    said_t a, b;
+    int64_t now = two_wrote(f, &a, &b);
     merged_t m = merge(f, a.contact.id, b.contact.id);
     said_t c = say(f, B, "b2", "baru", now, false);
 
@@ -259,7 +255,7 @@ static void what_came_after_stays(void **state)
     assert_int_equal(c.contact.id, a.contact.id);
     assert_false(c.contact.created);
     assert_int_equal(c.ref.chat, a.ref.chat);
-    give(f, a.contact.id, 10000);
+    give_and_note(f, a.contact.id, 10000);
     assert_int_equal(undo(f, &m), WERR_OK);
     assert_int_equal(ASK(f, "SELECT count(*) FROM messages m JOIN chats c "
                             "ON c.id = m.chat_id JOIN contacts k ON k.id = "
@@ -280,9 +276,8 @@ static void what_came_after_stays(void **state)
 static void ids_taken_meanwhile(void **state)
 {
     fixture_t *f = *state;
-    int64_t now = clock_now_ms();
-    said_t a = say(f, A, "a1", "salam", now - 9000, false);
-    said_t b = say(f, B, "b1", "halo", now - 5000, false);
+    said_t a, b;
+    int64_t now = two_wrote(f, &a, &b);
     merged_t m = merge(f, a.contact.id, b.contact.id);
     said_t c;
 
@@ -303,9 +298,8 @@ static void ids_taken_meanwhile(void **state)
 static void in_order_only(void **state)
 {
     fixture_t *f = *state;
-    int64_t now = clock_now_ms();
-    said_t a = say(f, A, "a1", "salam", now - 9000, false);
-    said_t b = say(f, B, "b1", "halo", now - 5000, false);
+    said_t a, b;
+    int64_t now = two_wrote(f, &a, &b);
     said_t c = say(f, "6281000000003", "c1", "hai", now, false);
     char *before = picture(f);
     merged_t one = merge(f, b.contact.id, c.contact.id);
@@ -323,9 +317,8 @@ static void in_order_only(void **state)
 static void erased_with_all_that_they_were(void **state)
 {
     fixture_t *f = *state;
-    int64_t now = clock_now_ms();
-    said_t a = say(f, A, "a1", "salam", now - 9000, false);
-    said_t b = say(f, B, "b1", "halo", now - 5000, false);
+    said_t a, b;
+    int64_t now = two_wrote(f, &a, &b);
     said_t c = say(f, "6281000000003", "c1", "hai", now, false);
     said_t d = say(f, "6281000000004", "d1", "hai", now, false);
     merged_t undone;
