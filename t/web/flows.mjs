@@ -1,9 +1,9 @@
 // What a CS person does all day, in the order in which they do it.
 import { createHash, randomBytes } from 'node:crypto';
 
-import { about, allow, api, attempt, axe, calls, close, diag, eventually, is,
-    like, main, ok, open, origin, password, person, request, sees, shot, sim }
-    from './browser.mjs';
+import { about, allow, api, ask, attempt, axe, calls, close, diag, eventually,
+    is, like, main, ok, open, origin, password, person, request, sees, shot,
+    sim } from './browser.mjs';
 import { bars, score } from './figures.mjs';
 import { voiceNote } from './voice.mjs';
 
@@ -367,6 +367,14 @@ async function failing({ page }) {
     await page.getByTestId('filter-failed').click();
     await sees(page, row(page, 'Aminah'), 'the filter finds it');
     await page.getByTestId('filter-all').click();
+    const gone = (at) => ask('change', `UPDATE messages SET deleted_at = ${at}
+        WHERE body = 'Ini akan gagal'`);
+    await gone('ts');
+    await page.reload();
+    await sees(page, page.locator('.gone'), 'it may be deleted on the phone');
+    is(await page.getByTestId('retry').count(), 0, 'that is not sent again');
+    await gone('NULL');
+    await page.reload();
     await bubble(page, 'Ini akan gagal').getByTestId('retry').click();
     await eventually(async () => await statusOf(page, 'Ini akan gagal')
         === 'read', 'and it is sent again by a click');
