@@ -165,11 +165,11 @@ static void read_database(const store_stat_t *st, alarm_memory_t *m,
         "log of wacrmd and the disk.");
 }
 
-/* Where there was none, the age is that of the database. */
+/* Where there was none, it is counted since there are to be some. */
 static void read_backups(const alarm_options_t *o, const store_stat_t *st,
                          alarm_state_t *failed, alarm_state_t *old)
 {
-    int64_t since = st->backup_at > 0 ? st->backup_at : st->made_at;
+    int64_t since = st->backup_at > 0 ? st->backup_at : st->backup_since;
     int64_t age = (clock_now_ms() - since) / 1000;
 
     set(failed, st->backup_is_bad, st->backups_failed);

@@ -253,7 +253,8 @@ my $n = calls();
     $d->{nginx}->write('wacrmd.conf', $conf);
 }
 $d->change("DELETE FROM settings WHERE name = 'backup_at'");
-$d->change("UPDATE schema_version SET applied_at = applied_at - $three_days");
+$d->change('UPDATE settings SET value = CAST(value AS INTEGER) - '
+    . "$three_days WHERE name = 'backup_since'");
 my $mark = length $d->log;
 $d->wacrmd_start;
 ok($d->wait_for(sub { $d->{nginx}->metrics('/metrics/wacrmd')->{wacrm_alarms}

@@ -11,11 +11,12 @@
 #include "db/store_internal.h"
 
 DB_QUERY(backup_note,
-         "INSERT INTO settings (name, value) VALUES ('backup_at', $1) "
+         "INSERT INTO settings (name, value) VALUES ($1, $2) "
          "ON CONFLICT (name) DO UPDATE SET value = excluded.value");
-DB_QUERY(backup_last, "SELECT value FROM settings WHERE name = 'backup_at'");
-DB_QUERY(backup_made, "SELECT applied_at FROM schema_version "
-                      "WHERE version = 1");
+DB_QUERY(backup_noted, "SELECT value FROM settings WHERE name = $1");
+
+static const char note_at[] = "backup_at";
+static const char note_since[] = "backup_since";
 
 /* One at a time: the callers are the commands of one socket, one by one. */
 static int watch(store_t *store, db_t *db)
@@ -92,31 +93,63 @@ static int copy(store_t *store, const char *path)
     return rc;
 }
 
-/* It stays known over a restart: an alarm counts from it. */
-static int note(db_t *db, void *arg)
+static int note(db_t *db, const char *name, int64_t at)
 {
-    const int64_t *at = arg;
     db_stmt_t *s = db_stmt(db, &backup_note);
     char text[24];
 
-    (void)snprintf(text, sizeof(text), "%" PRId64, *at);
-    db_bind_text(s, 1, text);
+    (void)snprintf(text, sizeof(text), "%" PRId64, at);
+    db_bind_text(s, 1, name);
+    db_bind_text(s, 2, text);
     return db_exec(s);
 }
 
+/* It stays known over a restart: an alarm counts from it. */
+static int note_backup(db_t *db, void *arg)
+{
+    const int64_t *at = arg;
+
+    return note(db, note_at, *at);
+}
+
+/* WERR_NOTFOUND: *at is as it was. */
+static int noted(db_t *db, const char *name, int64_t *at)
+{
+    db_stmt_t *s = db_stmt(db, &backup_noted);
+    int rc;
+
+    db_bind_text(s, 1, name);
+    rc = db_first(s);
+    if (rc != DB_ROW) {
+        return rc;
+    }
+    *at = strtoll(db_text(s, 0), NULL, 10);
+    db_done(s);
+    return WERR_OK;
+}
+
+/* A database of before there were these notes may have had its backups, which
+ * nobody knows of: its count begins now, as that of a new one. */
 int backup_recall(store_t *store)
 {
-    db_stmt_t *s = db_stmt(store->writer, &backup_last);
-    int rc = db_first(s);
+    int64_t at = 0, since = clock_now_ms();
+    int rc = noted(store->writer, note_at, &at);
 
-    if (rc == DB_ROW) {
-        store->backup_at = strtoll(db_text(s, 0), NULL, 10);
-        db_done(s);
+    store->backup_at = at;
+    if (rc < 0 && rc != WERR_NOTFOUND) {
+        return rc;
     }
-    return rc < 0 && rc != WERR_NOTFOUND
-               ? rc
-               : db_first_i64(db_stmt(store->writer, &backup_made),
-                              &store->made_at);
+    rc = noted(store->writer, note_since, &since);
+    store->backup_since = since;
+    if (rc == WERR_NOTFOUND) {
+        rc = note(store->writer, note_since, since);
+        if (rc < 0) { /* a full disk keeps nobody from their desk */
+            log_warn("db", "msg=\"since when there are to be backups is not "
+                           "kept\"");
+        }
+        rc = WERR_OK;
+    }
+    return rc;
 }
 
 int store_backup(store_t *store, const char *path)
@@ -133,7 +166,7 @@ int store_backup(store_t *store, const char *path)
     } else {
         store->backups++;
         store->backup_at = now;
-        if (store_write(store, note, &now) < 0) {
+        if (store_write(store, note_backup, &now) < 0) {
             log_warn("db", "msg=\"the time of the backup is not kept\"");
         }
     }

@@ -27,6 +27,10 @@ DB_QUERY(restore_feed,
          "INSERT INTO settings (name, value) VALUES ('feed', $1) "
          "ON CONFLICT (name) DO UPDATE SET value = excluded.value");
 
+/* The notes are those of before the backup: it is counted anew. */
+DB_QUERY(restore_backups, "DELETE FROM settings "
+                          "WHERE name IN ('backup_at', 'backup_since')");
+
 #define KEPT_MAX 100 /* of one second */
 
 static const char *const parts[] = {"", "-wal", "-shm"};
@@ -39,6 +43,9 @@ static int doubt(db_t *db, void *arg)
     int rc = db_exec(db_stmt(db, &restore_doubt));
 
     (void)arg;
+    if (rc == WERR_OK) {
+        rc = db_exec(db_stmt(db, &restore_backups));
+    }
     if (rc != WERR_OK) {
         return rc;
     }

@@ -354,7 +354,7 @@ void store_stat(store_t *store, store_stat_t *st)
         .backups = store->backups,
         .backups_failed = store->backups_failed,
         .backup_at = store->backup_at,
-        .made_at = store->made_at,
+        .backup_since = store->backup_since,
         .backup_is_bad = store->backup_is_bad,
     };
     if (asprintf(&wal, "%s-wal", store->path) >= 0) {

@@ -103,8 +103,10 @@ typedef struct {
     int64_t commit_us; /* sum */
     int64_t faults;    /* writes that a fault of the machine has undone */
     int64_t backups, backups_failed;
-    int64_t backup_at;  /* ms of the last good one; 0: none of this database */
-    int64_t made_at;    /* ms: of the database itself */
+    int64_t backup_at; /* ms of the last good one; 0: none of this database */
+    /* ms: since when there are to be backups: the database was made, restored,
+     * or first opened by a wacrmd that notes them */
+    int64_t backup_since;
     bool backup_is_bad; /* the last one since the start has failed */
 } store_stat_t;
 void store_stat(store_t *store, store_stat_t *st);

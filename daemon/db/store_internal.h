@@ -42,11 +42,11 @@ struct store_s {
 
     _Atomic int64_t checkpoints, commits, commit_us;
     _Atomic int64_t faults, backups, backups_failed, backup_at;
-    int64_t made_at;
+    int64_t backup_since;
     _Atomic bool backup_is_bad;
 };
 
-/* When it was made, and when a copy of it was. */
+/* When the last backup was made, and since when there are to be some. */
 int backup_recall(store_t *store) WACRM_CHECKED;
 
 int checkpoint_start(store_t *store) WACRM_CHECKED;

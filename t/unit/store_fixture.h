@@ -22,7 +22,8 @@
 
 DB_QUERY(put, "INSERT INTO settings (name, value) VALUES ($1, $2)");
 DB_QUERY(get, "SELECT value FROM settings WHERE name = $1");
-DB_QUERY(count, "SELECT count(*) FROM settings");
+/* what a new database has is not a row of the tests */
+DB_QUERY(count, "SELECT count(*) FROM settings WHERE name <> 'backup_since'");
 DB_QUERY(advance, "UPDATE counters SET value = value + 1"
                   " WHERE name = 'event_seq' RETURNING value");
 DB_QUERY(put_blob, "INSERT INTO test_rows (seq, data) VALUES ($1, $2)");

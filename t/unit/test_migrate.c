@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "db/migrate.h"
 
 #include "store_fixture.h"
@@ -87,19 +88,65 @@ static void refuses_what_it_does_not_know(void **state)
     assert_non_null(strstr(o.error, "no database of wacrm"));
 }
 
+/* ---- since when there are to be backups ---- */
+
+static store_stat_t stat_of_store(void)
+{
+    store_stat_t st;
+
+    store_stat(store, &st);
+    return st;
+}
+
+/* As it was before anybody noted it, and three days old. */
+static void make_old(void)
+{
+    db_t *db = raw();
+
+    assert_int_equal(
+        sqlite_run(db, "DELETE FROM settings WHERE name LIKE 'backup_%';"
+                       "UPDATE schema_version"
+                       " SET applied_at = applied_at - 3 * 86400000"),
+        WERR_OK);
+    sqlite_shut(&db);
+}
+
+static void counts_backups_from_the_first_start(void **state)
+{
+    int64_t before = clock_now_ms();
+    int64_t since;
+
+    (void)state;
+    store_close(&store);
+    make_old();
+    open_store();
+    since = stat_of_store().backup_since;
+    assert_true(since >= before && since <= clock_now_ms());
+    assert_int_equal(stat_of_store().backup_at, 0);
+    while (clock_now_ms() == since) {
+    }
+    store_close(&store);
+    open_store();
+    assert_int_equal(stat_of_store().backup_since, since);
+}
+
 /* ---- restore ---- */
 
 static void restores(void **state)
 {
     char copy[64], kept[200], error[300] = "";
     db_t *r = NULL;
+    int64_t restored;
 
     (void)state;
     (void)snprintf(copy, sizeof(copy), "%s/copy.db", dir);
+    assert_int_equal(store_backup(store, copy), WERR_OK);
+    assert_int_equal(unlink(copy), 0);
     assert_int_equal(store_write(store, put_one, "before"), WERR_OK);
     assert_int_equal(store_backup(store, copy), WERR_OK);
     assert_int_equal(store_write(store, put_one, "after"), WERR_OK);
     store_close(&store);
+    restored = clock_now_ms();
     assert_int_equal(
         store_restore(copy, path, kept, sizeof(kept), error, sizeof(error)),
         WERR_OK);
@@ -108,6 +155,9 @@ static void restores(void **state)
     assert_true(has(r, "before"));
     assert_false(has(r, "after"));
     store_reader_close(&r);
+    /* that of before the copy is not the last one */
+    assert_int_equal(stat_of_store().backup_at, 0);
+    assert_true(stat_of_store().backup_since >= restored);
     /* the old one is whole, too */
     store_close(&store);
     assert_int_equal(rename(kept, path), 0);
@@ -197,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(migrates_with_a_copy),
         T(refuses_what_it_does_not_know),
+        T(counts_backups_from_the_first_start),
         T(restores),
         T(restores_nothing_bad),
         T(restores_or_leaves),

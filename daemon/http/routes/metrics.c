@@ -155,8 +155,10 @@ static void write_store(const request_t *r, buf_t *b)
     line(b, "backup_time_seconds", "gauge",
          "When the last good backup was made; 0: none of this database.",
          st.backup_at / 1000);
-    line(b, "database_time_seconds", "gauge", "When the database was made.",
-         st.made_at / 1000);
+    line(b, "database_time_seconds", "gauge",
+         "Since when it is to have backups: it was made, restored, or first "
+         "opened by a wacrmd that counts them.",
+         st.backup_since / 1000);
 }
 
 static void write_spool(const request_t *r, buf_t *b)
