@@ -133,7 +133,10 @@ static int ask(const ctl_args_t *args, int fd)
                       strerrordesc_np(t.file_error));
         return 1;
     }
-    if (!t.answered) {
+    if (t.no_memory) {
+        (void)fprintf(stderr, "wacrmctl: out of memory, before the answer was "
+                              "there: what wacrmd did is in its log\n");
+    } else if (!t.answered) {
         (void)fprintf(stderr, "wacrmctl: wacrmd ended before it answered: "
                               "see its log\n");
     }

@@ -90,6 +90,7 @@ static bool receive(talk_t *t)
     }
     buf_add(&t->in, data, (size_t)n);
     if (t->in.failed) {
+        t->said.no_memory = true;
         return false;
     }
     take_lines(t);
@@ -121,24 +122,27 @@ static bool step(talk_t *t)
     return (fds[0].revents & (POLLIN | POLLHUP | POLLERR)) == 0 || receive(t);
 }
 
-static bool send_request(int fd, const json_t *request)
+static void send_request(talk_t *t, const json_t *request)
 {
     char *text = json_dumps(request, JSON_COMPACT);
-    bool ok = text != NULL && ctl_send(fd, text, strlen(text)) &&
-              ctl_send(fd, "\n", 1);
 
+    t->said.no_memory = text == NULL;
+    if (text == NULL || !ctl_send(t->fd, text, strlen(text)) ||
+        !ctl_send(t->fd, "\n", 1)) {
+        t->silent = true;
+        t->file = -1;
+    }
     if (text != NULL) {
         explicit_bzero(text, strlen(text)); /* may hold a password */
     }
     free(text);
-    return ok;
 }
 
 ctl_talk_t ctl_talk(int fd, const json_t *request, FILE *file, ctl_line take,
                     void *arg)
 {
     talk_t *t = calloc(1, sizeof(*t));
-    ctl_talk_t said = {0};
+    ctl_talk_t said = {.no_memory = t == NULL};
 
     if (t != NULL) {
         t->fd = fd;
@@ -146,11 +150,8 @@ ctl_talk_t ctl_talk(int fd, const json_t *request, FILE *file, ctl_line take,
         t->take = take;
         t->arg = arg;
         buf_init(&t->in, 0);
-        if (!send_request(fd, request)) {
-            t->silent = true;
-            t->file = -1;
-        }
-        while (step(t)) {
+        send_request(t, request);
+        while (!t->said.no_memory && step(t)) {
         }
         said = t->said;
         buf_free(&t->in);

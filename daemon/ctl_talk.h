@@ -16,6 +16,8 @@ typedef bool (*ctl_line)(void *arg, const char *text, size_t len);
 
 typedef struct {
     bool answered;  /* up to the last line */
+    bool no_memory; /* here: before the answer was whole, or the request was
+                     * sent */
     int file_error; /* errno: the file could not be read to its end, of which
                      * wacrmd was told nothing then */
 } ctl_talk_t;
