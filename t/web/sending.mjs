@@ -608,6 +608,43 @@ async function offline() {
     await context.close();
 }
 
+/* After an update the files of an open page are gone. */
+async function updated() {
+    const { page, context } = await person('cs1');
+    await openChat(page, 'Aminah');
+    allow(/dynamically imported|404 \(/);
+    let gone;
+    await page.route('**/assets/work-*.js', (route) => gone
+        ? route.fulfill({ status: 404, body: '' }) : route.continue());
+    page.on('request', (request) => {
+        gone = gone && !request.isNavigationRequest();
+    });
+    for (const which of ['a page', 'and after the next update, again']) {
+        gone = true;
+        await page.getByTestId('nav-templates').click();
+        await sees(page, page.getByRole('heading', { name: 'Templat' }),
+            `${which} is loaded anew`);
+        ok(!gone, 'from the server');
+        await page.goto('/inbox');
+        await openChat(page, 'Aminah');
+    }
+    gone = true;
+    const held = await hold(page, (url) => url.pathname === '/');
+    await page.getByTestId('nav-templates').click();
+    await eventually(() => held.came() > 0, 'the server is asked for');
+    await openChat(page, 'Budi');
+    await page.evaluate(() => {
+        window.same = true;
+    });
+    const came = page.waitForResponse((answer) =>
+        new URL(answer.url()).pathname === '/');
+    held.go();
+    await came;
+    await page.waitForTimeout(200);
+    ok(await page.evaluate(() => window.same), 'whoever has gone on stays');
+    await context.close();
+}
+
 /* The session ends where no more files come: some browsers never ask again for
    one that has failed. */
 async function badLine() {
@@ -748,7 +785,7 @@ await main(async () => {
     await ask('applied');
     for (const test of [elsewhere, quicker, together, dialogs, asleep,
         leftOver, tabs, fileGone, fileChanged, tried, names, attached,
-        offline, badLine, chatGone, leaving]) {
+        offline, updated, badLine, chatGone, leaving]) {
         await attempt(test);
     }
     await close();

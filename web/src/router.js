@@ -125,15 +125,25 @@ router.beforeResolve(async (to) => {
     await need(...(to.meta.texts ?? []));
 });
 
+/* The page that this one was loaded anew for, and which has not come yet. */
+const RELOADED = 'wacrm.reloaded';
+router.afterEach((to, from, failure) =>
+    failure || sessionStorage.removeItem(RELOADED));
+
 // After an update of the server the old hashed files are gone: load the page
 // anew, once. Where the server is away, that would lose this one.
 router.onError(async (error, to) => {
     if (leaving || !/dynamically imported module|module script/i.test(error.message)) {
         return;
     }
-    const { ok } = await fetch('/').catch(() => ({}));
-    if (ok && sessionStorage.getItem('wacrm.reloaded') !== to.fullPath) {
-        sessionStorage.setItem('wacrm.reloaded', to.fullPath);
+    const here = router.currentRoute.value;
+    const { ok } = await fetch('/', { signal: AbortSignal.timeout(10000) })
+        .catch(() => ({}));
+    if (router.currentRoute.value !== here) {
+        return; // somebody has gone elsewhere meanwhile
+    }
+    if (ok && sessionStorage.getItem(RELOADED) !== to.fullPath) {
+        sessionStorage.setItem(RELOADED, to.fullPath);
         location.assign(to.fullPath);
     } else {
         useToasts().error(new ApiError({ status: ok ? 503 : 0 }));
