@@ -5,6 +5,8 @@ import { ApiError } from './errors.js';
  * token is good for one use: two tabs must not use the same one.
  */
 const KEY = 'wacrm.auth';
+/* An older desk has left a refresh token there. */
+const OLD = 'wacrm.renewal';
 const LOCK = 'wacrm.refresh';
 
 /** @returns {{token, refresh, key, expires, life, user}|null} key: of the one
@@ -32,6 +34,7 @@ export function keepTokens(answer) {
         life: answer.expires_in * 1000,
         user: answer.user,
     };
+    localStorage.removeItem(OLD);
     localStorage.setItem(KEY, JSON.stringify(tokens));
     return tokens;
 }
@@ -45,6 +48,7 @@ export function keepUser(user) {
 
 export function dropTokens() {
     localStorage.removeItem(KEY);
+    localStorage.removeItem(OLD);
 }
 
 /** Tells when another tab has signed in or out. */
