@@ -10,16 +10,16 @@ let answer = null;
 axios.defaults.adapter = async (config) => {
     asked.push({ url: config.url, key: config.headers['Idempotency-Key'],
         token: config.headers.Authorization?.slice(7) });
-    const [status, data] = await answer(asked.at(-1));
-    const response = { status, data, headers: {}, config };
+    const [status, data, headers = {}] = await answer(asked.at(-1));
+    const response = { status, data, headers, config };
     if (status === 0 || status >= 400) {
         throw new AxiosError('no', null, config, null,
             status ? response : undefined);
     }
     return response;
 };
-const { get, onExpired } = await import('../src/api/client.js');
-const { keepTokens, readTokens } = await import('../src/api/tokens.js');
+const { download, get, onExpired } = await import('../src/api/client.js');
+const { dropTokens, keepTokens, readTokens } = await import('../src/api/tokens.js');
 const { useAuth } = await import('../src/stores/auth.js');
 
 const pair = (n) => ({ token: `t${n}`, refresh_token: `r${n}`,
@@ -91,4 +91,31 @@ test('"Back" does not lead to what was left', () => {
     auth.leave();
     window.dispatchEvent(new Event('pageshow'));
     assert.equal(loads, 1);
+});
+
+test('what an older desk has left does not outlast a sign-in or sign-out', () => {
+    for (const end of [() => keepTokens(pair(2)), dropTokens]) {
+        localStorage.setItem('wacrm.renewal', '{"refresh":"r0"}');
+        end();
+        assert.equal(localStorage.getItem('wacrm.renewal'), null);
+    }
+});
+
+test('the page of a proxy is not saved as an export', async () => {
+    const saved = [];
+    globalThis.document = { createElement: () => ({
+        click() {
+            saved.push(this.download);
+        },
+    }) };
+    const { setTimeout } = globalThis;
+    globalThis.setTimeout = () => {}; // the address is kept for a minute
+    answer = () => [200, new Blob(['<html>Masuk ke Wi-Fi</html>'])];
+    await assert.rejects(download('/crm/export/donors.csv'), { status: 0 });
+    answer = () => [200, new Blob(['phone']), { 'content-disposition':
+        'attachment; filename="donors-2026-03-01.csv"' }];
+    await download('/crm/export/donors.csv');
+    globalThis.setTimeout = setTimeout;
+    assert.deepEqual(saved, ['donors-2026-03-01.csv']);
+    delete globalThis.document;
 });

@@ -156,10 +156,13 @@ export async function download(path, query = {}) {
     const answer = await http.get(path,
         { params: query, responseType: 'blob', timeout: 0 });
     const named = /filename="?([^";]+)/.exec(
-        answer.headers['content-disposition'] ?? '');
+        answer.headers['content-disposition']);
+    if (!named) {
+        throw new ApiError({ status: 0 }); // a proxy's page
+    }
     const link = document.createElement('a');
     link.href = URL.createObjectURL(answer.data);
-    link.download = named?.[1] ?? path.split('/').pop();
+    link.download = named[1];
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }
