@@ -127,11 +127,13 @@ static void run(request_t *r)
         serve(r);
     }
     /* neither half a list nor a 401 or 404 for want of memory */
-    if (db_lost(r->db)) {
-        if (r->await != NULL) {
-            await_refuse(r);
-        }
-        r->upgrade.wanted = false;
+    bool lost = db_lost(r->db);
+    r->upgrade.wanted = r->upgrade.wanted && !lost;
+    if (lost && r->await != NULL) {
+        await_refuse(r); /* what it answers has been looked up after that */
+        lost = db_lost(r->db);
+    }
+    if (lost) {
         response_error(&r->response, WERR_NOMEM);
     }
 }

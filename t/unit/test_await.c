@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "db/sqlite.h"
 #include "http/await.h"
 #include "http/routes/routes.h"
 #include "simulator.h"
@@ -62,6 +63,28 @@ static void ask_nobody(request_t *r)
                      chain);
 }
 
+static void on_refused_done(request_t *r, void *state)
+{
+    refusals++;
+    response_reset(&r->response, 200);
+    buf_adds(&r->response.body, "{\"done\":true}");
+    r->db->lost = *(int64_t *)state != 0;
+}
+
+/* /lost/{again}: no memory for a row before the call, and with 1 for one of
+ * what is answered in its place. */
+static void ask_lost(request_t *r)
+{
+    int64_t *again = calloc(1, sizeof(*again));
+    gw_request_t request;
+    (void)request_id(r, 0, again);
+    gw_request_init(&request);
+    buf_adds(&request.url, account->base_url);
+    request_await_or(r, account, &request, 0, on_answer, on_refused_done,
+                     again);
+    r->db->lost = true;
+}
+
 /* /ask/{chain}?ms= */
 static void ask(request_t *r)
 {
@@ -83,9 +106,10 @@ const route_t http_routes[] = {
     {"GET", "/ask/{n}", ACCESS_USER, ask, false},
     {"GET", "/heavy/{n}", ACCESS_USER, ask, true},
     {"GET", "/nobody", ACCESS_USER, ask_nobody, false},
+    {"GET", "/lost/{n}", ACCESS_USER, ask_lost, false},
     {"POST", "/sessions", ACCESS_USER, route_session_create, false},
 };
-const size_t http_nroutes = 4;
+const size_t http_nroutes = 5;
 
 /* ---- a server and a client to each test ---- */
 
@@ -280,6 +304,17 @@ static void tells_of_a_call_that_is_not_made(void **state)
     assert_int_equal(thens, 0);
 }
 
+/* Whoever is refused knows what is there by then, if it could be looked up. */
+static void tells_what_is_there_without_a_call(void **state)
+{
+    (void)state;
+    assert_int_equal(web_status(&web, "GET", "/lost/0", 1, "", NULL), 200);
+    assert_int_equal(refusals, 1);
+    assert_int_equal(web_status(&web, "GET", "/lost/1", 1, "", NULL), 503);
+    assert_int_equal(refusals, 2);
+    assert_int_equal(thens, 0);
+}
+
 DB_QUERY(count_sessions, "SELECT count(*) FROM sessions");
 
 /* No row is left: the same name may be tried again. */
@@ -314,6 +349,7 @@ int main(void)
         TEST(stops_while_calls_are_open),
         TEST(refuses),
         TEST(tells_of_a_call_that_is_not_made),
+        TEST(tells_what_is_there_without_a_call),
         TEST(a_session_that_nobody_is_asked_for),
     };
     return cmocka_run_group_tests(tests, group_start, group_stop);
