@@ -69,6 +69,13 @@ sub post {
     return $t->post('/hook', $body, $t->waapi($body, $secret));
 }
 
+# The only worker has read what was sent before, and what was closed: it takes
+# connections, and reads, in their order.
+sub is_read {
+    my ($t) = @_;
+    $t->get('/healthz');
+}
+
 sub stored_in {
     my ($t, $name) = @_;
     return map { $_->{body} } $t->spool_dump($t->path($name));
@@ -83,9 +90,9 @@ is(post($t, body(0))->{status}, 200, 'first');
 
 my $release = hold($t);
 my $first = send_event($t, 1);
-sleep 0.1;
+is_read($t);
 my @waiting = map { send_event($t, $_) } 2 .. 20;
-sleep 0.1;
+is_read($t);
 is(scalar(IO::Select->new($first, @waiting)->can_read(0.2)), undef,
    'no answer before the commit');
 $release->();
@@ -102,12 +109,12 @@ is_deeply([sort(stored($t))], [map { body($_) } 0 .. 20], 'all stored, once');
 $release = hold($t);
 my @gone = map { send_event($t, $_) } 101 .. 110;
 my $stays = send_event($t, 111);
-sleep 0.1;
+is_read($t);
 for (@gone) {
     setsockopt $_, 1, 13, pack 'ii', 1, 0 if fileno($_) % 2;
     close $_;
 }
-sleep 0.1;
+is_read($t);
 $release->();
 is($t->read_response($stays)->{status}, 200, 'others left, one stayed');
 is(scalar(grep { /"0001/ } stored($t)), 11, 'all stored, once');
@@ -115,7 +122,7 @@ is(scalar(grep { /"0001/ } stored($t)), 11, 'all stored, once');
 my $s = $t->connect;
 syswrite $s, "POST /hook HTTP/1.1\r\nHost: a\r\nX-Webhook-Signature: "
              . ('a' x 64) . "\r\nContent-Length: 1000\r\n\r\n{";
-sleep 0.1;
+is_read($t);
 close $s;
 is(post($t, body(112))->{status}, 200, 'one left while sending its body');
 
@@ -123,9 +130,9 @@ is(post($t, body(112))->{status}, 200, 'one left while sending its body');
 
 $release = hold($t);
 my $flying = send_event($t, 201);
-sleep 0.05;
+is_read($t);
 my $gathered = send_event($t, 202);
-sleep 0.1;
+is_read($t);
 my @old = $t->workers;
 ok(shut_down($t), 'the old worker shuts down');
 sleep 0.3;
@@ -143,7 +150,7 @@ is(scalar(grep { /"0002/ } stored($t)), 3, 'all stored, once');
 $release = hold($t);
 my $begin = time;
 $flying = send_event($t, 301);
-sleep 0.05;
+is_read($t);
 $gathered = send_event($t, 302);
 my $r = $t->read_response($flying);
 is($r->{status}, 503, 'a commit that takes too long');
@@ -167,9 +174,9 @@ $t = new('wacrm_spool %%DIR%%/spool size=64m;');
 is(post($t, body(0))->{status}, 200, 'first');
 $release = hold($t);
 $flying = send_event($t, 1);
-sleep 0.1;
+is_read($t);
 kill 'TERM', $t->pid;
-sleep 0.2;
+ok($t->wait_log(qr/: exiting$/m), 'the worker has been told');
 $release->();
 $r = $t->read_response($flying);
 ok(!$r || $r->{status} != 200, 'no 200');
@@ -186,7 +193,7 @@ $t->start;
 is(post($t, body(0))->{status}, 200, 'first');
 $release = hold($t);
 $flying = send_event($t, 1);
-sleep 0.1;
+is_read($t);
 @old = $t->workers;
 ok(shut_down($t), 'the old worker shuts down');
 is($t->read_response($flying), undef, 'the connection is closed');
@@ -202,9 +209,9 @@ $t = new('wacrm_spool %%DIR%%/spool size=64m;'
 is(post($t, body(0))->{status}, 200, 'first');
 $release = hold($t);
 $flying = send_event($t, 1);
-sleep 0.1;
+is_read($t);
 @waiting = map { send_event($t, $_) } 2 .. 6;
-sleep 0.1;
+is_read($t);
 $r = post($t, body(7));
 is($r->{status}, 503, 'queue full');
 is($r->{headers}{'retry-after'}, 1, 'Retry-After');
@@ -215,12 +222,12 @@ is_deeply([stored($t)], [map { body($_) } 0 .. 6], 'in order');
 
 $release = hold($t);
 $flying = send_event($t, 11);
-sleep 0.1;
+is_read($t);
 my $big = '"' . ('x' x 10_000) . '"';
 my $one = $t->connect;
 $t->send_request($one, 'POST', '/hook', body => $big,
                  headers => {$t->waapi($big, $secret)});
-sleep 0.1;
+is_read($t);
 is(post($t, body(12))->{status}, 503, 'bytes full');
 $release->();
 is($t->read_response($one)->{status}, 200, 'more than bytes, alone');
