@@ -11,7 +11,7 @@ use lib 't/lib';
 use Wacrm::Nginx;
 
 my $t = Wacrm::Nginx->new;
-my $away = Wacrm::Nginx::free_port();
+my $away = Wacrm::Nginx::deaf_port();
 
 sub servers {
     return join "\n", map { <<"EOT" } @_;

@@ -112,7 +112,8 @@ a request; closing the socket aborts.
 
 hmac($algorithm, $data, $key) in hex ('sha1' 'sha256' 'sha512'), waapi($body,
 $secret = that written as 'secret') the header of the preset waapi,
-metrics($path = '/metrics') { 'name{labels}' => value }, spool_dump($path)
+Wacrm::Nginx::free_port() that of a moment ago, deaf_port() one that refuses to
+the end, metrics($path = '/metrics') { 'name{labels}' => value }, spool_dump($path)
 runs t/tools/spool_dump: a list of records (hashes).
 Wacrm::Nginx::shape($answer): all of it but the date and what is left of a rate,
 which move with the clock.
@@ -303,6 +304,18 @@ sub free_port {
     my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1',
                                   LocalPort => 0, Proto => 'tcp')
         or die "no free port: $!";
+    return $s->sockport;
+}
+
+# A port that refuses connections to the end of the test: it is taken, lest
+# somebody else listens there, and nobody listens.
+my @deaf;
+
+sub deaf_port {
+    my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0,
+                                  Proto => 'tcp')
+        or die "no free port: $!";
+    push @deaf, $s;
     return $s->sockport;
 }
 
