@@ -80,9 +80,9 @@ cmp_ok($ms{database}, '>=', 1000, "the database: $ms{database} ms");
 cmp_ok($ms{$_}, '<', $ms{database}, "$_: $ms{$_} ms")
     for grep { $_ ne 'database' } @hops;
 # But for the webhook's answer, which nobody waits for, they follow each other;
-# threads note their times when they come to it.
+# threads note their times when they come to it, which a busy machine delays.
 my $sum = $ms{spool} + $ms{database} + $ms{feed} + $ms{socket};
-cmp_ok($sum, '<=', $ms{ok} + 100, "the hops, $sum ms, are in the whole");
+cmp_ok($sum, '<=', $ms{ok} + 1000, "the hops, $sum ms, are in the whole");
 cmp_ok($sum, '>=', $ms{ok} - $ms{webhook} - 1, 'and are all of it');
 
 # ---- nobody sees it ----
@@ -135,7 +135,7 @@ $d->{nginx}->write('secrets/webhook2', 'another-secret-of-the-test-00001');
 is($rc, 1, 'another secret');
 like($out, qr/failed at webhook: .*401: not the secret/, 'is told as that');
 {
-    my $port = Wacrm::Nginx::free_port();
+    my $port = Wacrm::Nginx::deaf_port();
     my $true = $url;
     $url = "http://127.0.0.1:$port";
     fails('webhook', 'refused|connect', 'no nginx');
