@@ -259,6 +259,7 @@ sub revocable {
                 wacrm_jwt desk;
                 empty_gif;
             }
+            location /healthz { wacrm_health; }
         }
 EOC
 }
@@ -271,6 +272,8 @@ EOC
     $t->http(revocable('spool'));
     mkdir $t->path('spool');
     $t->start;
+    ok($t->wait_for(sub { $t->get('/healthz')->{status} == 200 }),
+       'the spool is open');
 
     my $now = time;
     my $revoke = sub { is(system($tool, $t->path('spool'), @_), 0, 'revoke') };
