@@ -260,8 +260,6 @@ sub feed {
     kill 'KILL', $pid;
     close $to;
     is(($d->ctl(['user', 'list']))[0], 0, 'wacrmctl killed');
-    is($d->sql('SELECT count(*) FROM donations WHERE amount < 100'), 0,
-        'a row that was cut is not stored');
     ($pid, $to) = feed(4001);
     ok($d->wacrmd_stop, 'SIGTERM in the middle: in time, and 0');
     close $to;
@@ -269,7 +267,7 @@ sub feed {
     like($d->{nginx}->read('fed'), qr/wacrmd ends: import the same file again/,
         'and says what to do');
     is($d->sql('SELECT count(*) FROM donations WHERE amount < 100'), 0,
-        'nothing half done');
+        'a row that was cut is not stored, here or there');
     $d->wacrmd_start;
     ($rc, $out) = $d->ctl(['import', '-'], $names . rows_of(1, 8000));
     is($rc, 0, 'the whole file, again') or diag $out;
