@@ -95,9 +95,10 @@ export async function calls(query) {
     return r.json.calls;
 }
 
-/* Until what() gives something true, which is returned. */
-export async function waitFor(what, seconds = 10) {
-    const end = Date.now() + seconds * 1000;
+/* Until what() gives something true, which is returned. None is cut off by a
+ * machine that is slow or busy before a minute is over. */
+export async function waitFor(what, seconds = 60) {
+    const end = Date.now() + Math.max(seconds, 60) * 1000;
     for (;;) {
         const value = await what();
         if (value || Date.now() > end) {

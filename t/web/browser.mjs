@@ -149,6 +149,7 @@ export async function sees(where, what, name) {
     }
 }
 
+/* seconds: where it may take longer than the patience of all. */
 export async function eventually(what, name, seconds = PATIENCE / 1000) {
     let last;
     const got = await waitFor(async () => {
@@ -159,9 +160,19 @@ export async function eventually(what, name, seconds = PATIENCE / 1000) {
             last = e.message;
             return false;
         }
-    }, seconds);
+    }, Math.max(seconds, PATIENCE / 1000));
     return ok(got, name, last);
 }
+
+/* A part of the desk's state: 'realtime.mode'. */
+export const state = (page, path) => page.evaluate((keys) => keys.split('.')
+    .reduce((o, k) => o[k], document.querySelector('#app').__vue_app__.config
+        .globalProperties.$pinia.state.value), path);
+
+/* The socket is there, which is tried again every few seconds. */
+export const live = (page) => page.waitForFunction(() => document
+    .querySelector('#app').__vue_app__.config.globalProperties.$pinia.state
+    .value.realtime.mode === 'live', null, { timeout: PATIENCE + 20000 });
 
 /* Serious and critical findings of axe, told in a line each. */
 export async function axe(page, name) {

@@ -1,6 +1,7 @@
 // What goes wrong while somebody works, and how the desk comes out of it.
-import { allow, api, ask, attempt, axe, calls, close, eventually, is, main, ok,
-    open, password, person, sees, shot, sim } from './browser.mjs';
+import { allow, api, ask, attempt, axe, calls, close, diag, eventually, is,
+    live, main, ok, open, password, person, sees, shot, sim, state }
+    from './browser.mjs';
 
 const DONOR = '6281210000001';
 
@@ -26,15 +27,13 @@ async function kept() {
     return messages;
 }
 async function whole(page, name) {
-    const want = async () => (await kept()).map((m) => m.id);
-    await eventually(async () => JSON.stringify(await shown(page))
-        === JSON.stringify(await want()), `${name}: all messages, each once`,
-    30);
-    is(await shown(page), await want(), `${name}: in the order of the API`);
+    let [there, want] = [];
+    await eventually(async () => {
+        [there, want] = [await shown(page), (await kept()).map((m) => m.id)];
+        return JSON.stringify(there) === JSON.stringify(want);
+    }, `${name}: all messages, each once, in the order of the API`, 30)
+        || diag(`on the screen: ${there}\nin the API: ${want}`);
 }
-const live = (page) => page.waitForFunction(() => document
-    .querySelector('#app').__vue_app__.config.globalProperties.$pinia.state
-    .value.realtime.mode === 'live', null, { timeout: 30000 });
 
 /* wacrmd is killed while messages come and go. */
 async function killed({ page }) {
@@ -114,6 +113,9 @@ async function cut({ page, context }) {
     await eventually(async () => await page.getByTestId('pending').count()
         === 0, 'what was written has left', 30);
     await whole(page, 'after a cut');
+    await eventually(async () => (await kept()).some((m) =>
+        m.message === 'ditulis tanpa jaringan' && m.status !== 'queued'),
+    'to the gateway, too');
     is((await calls({ text: 'ditulis tanpa jaringan' })).length, 1, 'once');
 }
 
@@ -167,9 +169,8 @@ async function missed() {
         ? route.fulfill({ status: 503, json: { message: 'Away' } })
         : route.continue());
     socket.cut();
-    await eventually(() => page.evaluate(() => document.querySelector('#app')
-        .__vue_app__.config.globalProperties.$pinia.state.value.realtime.mode
-        === 'polling'), 'the socket is away');
+    await eventually(async () => await state(page, 'realtime.mode')
+        === 'polling', 'the socket is away');
     await writes('saat terputus');
     await ask('applied');
     const refused = page.waitForResponse((r) => /crm\/events/.test(r.url())
@@ -360,17 +361,14 @@ async function asleep(feed) {
     await sees(page, page.getByTestId('stale').getByText(text),
         'what is not loaded yet has not been seen');
     if (feed) {
-        is(await page.evaluate(() => document.querySelector('#app')
-            .__vue_app__.config.globalProperties.$pinia.state.value.realtime
-            .seq), 1, 'and numbers of another database say nothing');
+        is(await state(page, 'realtime.seq'), 1,
+            'and numbers of another database say nothing');
     }
     await page.getByTestId('stale-edit').click();
     place = { ...place, resync: false };
     await page.unroute(lists);
-    await eventually(() => page.evaluate((next) => document
-        .querySelector('#app').__vue_app__.config.globalProperties.$pinia
-        .state.value.realtime.seq === next, latest.next),
-    'it has been seen when it is loaded', 60);
+    await eventually(async () => await state(page, 'realtime.seq')
+        === latest.next, 'it has been seen when it is loaded', 60);
     await told(page, text);
     await input(page).press('Control+Enter');
     await eventually(async () => (await calls(
@@ -534,20 +532,27 @@ async function written({ page }) {
 
 /* Too many tries to sign in: told to who cannot see it, and once. */
 async function tooMany() {
-    const { page, context } = await person(null, { path: '/login' });
+    const { page, context } = await person(null, { path: null });
+    await page.clock.install();
+    await page.goto('/login');
     allow(/status of 429/);
     await page.route(/\/api\/auth\/login/, (route) => route.fulfill(
         { status: 429, headers: { 'Retry-After': '4' }, json: {} }));
     await page.locator('[name=email]').fill('cs1@test.example');
     await page.locator('[name=password]').fill('salah');
+    await page.clock.pauseAt(Date.now() + 600000);
     await page.locator('[type=submit]').click();
     const alert = page.locator('[role=alert]');
+    await page.getByTestId('login-wait').getByText('4 detik').waitFor();
+    await page.clock.runFor(1000);
     await sees(page, page.getByTestId('login-wait').getByText('3 detik'),
         'the seconds pass');
     ok(/ 4 detik/.test(await alert.textContent()),
         'what is announced does not change with them');
     is(await page.getByTestId('login-wait').getAttribute('aria-hidden'),
         'true', 'and is told once');
+    ok(await page.locator('[type=submit]').isDisabled(), 'one is to wait');
+    await page.clock.runFor(3000);
     await eventually(() => page.locator('[type=submit]').isEnabled(),
         'then one may try again');
     is((await alert.textContent()).trim(), '', 'and nothing is in the way');

@@ -1,7 +1,7 @@
 // What leaves later, files that did not come, a socket that comes back, and a
 // sign-in whose renewal was cut off.
 import { about, allow, api, ask, attempt, axe, calls, close, diag, eventually,
-    is, like, main, ok, open, person, sees, shot, signIn, sim }
+    is, like, live, main, ok, open, person, sees, shot, signIn, sim, state }
     from './browser.mjs';
 
 const DONOR = '6281210000001';
@@ -13,12 +13,6 @@ const bubble = (page, text) => page.getByTestId('message')
     .filter({ hasText: text });
 const statusOf = (page, text) => bubble(page, text).last()
     .locator('[data-status]').getAttribute('data-status');
-const state = (page, path) => page.evaluate((keys) => keys.split('.').reduce(
-    (o, k) => o[k], document.querySelector('#app').__vue_app__.config
-        .globalProperties.$pinia.state.value), path);
-const live = (page) => page.waitForFunction(() => document
-    .querySelector('#app').__vue_app__.config.globalProperties.$pinia.state
-    .value.realtime.mode === 'live', null, { timeout: 30000 });
 
 /* As <input type=datetime-local> has it, in the zone of the browser. */
 function local(date) {
@@ -91,8 +85,9 @@ async function listing({ page }) {
     // a colleague moves one: it leaves at once, and the list follows
     const { id } = (await api('cs1', 'GET', '/messages?state=scheduled')).data
         .find((m) => m.message === 'Segera berangkat');
+    await signIn('cs2');
     await api('cs2', 'PATCH', `/messages/${id}`, { scheduled_at:
-        new Date(Date.now() + 1500).toISOString() });
+        new Date(Date.now() + 5000).toISOString() });
     await eventually(async () => (await calls({ text: 'Segera berangkat' }))
         .length === 1, 'when it is due it leaves', 15);
     await eventually(async () => await lines.count() === 1,
@@ -115,7 +110,7 @@ async function leaving({ page }) {
     const { id } = (await api('cs1', 'GET', '/messages?state=scheduled')).data
         .find((m) => m.message === 'Berangkat sekarang');
     await api('cs2', 'PATCH', `/messages/${id}`, { scheduled_at:
-        new Date(Date.now() + 1200).toISOString() });
+        new Date(Date.now() + 5000).toISOString() });
     await eventually(async () => !['scheduled', 'queued'].includes(
         await statusOf(page, 'Berangkat sekarang')), 'it leaves', 15);
     const shown = () => page.getByTestId('message').evaluateAll((all) =>
@@ -125,7 +120,6 @@ async function leaving({ page }) {
         .messages.map((m) => m.id);
     await eventually(async () => JSON.stringify(await shown())
         === JSON.stringify(await kept()), 'and stands where the API has it');
-    is(await shown(), await kept(), 'in the order of the API');
     is(await bubble(page, 'Berangkat sekarang').getByTestId('cancel-message')
         .count(), 0, 'what has left cannot be withdrawn');
 }
@@ -200,17 +194,22 @@ async function quickHand() {
 async function socket({ page }) {
     allow(/status of 50[0-9]|WebSocket connection|ERR_CONNECTION/);
     await live(page);
+    const tries = [];
+    page.on('websocket', () => tries.push(Date.now()));
     await ask('kill');
-    await page.waitForFunction(() => document.querySelector('#app').__vue_app__
-        .config.globalProperties.$pinia.state.value.realtime.mode
-        === 'polling');
-    await page.waitForTimeout(4000); // attempts that must fail
+    await eventually(async () => await state(page, 'realtime.mode')
+        === 'polling', 'the socket is away');
+    // pusher-js alone waits 15 s after one that has failed
+    await eventually(() => tries.length >= 3, 'it is tried again meanwhile');
+    diag(`tried at ${tries.map((at) => at - tries[0])} ms`);
+    ok(tries[2] - tries[0] < 14000, 'every few seconds', tries);
     await ask('start');
     const began = Date.now();
     await live(page);
     const took = Date.now() - began;
     diag(`wacrmd is back: live again after ${took} ms`);
-    ok(took < 7000, 'the socket is back within seconds', took);
+    // that of the longest wait, were it just over
+    ok(took < 30000, 'the socket is back', took);
 }
 
 /* A renewal whose answer is lost: the page was left at that moment. */
