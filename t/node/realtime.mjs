@@ -208,6 +208,7 @@ async function colleagues({ mine, boss, other }) {
     }
     await waitFor(() => codes(mine).length > 0);
     is(codes(mine)[0], 4301, 'too much of it is refused');
+    await waitFor(() => named(bossTold, 'client-typing').length > 10);
     const some = named(bossTold, 'client-typing').length;
     ok(some > 10 && some < 45, `and not passed on (${some} of 61)`);
     boss.echo.leave(chat);
@@ -226,7 +227,7 @@ async function members({ boss, other }) {
     other.echo.leave(`chat.${list.conversations[0].id}`);
     const room = other.echo.join(`chat.${list.conversations[0].id}`);
     const told = record(room);
-    await waitFor(() => named(told, succeeded).length > 0);
+    await waitFor(() => named(told, succeeded).length > 0 && chat.length > 0);
     is([named(told, succeeded).length, chat.map(([e]) => e)], [1, [refused]],
         'and gets into the chat');
     await api('supervisor', 'PUT', path, { user_ids: [] });
