@@ -32,7 +32,10 @@ sub new {
         location /healthz { wacrm_health; }
     }
 EOC
-    return $t->start;
+    $t->start;
+    # it opens its spool on another thread, on a busy machine a little later
+    ok($t->wait_for(sub { $t->get('/healthz')->{status} == 200 }), 'healthy');
+    return $t;
 }
 
 # commits hang until the returned code is called

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "domain/chat.h"
 #include "domain/contact.h"
 #include "domain/message.h"
@@ -71,6 +72,7 @@ static inline int fixture_setup(void **state)
     const char *tmp = getenv("TMPDIR");
 
     assert_non_null(f);
+    log_setup(LOG_WARN, STDERR_FILENO);
     snprintf(f->dir, sizeof(f->dir), "%.90s/wacrm-domain-XXXXXX",
              tmp != NULL ? tmp : "/tmp");
     assert_non_null(mkdtemp(f->dir));

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "domain/message.h"
 #include "session_of.h"
 #include "simulator.h"
@@ -79,6 +80,7 @@ static inline void stop_outbox(int64_t timeout)
 static inline int setup(void **state)
 {
     (void)state;
+    log_setup(LOG_WARN, STDERR_FILENO);
     memset(&desk, 0, sizeof(desk));
     (void)snprintf(desk.dir, sizeof(desk.dir), "/tmp/wacrm-outbox-XXXXXX");
     assert_non_null(mkdtemp(desk.dir));

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "base/log.h"
 #include "db/sqlite.h"
 #include "db/store.h"
 
@@ -55,6 +56,7 @@ static inline void open_store(void)
 static inline int setup(void **state)
 {
     (void)state;
+    log_setup(LOG_WARN, STDERR_FILENO);
     (void)snprintf(dir, sizeof(dir), "/tmp/wacrm-store-XXXXXX");
     if (!mkdtemp(dir)) {
         return -1;
