@@ -88,8 +88,7 @@ static int put_entry(spool_t *s, MDB_txn *txn, const spool_revoked_t *entry)
     return spool_rc(s, mdb_put(txn, s->revoked, &key, &val, 0));
 }
 
-static int write_entries(spool_t *s, const spool_revoked_t *entries, size_t n,
-                         bool reset)
+static int write_entries(spool_t *s, const spool_revoked_t *entries, size_t n)
 {
     MDB_txn *txn;
     int rc;
@@ -101,9 +100,6 @@ static int write_entries(spool_t *s, const spool_revoked_t *entries, size_t n,
     rc = spool_txn_begin(s, 0, &txn);
     if (rc != SPOOL_OK) {
         return rc;
-    }
-    if (reset) {
-        rc = spool_rc(s, mdb_drop(txn, s->revoked, 0));
     }
     for (size_t i = 0; i < n && rc == SPOOL_OK; i++) {
         rc = put_entry(s, txn, &entries[i]);
@@ -123,14 +119,8 @@ static int write_entries(spool_t *s, const spool_revoked_t *entries, size_t n,
 
 int spool_revoke(spool_t *s, const spool_revoked_t *entries, size_t n)
 {
-    return n == 0 && !atomic_load(&s->unsettled)
-               ? SPOOL_OK
-               : write_entries(s, entries, n, false);
-}
-
-int spool_revoke_reset(spool_t *s, const spool_revoked_t *entries, size_t n)
-{
-    return write_entries(s, entries, n, true);
+    return n == 0 && !atomic_load(&s->unsettled) ? SPOOL_OK
+                                                 : write_entries(s, entries, n);
 }
 
 static bool ended(const MDB_val *val, int64_t now)

@@ -210,18 +210,16 @@ typedef struct {
                       that has gone back since, and gives way */
 } spool_revoked_t;
 
+/* Adds them, all or none; what has been revoked stays so. */
 int spool_revoke(spool_t *spool, const spool_revoked_t *entries, size_t n);
-/* Replaces the whole table (at start, from the database). */
-int spool_revoke_reset(spool_t *spool, const spool_revoked_t *entries,
-                       size_t n);
 /* Deletes the entries that ended before now. */
 int spool_revoke_expire(spool_t *spool, int64_t now);
 
 /*
  * 1 if the token (jti, sub, iat) is revoked, 0 if not, an error < 0: SPOOL_BUSY
- * as long as nobody has called spool_revoke() or spool_revoke_reset(), be it
- * with none, since the spool was begun. Cheap enough for every
- * request; ids are length-counted, jti may be empty.
+ * as long as nobody has called spool_revoke(), be it with none, since the spool
+ * was begun. Cheap enough for every request; ids are length-counted, jti may be
+ * empty.
  */
 int spool_revoked(spool_t *spool, spool_str_t jti, spool_str_t sub,
                   int64_t iat);

@@ -338,7 +338,7 @@ static void test_threads(void **state)
     pthread_t thread;
 
     (void)state;
-    assert_int_equal(spool_revoke_reset(a.spool, NULL, 0), SPOOL_OK);
+    assert_int_equal(spool_revoke(a.spool, NULL, 0), SPOOL_OK);
     assert_int_equal(pthread_create(&thread, NULL, append_thread, &a), 0);
     clock_gettime(CLOCK_MONOTONIC, &end);
     end.tv_nsec += 400000000;

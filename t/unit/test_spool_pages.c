@@ -308,7 +308,7 @@ static void test_stays_sound(void **state)
             rc = spool_quarantine(s, st.first_seq, "a reason");
             break;
         case 2:
-            rc = spool_revoke_reset(s, &entry, (size_t)i % 2);
+            rc = i % 2 ? spool_revoke(s, &entry, 1) : spool_revoke_expire(s, i);
             break;
         default:
             rc = append(s, 1, 1 + (size_t)rand_r(&seed) % BATCH,

@@ -333,7 +333,7 @@ static void test_readers_full(void **state)
 
     (void)state;
     s = open_sized(MIB);
-    assert_int_equal(spool_revoke_reset(s, NULL, 0), SPOOL_OK);
+    assert_int_equal(spool_revoke(s, NULL, 0), SPOOL_OK);
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
@@ -388,7 +388,7 @@ static void test_map_resized(void **state)
     spool_stat_t st;
 
     (void)state;
-    assert_int_equal(spool_revoke_reset(s, NULL, 0), SPOOL_OK);
+    assert_int_equal(spool_revoke(s, NULL, 0), SPOOL_OK);
     assert_int_equal(spool_revoked(s, str("a"), str("b"), 1), 0);
     assert_int_equal(in_child(child_grow, 0), 0);
     assert_int_equal(spool_revoked(s, str("a"), str("b"), 1), 0);
