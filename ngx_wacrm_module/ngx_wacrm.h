@@ -1,9 +1,10 @@
 /*
  * ngx_wacrm.h - what the nginx modules of ngx_wacrm_module.so share.
  *
- * Four nginx modules in one .so: ngx_wacrm_module (spool, metrics, health),
- * ngx_wacrm_webhook_module (intake), ngx_wacrm_jwt_module (access, identity)
- * and ngx_wacrm_rate_module (rate limits).
+ * Five nginx modules in one .so: ngx_wacrm_module (spool, metrics, health),
+ * ngx_wacrm_webhook_module (intake), ngx_wacrm_jwt_module (access, identity),
+ * ngx_wacrm_rate_module (rate limits) and ngx_wacrm_log_module (what the error
+ * log tells of a request).
  */
 
 #ifndef _NGX_WACRM_H_INCLUDED_
@@ -73,8 +74,8 @@ typedef enum {
 /* ngx_wacrm_spool.c */
 
 /*
- * The spool of this process; NULL before it is open, after a failed open
- * (tried again every second) and where no wacrm_spool is configured.
+ * The spool of this process; NULL as long as an opening lasts, after a failed
+ * one (tried again every second) and where no wacrm_spool is configured.
  */
 spool_t *ngx_wacrm_spool(void);
 
@@ -82,9 +83,10 @@ spool_t *ngx_wacrm_spool(void);
 ngx_uint_t ngx_wacrm_spool_revocations(ngx_http_request_t *r);
 
 /*
- * The commit thread found the spool unusable (SPOOL_IO, SPOOL_CORRUPT): it is
- * closed, and opened again after a second. Event loop only, no batch in
- * flight.
+ * A commit, or a look at its health, found the spool unusable (SPOOL_IO,
+ * SPOOL_CORRUPT, or moved): it is closed and, unless the process ends, opened
+ * again, after a second or, when another lies at its path, at once, for which
+ * the event loop waits 0.2 s at most. Event loop only, no batch in flight.
  */
 void ngx_wacrm_spool_failed(void);
 

@@ -19,7 +19,8 @@
 
 /*
  * Closes *old, which becomes NULL, and opens what lies at path, which is
- * copied; NGX_ERROR without memory or thread: nothing was done.
+ * copied; NGX_ERROR without memory or thread: nothing was done. Not while one
+ * is busy.
  */
 ngx_int_t ngx_wacrm_opener_start(ngx_str_t *path, uint64_t size,
     spool_t **old, ngx_log_t *log);
@@ -30,7 +31,10 @@ ngx_uint_t ngx_wacrm_opener_busy(void);
 /* Whether it has ended, now or within so many milliseconds. */
 ngx_uint_t ngx_wacrm_opener_ended(ngx_msec_t wait);
 
-/* Once it has ended: what spool_open() returned and said. */
+/*
+ * Once it has ended, once for each start: what spool_open() returned and said.
+ * *spool is the caller's to close, NULL after an error.
+ */
 int ngx_wacrm_opener_take(spool_t **spool, spool_options_t *options);
 
 /* At the end of the process, which does not wait for it for long. */

@@ -179,13 +179,6 @@ ngx_wacrm_init_process(ngx_cycle_t *cycle)
     ngx_wacrm_process.watch.log = cycle->log;
     ngx_wacrm_process.watch.cancelable = 1;
 
-    /* without a master, the one of the cycle before */
-
-    if (ngx_wacrm_process.spool) {
-        ngx_wacrm_process.old = ngx_wacrm_process.spool;
-        ngx_wacrm_process.spool = NULL;
-    }
-
     ngx_wacrm_open_notify(mcf, cycle->log);
     ngx_wacrm_open_spool(NGX_WACRM_SPOOL_START);
 
