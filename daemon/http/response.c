@@ -98,10 +98,10 @@ void response_not_found(response_t *r, const char *message)
     jw_close_object(&r->body);
 }
 
-void response_conflict(response_t *r, const char *code, const char *message,
-                       const char *data, size_t len)
+void response_refusal(response_t *r, int status, const char *code,
+                      const char *message, const char *data, size_t len)
 {
-    response_reset(r, 409);
+    response_reset(r, status);
     jw_open_object(&r->body, NULL);
     jw_bool(&r->body, "success", false);
     if (data != NULL) {
@@ -112,6 +112,12 @@ void response_conflict(response_t *r, const char *code, const char *message,
     jw_str(&r->body, "message", message);
     jw_str(&r->body, "code", code);
     jw_close_object(&r->body);
+}
+
+void response_conflict(response_t *r, const char *code, const char *message,
+                       const char *data, size_t len)
+{
+    response_refusal(r, 409, code, message, data, len);
 }
 
 void response_busy(response_t *r, const char *message, int retry_after_s)

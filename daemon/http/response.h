@@ -49,7 +49,10 @@ void response_done(response_t *r, const char *message);
 void response_message(response_t *r, int status, const char *message);
 void response_bad(response_t *r, const char *message);
 void response_not_found(response_t *r, const char *message);
-/* data: JSON or NULL. */
+/* With a code for programs. data: JSON or NULL. */
+void response_refusal(response_t *r, int status, const char *code,
+                      const char *message, const char *data, size_t len);
+/* The same with 409. */
 void response_conflict(response_t *r, const char *code, const char *message,
                        const char *data, size_t len);
 void response_busy(response_t *r, const char *message, int retry_after_s);

@@ -66,12 +66,11 @@ static void write_report(request_t *r, const donor_import_t *n, bool dry_run,
 /* No other 503 has stored anything. */
 static void answer_stopped(response_t *r)
 {
-    response_conflict(r, "import_stopped",
-                      "The server stops: a part of the file is imported. "
-                      "Import it again then: that brings the rest and doubles "
-                      "nothing.",
-                      NULL, 0);
-    r->status = 503;
+    response_refusal(r, 503, "import_stopped",
+                     "The server stops: a part of the file is imported. "
+                     "Import it again then: that brings the rest and doubles "
+                     "nothing.",
+                     NULL, 0);
     response_header(r, "Retry-After", "10");
 }
 
