@@ -8,10 +8,10 @@ use strict;
 use warnings;
 
 use IO::Socket::INET;
-use POSIX ();
 use Test::More;
 
 use lib 't/lib';
+use Wacrm::Cpu;
 use Wacrm::Desk;
 
 my $RATE = 'rate=60r/m burst=200'; # of conf/nginx.conf
@@ -27,19 +27,12 @@ my $d = Wacrm::Desk->new(
     })->start;
 my $PASSWORD = $Wacrm::Desk::PASSWORD;
 $d->change("UPDATE users SET active = 0 WHERE email = 'cs2\@test.example'");
-my $ticks = POSIX::sysconf(POSIX::_SC_CLK_TCK());
 
 sub login {
     my ($email, $password, $client) = @_;
     return $d->api(POST => '/api/auth/login',
         headers => { 'X-Test-Client' => $client || '198.51.100.1' },
         json => { email => $email, password => $password });
-}
-
-sub effort {
-    open my $fh, '<', '/proc/' . $d->wacrmd_pid . '/stat' or die $!;
-    my @f = split ' ', (<$fh> =~ s/^.*\) //r);
-    return ($f[11] + $f[12]) / $ticks;
 }
 
 my %try = (
@@ -64,26 +57,24 @@ for my $what (sort keys %try) {
 
 # ---- effort ----
 
-my $rounds = $ENV{WACRM_SANITIZED} ? 4 : 12;
-my %cpu;
+# The least of many rounds, for what else runs on this machine and below it only
+# ever adds: as many more as the noise of it asks for.
+my %least;
+sub ratio { $least{$_[0]} / $least{'a wrong password'} }
+sub alike { $_[0] > 0.6 && $_[0] < 1.6 }
 login(@{$try{nobody}}); # the first one has more to do
-for (1 .. $rounds) {
+for my $round (1 .. 60) {
     for my $what (sort keys %try) {
-        my $before = effort();
+        my $before = cpu_us($d->wacrmd_pid);
         login(@{$try{$what}});
-        $cpu{$what} += effort() - $before;
+        my $us = cpu_us($d->wacrmd_pid) - $before;
+        $least{$what} = $us if $us < ($least{$what} // $us + 1);
     }
+    last if $round >= 6 && !grep { !alike(ratio($_)) } keys %try;
 }
-my $usual = $cpu{'a wrong password'} / $rounds;
-SKIP: {
-    skip 'the clock of this machine is too coarse', scalar keys %try
-        if $usual * $rounds < 10 / $ticks;
-    for my $what (sort keys %try) {
-        my $ratio = $cpu{$what} / $rounds / $usual;
-        ok($ratio > 0.6 && $ratio < 1.6, sprintf
-            '%s: %.2f of the effort of a wrong password', $what, $ratio);
-    }
-}
+my $usual = $least{'a wrong password'};
+ok(alike(ratio($_)), sprintf '%s: %.2f of the effort of a wrong password',
+    $_, ratio($_)) for sort keys %try;
 
 # ---- how often, by account ----
 
@@ -183,20 +174,23 @@ $conf =~ s/(zone=login:1m +)\Q$RATE\E/$1rate=10r\/m/ or die 'no zone';
 $d->{nginx}->write('nginx.conf', $conf);
 $d->{nginx}->stop;
 $d->{nginx}->start;
-my $before = effort();
-my %count;
+my (%count, @refused);
+$begun = time;
 for my $n (1 .. 40) {
+    my $before = cpu_us($d->wacrmd_pid);
     my $r = $d->api(POST => '/api/auth/login', json => {
         email => "cs$n\@test.example", password => "kata-sandi-$n" },
         headers => { 'X-Forwarded-For' => "203.0.113.$n",
             'X-Real-IP' => "203.0.113.$n", Forwarded => "for=203.0.113.$n",
             'User-Agent' => "agent $n" });
     $count{$r->{status}}++;
+    push @refused, cpu_us($d->wacrmd_pid) - $before if $r->{status} == 429;
 }
-cmp_ok($count{401}, '<=', 12, 'ten tries a minute, whatever a client says'
-    . ' of where it is');
+cmp_ok($count{401}, '<=', 12 + (time - $begun) / 6, 'ten tries a minute,'
+    . ' whatever a client says of where it is');
 is(($count{401} || 0) + ($count{429} || 0), 40, 'the others are refused');
-cmp_ok(effort() - $before, '<', 20 * $usual + 0.2, 'without hashing');
+cmp_ok((sort { $a <=> $b } @refused)[@refused / 2], '<', $usual / 4,
+    'without hashing');
 is(login('cs1@test.example', $PASSWORD, '127.0.0.1')->{status}, 429,
     'the right one has to wait, too');
 cmp_ok($d->sql("SELECT count(*) FROM audit WHERE action = 'login.failed'"),

@@ -9,16 +9,16 @@ use warnings;
 
 use Exporter qw(import);
 use File::Path qw(remove_tree);
-use POSIX ();
 use Time::HiRes qw(sleep time);
 
 use Test::More ();
 
+use Wacrm::Cpu;
 use Wacrm::Desk;
 use Wacrm::Nginx;
 
 our @EXPORT = qw($ROOT $SECONDS $ROUNDS $TOOLS $SECRET say_ median wrk
-    poll pool cpu_us cpu_ms pss own_kb memory_of drained shut);
+    poll pool cpu_us pss own_kb memory_of drained shut);
 
 our $ROOT = $Wacrm::Nginx::ROOT;
 # the harness counts what it finds in the logs as tests; here nobody plans any
@@ -69,28 +69,6 @@ sub pool {
     my $len = `$TOOLS/requests $n $path '$secret' 2>&1 > $file`;
     die "bench: no pool of requests: $len" unless $len =~ /^(\d+)$/;
     return ("$ROOT/t/bench/pool.lua", $file, $1, $n);
-}
-
-# Processor time of a process so far.
-sub cpu_us {
-    my ($pid) = @_;
-
-    open my $fh, '<', "/proc/$pid/stat" or die "bench: $pid: $!\n";
-    my ($rest) = <$fh> =~ /\) (.*)/;
-    my @field = split / /, $rest;
-    return ($field[11] + $field[12]) * 1e6 / POSIX::sysconf(&POSIX::_SC_CLK_TCK);
-}
-
-# ms of processor time that all threads of a process have had.
-sub cpu_ms {
-    my ($pid) = @_;
-
-    my $ns = 0;
-    for my $file (glob "/proc/$pid/task/*/schedstat") {
-        open my $fh, '<', $file or next;
-        $ns += (split ' ', scalar <$fh>)[0];
-    }
-    return $ns / 1e6;
 }
 
 # MB of a process: what is its own, anonymous and shared; mapped files (the

@@ -16,9 +16,9 @@ my $MESSAGES = $ENV{WACRM_BENCH_MESSAGES} || 1_000_000;
 sub one_round {
     my ($d, $file) = @_;
 
-    my $before = cpu_ms($d->{wacrmd_pid});
+    my $before = cpu_us($d->{wacrmd_pid});
     my %r = poll($d->{nginx}->port, 1, $file, 'walk');
-    my $cpu = (cpu_ms($d->{wacrmd_pid}) - $before) * 1e3 / $r{requests};
+    my $cpu = (cpu_us($d->{wacrmd_pid}) - $before) / $r{requests};
     return ($r{p50} / 1e3, $r{p99} / 1e3, $cpu);
 }
 

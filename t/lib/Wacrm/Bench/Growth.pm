@@ -77,9 +77,9 @@ sub reading {
     local $SECONDS = 0.3;
     poll($d->{nginx}->port, 1, $file, 'walk');
     $SECONDS = 1;
-    my $before = cpu_ms($d->{wacrmd_pid});
+    my $before = cpu_us($d->{wacrmd_pid});
     my %r = poll($d->{nginx}->port, 1, $file, 'walk');
-    return (cpu_ms($d->{wacrmd_pid}) - $before) * 1e3 / $r{requests};
+    return (cpu_us($d->{wacrmd_pid}) - $before) / $r{requests};
 }
 
 # The daemon stands still while they gather; then it has all of them to do.
@@ -92,10 +92,10 @@ sub applying {
             % $contacts), message => "pesan baru $i", id => "3EB0G$$-$i",
             timestamp => int(time) });
     }
-    my $before = cpu_ms($d->{wacrmd_pid});
+    my $before = cpu_us($d->{wacrmd_pid});
     kill 'CONT', $d->{wacrmd_pid};
     $d->applied(60) or die "bench: not applied\n";
-    return (cpu_ms($d->{wacrmd_pid}) - $before) * 1e3 / $EVENTS;
+    return (cpu_us($d->{wacrmd_pid}) - $before) / $EVENTS;
 }
 
 # From the request to the gateway's answer.
@@ -103,7 +103,7 @@ sub sending {
     my ($d, $token, $contacts) = @_;
 
     my $n = 25;
-    my $before = cpu_ms($d->{wacrmd_pid});
+    my $before = cpu_us($d->{wacrmd_pid});
     for my $i (1 .. $n) {
         my $r = $d->api(POST => '/api/crm/messages/send', token => $token,
             json => { session_id => 'demo', phone => phone_of($i * 4),
@@ -112,7 +112,7 @@ sub sending {
     }
     $d->wait_for(sub { !$d->sql('SELECT count(*) FROM outbox WHERE state < 4') },
         60) or die "bench: not all was sent\n";
-    return (cpu_ms($d->{wacrmd_pid}) - $before) * 1e3 / $n;
+    return (cpu_us($d->{wacrmd_pid}) - $before) / $n;
 }
 
 sub starting {
@@ -120,7 +120,7 @@ sub starting {
 
     $d->wacrmd_stop;
     $d->wacrmd_start;
-    return cpu_ms($d->{wacrmd_pid}) * 1e3;
+    return cpu_us($d->{wacrmd_pid});
 }
 
 sub desk_of {

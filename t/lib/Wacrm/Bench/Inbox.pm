@@ -66,10 +66,10 @@ sub round_of {
     my ($d, $which, $file, @walk) = @_;
 
     my @nginx = $d->{nginx}->workers(qr/^nginx/);
-    my @before = (cpu_ms($d->{wacrmd_pid}), map { cpu_ms($_) } @nginx);
+    my @before = (cpu_us($d->{wacrmd_pid}), map { cpu_us($_) } @nginx);
     my %r = poll($d->{nginx}->port($which), $AGENTS, $file, @walk);
-    my @cpu = (cpu_ms($d->{wacrmd_pid}), map { cpu_ms($_) } @nginx);
-    my ($own, @edge) = map { ($cpu[$_] - $before[$_]) * 1e3 / $r{requests} }
+    my @cpu = (cpu_us($d->{wacrmd_pid}), map { cpu_us($_) } @nginx);
+    my ($own, @edge) = map { ($cpu[$_] - $before[$_]) / $r{requests} }
         0 .. $#cpu;
     my $edge = 0;
     $edge += $_ for @edge;

@@ -69,11 +69,11 @@ sub cost_of {
     my ($t, $port, $c, @pool) = @_;
 
     my $before = 0;
-    $before += cpu_ms($_) for $t->workers(qr/^nginx/);
+    $before += cpu_us($_) for $t->workers(qr/^nginx/);
     my $r = wrk("http://127.0.0.1:$port", $c, @pool);
     my $after = 0;
-    $after += cpu_ms($_) for $t->workers(qr/^nginx/);
-    $r->{cost} = ($after - $before) * 1e3 / $r->{requests};
+    $after += cpu_us($_) for $t->workers(qr/^nginx/);
+    $r->{cost} = ($after - $before) / $r->{requests};
     return $r;
 }
 

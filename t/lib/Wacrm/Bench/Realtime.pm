@@ -67,9 +67,9 @@ sub audience {
     my @each = map { $_ * 1024 / $n } own_kb($d->{wacrmd_pid}) - $before[0],
         own_kb(@nginx) - $before[1];
     my $m = $d->{nginx}->metrics('/metrics/wacrmd');
-    my $cpu = cpu_ms($d->{wacrmd_pid});
+    my $cpu = cpu_us($d->{wacrmd_pid});
     my @last = map { $tell->($d, $_) } 1 .. 20;
-    $cpu = (cpu_ms($d->{wacrmd_pid}) - $cpu) / @last;
+    $cpu = (cpu_us($d->{wacrmd_pid}) - $cpu) / 1e3 / @last;
     my $now = $d->{nginx}->metrics('/metrics/wacrmd');
     my ($count, $s) = map { $now->{$_} - $m->{$_} }
         'wacrm_realtime_fanouts_total', 'wacrm_realtime_fanout_seconds_total';

@@ -21,7 +21,7 @@ sub one_start {
     $d->wacrmd_start;
     $d->wait_for(sub { $d->{nginx}->get('/api/health')->{status} == 200 }, 30)
         or die "bench: it is ready and does not answer\n";
-    return (time - $begin, cpu_ms($d->{wacrmd_pid}));
+    return (time - $begin, cpu_us($d->{wacrmd_pid}) / 1e3);
 }
 
 sub run {
