@@ -169,6 +169,12 @@ ngx_wacrm_jwt_check_require(ngx_http_request_t *r,
         if (v->not_found || v->len == 0 || (v->len == 1 && *v->data == '0')) {
             return NGX_DECLINED;
         }
+
+        /* what a claim that is false reads as */
+
+        if (v->len == 5 && ngx_strncmp(v->data, "false", 5) == 0) {
+            return NGX_DECLINED;
+        }
     }
 
     return NGX_OK;

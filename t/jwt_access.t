@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use JSON::PP ();
 use Test::More;
 use lib 't/lib';
 use Wacrm::Jwt;
@@ -185,6 +186,10 @@ is(status('/admin', bearer(role => 'admin')), 200, 'required variable is 1');
 is(status('/admin'), 401, 'no token: 401, not 403');
 is(status('/both', bearer(role => 'admin')), 403, 'the second is empty');
 is(status('/both', bearer(role => 'admin', value => '0')), 403, 'or 0');
+is(status('/both', bearer(role => 'admin', value => JSON::PP::false)), 403,
+   'or false');
+is(status('/both', bearer(role => 'admin', value => JSON::PP::true)), 200,
+   'true is enough');
 is(status('/both', bearer(role => 'admin', value => 'x')), 200, 'both');
 
 # ---- where the token comes from ----
