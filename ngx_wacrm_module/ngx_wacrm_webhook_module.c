@@ -206,6 +206,16 @@ ngx_wacrm_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    /* "proxy_pass" and its like replace a handler without a word */
+
+    if (!clcf->noname && clcf->handler != ngx_wacrm_webhook_handler) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"wacrm_webhook\" is in a location that has another "
+                      "handler in %s:%ui",
+                      conf->place.file, conf->place.line);
+        return NGX_CONF_ERROR;
+    }
+
     clcf->client_max_body_size = conf->max_body;
 
     return ngx_wacrm_webhook_build(cf, conf) == NGX_OK ? NGX_CONF_OK

@@ -129,6 +129,8 @@ bad('two handlers', qr/another handler/, $spool,
     "wacrm_health; $hook");
 bad('two handlers, health last', qr/another handler/, $spool,
     "$hook wacrm_health;");
+bad('two handlers, of another module', qr/another handler/, $spool,
+    "$hook proxy_pass http://127.0.0.1:1;");
 bad('media type', qr/invalid media type/, $spool,
     "$hook wacrm_webhook_content_type json;");
 bad('webhook in the server', qr/not allowed here/, $spool, '', $hook);
